@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest';
+import { formatHostPort, isLoopback, isPrivate, parseHostPort } from './addresses.ts';
+import { isName, visible } from './names.ts';
+
+it('reads host and port, IPv6 in brackets only', () => {
+  expect(parseHostPort('127.0.0.1:53')).toEqual({ host: '127.0.0.1', port: 53 });
+  expect(parseHostPort('[2001:db8::25]:25')).toEqual({ host: '2001:db8::25', port: 25 });
+  expect(parseHostPort('2001:db8::25:25')).toBeUndefined();
+  expect(parseHostPort('host')).toBeUndefined();
+  expect(parseHostPort('host:70000')).toBeUndefined();
+  expect(formatHostPort({ host: '::1', port: 1 })).toBe('[::1]:1');
+});
+
+it('knows what the internet does not route', () => {
+  for (const host of [
+    '127.0.53.1',
+    '10.1.2.3',
+    '172.31.0.1',
+    '192.168.1.1',
+    '169.254.1.1',
+    '100.64.0.1',
+    '::1',
+    'fe80::1',
+    'fd00::1',
+    '::ffff:192.168.1.1',
+    '0.0.0.0',
+    '224.0.0.1',
+  ])
+    expect([host, isPrivate(host)]).toEqual([host, true]);
+  for (const host of ['203.0.113.7', '172.32.0.1', '2001:db8::1', 'example.org', '100.128.0.1'])
+    expect([host, isPrivate(host)]).toEqual([host, false]);
+  expect(isLoopback('127.9.9.9')).toBe(true);
+  expect(isLoopback('10.0.0.1')).toBe(false);
+});
+
+it('names are short, lower case and harmless', () => {
+  expect(isName('alice')).toBe(true);
+  expect(isName('box-4')).toBe(true);
+  for (const bad of ['', '-a', 'a-', 'Alice', 'a.b', 'a'.repeat(33), 'a b', '__proto__'])
+    expect(isName(bad)).toBe(false);
+});
+
+it('text from outside cannot move the cursor, turn the line round or fill the screen', () => {
+  expect(visible('\u001b[31mred')).toBe('\\u{1b}[31mred');
+  expect(visible('a\u202eb\u200bc\r\n')).toBe('a\\u{202e}b\\u{200b}c\\u{d}\\u{a}');
+  expect(visible('x'.repeat(10_000)).length).toBe(201);
+});

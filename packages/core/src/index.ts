@@ -1,0 +1,36 @@
+/**
+ * Words and ports that all rooms share: bytes, times, errors, exit codes, and the ports through which the deciding
+ * code meets clock, randomness and disk. Imports nothing.
+ *
+ *     import { fromHex, isoTime, toHex, type Clock } from '@copain/core';
+ *     const at = isoTime(clock.nowMs());
+ *
+ * Promises: no I/O, no clock, no randomness of its own. Does not know any room.
+ */
+
+export { formatHostPort, type HostPort, isLoopback, isPrivate, parseHostPort } from './addresses.ts';
+export {
+  base32Decode,
+  base32Encode,
+  compareBytes,
+  concatBytes,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  toHex,
+  toUtf8,
+} from './bytes.ts';
+export { CommandError, ExitCode } from './errors.ts';
+export { isName, namePattern, visible } from './names.ts';
+export type {
+  AppendOutcome,
+  Clock,
+  Files,
+  FrameStream,
+  Random,
+  SegmentEntry,
+  Segments,
+  Table,
+  TableChange,
+} from './ports.ts';
+export { formatSize, humanDuration, isoTime, parseDuration, parseIsoTime, parseSize } from './units.ts';
