@@ -114,7 +114,8 @@ export interface FieldReader {
 
 /** A reader over `value`; anything but a map makes every field missing. */
 export function readFields(value: CanonicalValue | undefined): FieldReader {
-  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+  const isMap =
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
   const map = (isMap ? value : {}) as { readonly [key: string]: CanonicalValue | undefined };
   const known = new Set(['crit']);
   let ok = isMap;
@@ -166,9 +167,10 @@ export function readFields(value: CanonicalValue | undefined): FieldReader {
       ok = false;
     },
     checkCritical: () => {
-      const critical = map['crit'];
+      const critical = map.crit;
       if (critical === undefined) return;
-      if (!Array.isArray(critical) || critical.some((name) => typeof name !== 'string' || !known.has(name))) ok = false;
+      if (!Array.isArray(critical) || critical.some((name) => typeof name !== 'string' || !known.has(name)))
+        ok = false;
     },
   };
 }
