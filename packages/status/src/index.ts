@@ -1,1 +1,36 @@
-export {};
+/**
+ * Turns what the rooms know into one snapshot of this box and its friends, and that snapshot into JSON, terminal
+ * text, an HTML page and Prometheus metrics.
+ *
+ *     import { buildStatus, renderPage, statusText } from '@copain/status';
+ *     const status = buildStatus(facts, nowMs);
+ *     response.end(renderPage(status, { nonce, refreshMs: 10_000 }));
+ *     stdout.write(statusText(status, { nowMs, shapes: 'unicode', color: false }));
+ *
+ * Promises: the verdict is the first thing said; a state is always a word, never only a colour; text that came from
+ * others is escaped for where it is shown. Does not collect the facts and does not serve them: the agent does both.
+ */
+
+export type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+export type {
+  EventStatus,
+  FriendState,
+  FriendStatus,
+  FriendsDocument,
+  InviteDocument,
+  InviteInfo,
+  InviteListDocument,
+  LineStatus,
+  MailListDocument,
+  MailStatus,
+  MessageInfo,
+  StatusDocument,
+  TakeoverStatus,
+  Todo,
+  Verdict,
+  VerdictLevel,
+  ZoneFriendStatus,
+  ZoneListDocument,
+  ZoneProblem,
+  ZoneStatus,
+} from './status-document.ts';

@@ -1,0 +1,71 @@
+import type { EventStatus, FriendState, LineStatus, MailStatus, ZoneProblem } from './status-document.ts';
+
+/** A friend, in the agent's terms: instants in ms since 1970, undefined where nothing is known. */
+export interface FriendFacts {
+  name: string;
+  id: string;
+  state: FriendState;
+  confirmed: boolean;
+  sinceAtMs: number | undefined;
+  lastHeardAtMs: number | undefined;
+  rttMs: number | undefined;
+  path: 'direct' | 'relayed' | undefined;
+  via: string | undefined;
+  seenDownBy: readonly string[];
+  /** What this box does for him. */
+  may: readonly string[];
+  /** What his box offers to this one. */
+  offers: readonly string[];
+  version: string | undefined;
+}
+
+/** A zone, in the agent's terms. */
+export interface ZoneFacts {
+  origin: string;
+  owner: string;
+  role: 'primary' | 'secondary';
+  serial: number | undefined;
+  /** When answers stop if the owner is silent from now on; for one's own zone: when friends' answers would. */
+  expiresAtMs: number | undefined;
+  friends: readonly { name: string; serial: number | undefined; heardAtMs: number | undefined }[];
+  /** Absolute path of the master file, for zones of one's own that have one. */
+  file: string | undefined;
+  problems: readonly ZoneProblem[];
+}
+
+/** A mail domain, in the agent's terms. */
+export interface MailFacts {
+  domain: string;
+  owner: string;
+  role: 'primary' | 'backup';
+  state: MailStatus['state'];
+  messages: number;
+  bytes: number;
+  oldestAtMs: number | undefined;
+  alsoHeldBy: readonly string[];
+  /** Friends who take mail for the domain while its owner is away: granted and offered. */
+  backups: readonly string[];
+}
+
+/** Everything that the status document is made of. The agent collects it from the rooms at one instant. */
+export interface StatusFacts {
+  name: string;
+  id: string;
+  version: string;
+  startedAtMs: number;
+  address: { ipv4: string | undefined; ipv6: string | undefined; changedAtMs: number | undefined };
+  friends: readonly FriendFacts[];
+  zones: readonly ZoneFacts[];
+  mail: readonly MailFacts[];
+  takeovers: readonly {
+    owner: string;
+    service: string;
+    name: string;
+    by: string;
+    sinceAtMs: number;
+    votes: readonly string[];
+  }[];
+  line: Omit<LineStatus, 'limitBytesPerSecond'> & { limitBytesPerSecond: number | undefined };
+  /** In any order; the document shows the newest first. */
+  events: readonly (Omit<EventStatus, 'at'> & { atMs: number })[];
+}

@@ -1,0 +1,203 @@
+/**
+ * The forms in which copain tells scripts and people how it is. `peer.status/1` is a promise to other people's
+ * programs: fields are added, never renamed or removed. Times are RFC 3339 in UTC, durations end in `Ms`, sizes in
+ * `Bytes`, serials are numbers, and null says "not known" or "there is none".
+ */
+
+/** How worried to be: nothing to do; something to look at; something is, or at the next failure would be, broken. */
+export type VerdictLevel = 'ok' | 'attention' | 'danger';
+
+/** One thing to do: why, and the command to type. */
+export interface Todo {
+  text: string;
+  command: string;
+}
+
+/** What happens if this box dies now, and what to do about it. */
+export interface Verdict {
+  level: VerdictLevel;
+  text: string;
+  todo: Todo[];
+}
+
+/** What is known of a friend's box. `partial`: some friends hear it, others do not. `away`: planned. */
+export type FriendState = 'up' | 'slow' | 'suspect' | 'partial' | 'down' | 'away' | 'unknown';
+
+/** One friend, as `peer friends --json` and the status document show him. */
+export interface FriendStatus {
+  name: string;
+  /** The PeerId of his box. */
+  id: string;
+  state: FriendState;
+  /** Did a second observer agree with the state? In a circle of two nobody can. */
+  confirmed: boolean;
+  /** Since when the state holds. */
+  sinceAt: string | null;
+  lastHeardAt: string | null;
+  rttMs: number | null;
+  /** How his bytes reach this box; null while they do not. */
+  path: 'direct' | 'relayed' | null;
+  /** The friend who relays. */
+  via: string | null;
+  /** Names of those who say that they do not hear him. */
+  seenDownBy: string[];
+  /** What this box does for him. */
+  may: string[];
+  /** What his box offers to do for this one. */
+  offers: string[];
+  version: string | null;
+}
+
+/** One finding about a master file; `line` and `column` count from 1. */
+export interface ZoneProblem {
+  severity: 'error' | 'warning';
+  file: string;
+  line: number;
+  column: number;
+  text: string;
+}
+
+/** What a friend said last about his copy of a zone. `serial` null: he holds none yet. */
+export interface ZoneFriendStatus {
+  name: string;
+  serial: number | null;
+  heardAt: string | null;
+}
+
+/** One zone that this box owns (`primary`) or answers for a friend (`secondary`). */
+export interface ZoneStatus {
+  origin: string;
+  /** Name of the owner: this box's own name, or a friend's. */
+  owner: string;
+  role: 'primary' | 'secondary';
+  /** What this box serves; null while it has no good version. */
+  serial: number | null;
+  /** When answers stop if the owner stays silent from now on. */
+  expiresAt: string | null;
+  /** Who else was granted the zone, and which serial each one last reported. */
+  friends: ZoneFriendStatus[];
+  /** The master file, as an absolute path; null for zones of others and zones fed by a primary. */
+  file: string | null;
+  /** Mistakes in the master file that keep the newest content from being published. */
+  problems: ZoneProblem[];
+}
+
+/** One mail domain: owned here (`primary`), or kept for a friend while his server is away (`backup`). */
+export interface MailStatus {
+  domain: string;
+  owner: string;
+  role: 'primary' | 'backup';
+  /** `live`: passed straight to the owner; `holding`: the owner is away; `draining`: on the way to him. */
+  state: 'live' | 'holding' | 'draining';
+  /** Messages on this box's disk for the domain. */
+  messages: number;
+  bytes: number;
+  oldestAt: string | null;
+  /** Friends who hold messages for this domain too. */
+  alsoHeldBy: string[];
+  /** Friends who take mail for the domain while its owner is away. */
+  backups: string[];
+}
+
+/** One service that a friend has taken over by agreement. */
+export interface TakeoverStatus {
+  owner: string;
+  service: string;
+  name: string;
+  by: string;
+  sinceAt: string;
+  votes: string[];
+}
+
+/** What copain used of this box's own line. */
+export interface LineStatus {
+  state: 'ok' | 'cut' | 'unknown';
+  sentBytes: number;
+  receivedBytes: number;
+  sentBytesPerSecond: number;
+  receivedBytesPerSecond: number;
+  /** null: no limit is set. */
+  limitBytesPerSecond: number | null;
+}
+
+/** Something that happened, e.g. `zone.updated`. */
+export interface EventStatus {
+  at: string;
+  kind: string;
+  text: string;
+}
+
+/** `peer status --json` and `GET /status.json`. */
+export interface StatusDocument {
+  schema: 'peer.status/1';
+  name: string;
+  id: string;
+  version: string;
+  startedAt: string;
+  /** When this document was made. */
+  at: string;
+  verdict: Verdict;
+  address: { ipv4: string | null; ipv6: string | null; changedAt: string | null };
+  friends: FriendStatus[];
+  zones: ZoneStatus[];
+  mail: MailStatus[];
+  takeovers: TakeoverStatus[];
+  line: LineStatus;
+  /** Newest first. */
+  events: EventStatus[];
+}
+
+/** One message on this box's disk, as `peer mail list --json` shows it. Never its subject or content. */
+export interface MessageInfo {
+  id: string;
+  domain: string;
+  /** The envelope sender; empty for bounces (RFC 5321 §4.5.5). */
+  from: string;
+  recipients: string[];
+  sizeBytes: number;
+  receivedAt: string;
+  heldBy: string[];
+  /** `queued`: at the owner, not yet at his mail server. */
+  state: 'held' | 'queued' | 'delivered' | 'quarantined';
+}
+
+/** `peer friends --json`. */
+export interface FriendsDocument {
+  schema: 'peer.friends/1';
+  friends: FriendStatus[];
+}
+
+/** `peer zone list --json`. */
+export interface ZoneListDocument {
+  schema: 'peer.zone.list/1';
+  zones: ZoneStatus[];
+}
+
+/** `peer mail list --json`. */
+export interface MailListDocument {
+  schema: 'peer.mail.list/1';
+  messages: MessageInfo[];
+}
+
+/** `peer invite --json`. The code is a secret until it is redeemed. */
+export interface InviteDocument {
+  schema: 'peer.invite/1';
+  id: string;
+  code: string;
+  expiresAt: string;
+}
+
+/** One invite that this box knows of. */
+export interface InviteInfo {
+  id: string;
+  name: string;
+  may: string[];
+  expiresAt: string;
+  state: 'open' | 'used' | 'expired' | 'revoked';
+}
+
+/** `peer invite --list --json`. */
+export interface InviteListDocument {
+  schema: 'peer.invite.list/1';
+  invites: InviteInfo[];
+}
