@@ -1,0 +1,40 @@
+/** Members of one circle. The mesh is a full mesh and was measured up to 30 boxes; beyond that it needs another shape. */
+export const maxMembers = 64;
+
+/** Boxes of one owner: home server, second server, laptop, with room to spare. */
+export const maxBoxesPerOwner = 8;
+
+/** Grants one owner may make: a self-hoster has tens of domains, not thousands. */
+export const maxGrantsPerOwner = 256;
+
+/** Contacts in an invite (the inviter first), so that the text still fits a chat line and a QR code. */
+export const maxInviteContacts = 3;
+
+/** An invite text is at most this long before anything is decoded. */
+export const maxInviteTextLength = 1024;
+
+/** How long an invite is open unless said otherwise. */
+export const inviteLifeMs: number = 72 * 3_600_000;
+
+/** The longest life an invite may be given. */
+export const maxInviteLifeMs: number = 30 * 86_400_000;
+
+/** Addresses a box may claim for itself. */
+export const maxAddressesPerBox = 8;
+
+/** Payload bytes of each kind of record, checked before parsing. */
+export const maxRecordBytes = {
+  owner: 16_384,
+  member: 24_576,
+  invite: 2048,
+  revocation: 512,
+  offers: 16_384,
+  grants: 49_152,
+  address: 2048,
+  zone: 1024,
+  holds: 49_152,
+  vote: 512,
+} as const;
+
+/** Bytes that the signed envelope adds at most (public key, domain, type, signature; measured 111 to 120). */
+export const maxEnvelopeOverheadBytes = 256;
