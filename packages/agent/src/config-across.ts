@@ -1,0 +1,103 @@
+import { isLoopback, parseHostPort } from '@copain/core';
+import { parseRate } from './config-rate.ts';
+import { type ConfigFinding, readDomain } from './config-schema.ts';
+
+type Plain = Record<string, unknown>;
+
+const isPlain = (value: unknown): value is Plain =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const tableAt = (table: Plain, key: string): Plain => {
+  const value = table[key];
+  return isPlain(value) ? value : {};
+};
+const listAt = (table: Plain, key: string): unknown[] => {
+  const value = table[key];
+  return Array.isArray(value) ? value : [];
+};
+const isSet = (value: unknown): boolean => value !== undefined && value !== '';
+
+/** Two tables that name the same thing: the later one is the mistake. */
+function repeated(root: Plain, list: string, key: string, normal: (text: string) => string): ConfigFinding[] {
+  const seen = new Map<string, number>();
+  return listAt(root, list).flatMap((entry, index): ConfigFinding[] => {
+    const value = isPlain(entry) ? entry[key] : undefined;
+    if (typeof value !== 'string') return [];
+    const first = seen.get(normal(value));
+    if (first === undefined) {
+      seen.set(normal(value), index);
+      return [];
+    }
+    return [{ path: [list, index, key], at: 'value', message: `is already in ${list}[${first + 1}]` }];
+  });
+}
+
+function repeatedListeners(root: Plain): ConfigFinding[] {
+  return ['mesh', 'dns', 'smtp', 'http'].flatMap((table) => {
+    const written = listAt(tableAt(root, table), 'listen');
+    return written.flatMap((value, index): ConfigFinding[] => {
+      const isFirst = written.indexOf(value) === index;
+      return isFirst ? [] : [{ path: [table, 'listen', index], at: 'value', message: 'is listed twice' }];
+    });
+  });
+}
+
+function zoneSources(root: Plain): ConfigFinding[] {
+  return listAt(root, 'zone').flatMap((zone, index): ConfigFinding[] => {
+    if (!isPlain(zone)) return [];
+    const path = ['zone', index] as const;
+    const { file, primary, 'tsig-file': tsigFile } = zone;
+    if (isSet(file) && isSet(primary))
+      return [{ path: [...path, 'primary'], at: 'key', message: 'a zone has a file or a primary, not both' }];
+    if (!isSet(file) && !isSet(primary))
+      return [{ path, at: 'key', message: 'needs file = "…" (a master file) or primary = "host:port"' }];
+    if (isSet(tsigFile) && !isSet(primary))
+      return [{ path: [...path, 'tsig-file'], at: 'key', message: 'is for zones with a primary' }];
+    return [];
+  });
+}
+
+function openStatusPage(root: Plain): ConfigFinding[] {
+  const http = tableAt(root, 'http');
+  if (isSet(http['token-file'])) return [];
+  return listAt(http, 'listen').flatMap((value, index): ConfigFinding[] => {
+    const address = typeof value === 'string' ? parseHostPort(value) : undefined;
+    if (!address || isLoopback(address.host)) return [];
+    const message =
+      'is no loopback address, so others could read the page: set http.token-file, or use 127.0.0.1';
+    return [{ path: ['http', 'listen', index], at: 'value', message }];
+  });
+}
+
+function tlsPair(root: Plain): ConfigFinding[] {
+  const smtp = tableAt(root, 'smtp');
+  const [cert, key] = [isSet(smtp['tls-cert']), isSet(smtp['tls-key'])];
+  if (cert === key) return [];
+  const [present, absent] = cert ? ['tls-cert', 'tls-key'] : ['tls-key', 'tls-cert'];
+  return [{ path: ['smtp', present], at: 'key', message: `needs ${absent} too` }];
+}
+
+function bulkBelowLine(root: Plain): ConfigFinding[] {
+  const { up, bulk } = tableAt(root, 'line');
+  const [all, part] = [up, bulk].map((rate) => (typeof rate === 'string' ? parseRate(rate) : undefined));
+  if (all === undefined || part === undefined || part <= all) return [];
+  return [{ path: ['line', 'bulk'], at: 'value', message: 'is more than line.up' }];
+}
+
+/**
+ * Mistakes that lie between values, found in the raw tree so that they are reported together with those of single
+ * values. Values of a wrong kind are passed over: `checkShape` reports them.
+ */
+export function checkAcross(value: unknown): ConfigFinding[] {
+  if (!isPlain(value)) return [];
+  const domainName = (text: string): string => readDomain(text) ?? text;
+  return [
+    ...repeated(value, 'zone', 'origin', domainName),
+    ...repeated(value, 'mail', 'domain', domainName),
+    ...repeated(value, 'friend', 'name', (text) => text),
+    ...repeatedListeners(value),
+    ...zoneSources(value),
+    ...openStatusPage(value),
+    ...tlsPair(value),
+    ...bulkBelowLine(value),
+  ];
+}

@@ -1,0 +1,323 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { parseConfig } from './config.ts';
+import { configLimits } from './config-limits.ts';
+import { formatProblems } from './config-problems.ts';
+
+const problemsOf = (text: string): string[] => {
+  const parsed = parseConfig(text, { fileName: 'peer.toml' });
+  if (parsed.kind === 'ok') throw new Error('expected mistakes');
+  return formatProblems(parsed.problems)
+    .split('\n')
+    .filter((line) => line.startsWith('peer.toml:'));
+};
+
+const configOf = (text: string) => {
+  const parsed = parseConfig(text, { fileName: 'peer.toml' });
+  if (parsed.kind === 'bad') throw new Error(formatProblems(parsed.problems));
+  return parsed.config;
+};
+
+const everyKey = `name = "alice"
+[mesh]
+listen   = ["0.0.0.0:4853"]
+announce = ["home.example:4853"]
+network  = "fibre"
+allow-private = true
+[dns]
+listen = ["0.0.0.0:53", "[::]:53"]
+workers = 2
+transfer = [{ address = "127.0.0.1:5301", tsig-file = "tsig.key" }]
+[smtp]
+listen = ["0.0.0.0:25"]
+hostname = "bob.example"
+tls-cert = "cert.pem"
+tls-key  = "key.pem"
+[[smtp.raw]]
+listen = "[2001:db8::25]:25"
+owner  = "alice"
+[http]
+listen = ["192.0.2.1:8853"]
+token-file = "token"
+[line]
+up   = "128kbit"
+bulk = "96kbit"
+check = ""
+[[zone]]
+origin = "Alice.Example."
+file   = "zones/alice.example.zone"
+secondaries = ["bob", "carol"]
+follow = ["@", "mail"]
+[[zone]]
+origin = "alice.test"
+primary = "127.0.0.1:5300"
+tsig-file = "tsig.key"
+[[mail]]
+domain     = "alice.example"
+deliver    = "127.0.0.1:2525"
+client     = "proxy-v2"
+recipients = "learn"
+unknown    = "defer"
+copies     = 2
+backups    = ["bob", "carol"]
+[[friend]]
+name  = "bob"
+may   = ["dns", "mail", "backup", "relay", "witness"]
+quota = "20GB"
+[[alert]]
+to = "ntfy://ntfy.example/alice"
+`;
+
+it('reads every key of the manual, in units a program can use', () => {
+  expect(configOf(everyKey)).toEqual({
+    name: 'alice',
+    mesh: {
+      listen: [{ host: '0.0.0.0', port: 4853 }],
+      announce: [{ host: 'home.example', port: 4853 }],
+      network: 'fibre',
+      allowPrivate: true,
+    },
+    dns: {
+      listen: [
+        { host: '0.0.0.0', port: 53 },
+        { host: '::', port: 53 },
+      ],
+      workers: 2,
+      transfer: [{ address: { host: '127.0.0.1', port: 5301 }, tsigFile: 'tsig.key' }],
+    },
+    smtp: {
+      listen: [{ host: '0.0.0.0', port: 25 }],
+      hostname: 'bob.example',
+      tls: { certFile: 'cert.pem', keyFile: 'key.pem' },
+      raw: [{ listen: { host: '2001:db8::25', port: 25 }, owner: 'alice' }],
+    },
+    http: { listen: [{ host: '192.0.2.1', port: 8853 }], tokenFile: 'token' },
+    line: { upBytesPerSecond: 16_000, bulkBytesPerSecond: 12_000, check: undefined },
+    zones: [
+      {
+        origin: 'alice.example',
+        source: { kind: 'file', file: 'zones/alice.example.zone' },
+        secondaries: ['bob', 'carol'],
+        follow: ['@', 'mail'],
+      },
+      {
+        origin: 'alice.test',
+        source: { kind: 'primary', address: { host: '127.0.0.1', port: 5300 }, tsigFile: 'tsig.key' },
+        secondaries: undefined,
+        follow: [],
+      },
+    ],
+    mail: [
+      {
+        domain: 'alice.example',
+        deliver: { host: '127.0.0.1', port: 2525 },
+        client: 'proxy-v2',
+        recipients: { kind: 'learn' },
+        unknown: 'defer',
+        copies: 2,
+        backups: ['bob', 'carol'],
+      },
+    ],
+    friends: [{ name: 'bob', may: ['dns', 'mail', 'backup', 'relay', 'witness'], quotaBytes: 20e9 }],
+    alerts: [{ to: 'ntfy://ntfy.example/alice' }],
+  });
+});
+
+it('needs only a name, and fills in the rest', () => {
+  expect(configOf('name = "bob"\n')).toEqual({
+    name: 'bob',
+    mesh: {
+      listen: [{ host: '0.0.0.0', port: 4853 }],
+      announce: [],
+      network: undefined,
+      allowPrivate: false,
+    },
+    dns: {
+      listen: [
+        { host: '0.0.0.0', port: 53 },
+        { host: '::', port: 53 },
+      ],
+      workers: 1,
+      transfer: [],
+    },
+    smtp: { listen: [{ host: '0.0.0.0', port: 25 }], hostname: undefined, tls: undefined, raw: [] },
+    http: { listen: [{ host: '127.0.0.1', port: 8853 }], tokenFile: undefined },
+    line: {
+      upBytesPerSecond: undefined,
+      bulkBytesPerSecond: undefined,
+      check: { host: '9.9.9.9', port: 53 },
+    },
+    zones: [],
+    mail: [],
+    friends: [],
+    alerts: [],
+  });
+  expect(
+    configOf('name = "a"\n[[mail]]\ndomain = "a.test"\ndeliver = "127.0.0.1:25"\n').mail[0],
+  ).toMatchObject({
+    client: 'none',
+    recipients: { kind: 'any' },
+    unknown: 'accept',
+    copies: 1,
+    backups: undefined,
+  });
+});
+
+it('reports all mistakes at once, in the order of the text, with line and column', () => {
+  const problems = problemsOf(`name = "Alice"
+[mesh]
+listen = ["0.0.0.0:4853", "nowhere"]
+lisen = []
+[dns]
+workers = 0
+[http]
+listen = ["192.0.2.1:8853"]
+[line]
+up = "fast"
+[[zone]]
+origin = "a..b"
+[[mail]]
+domain = "alice.example"
+client = "proxy"
+copies = 3
+[[friend]]
+name = "bob"
+quota = "20"
+[[friend]]
+name = "bob"
+may = ["fly"]
+[moon]
+`);
+  expect(problems).toEqual([
+    'peer.toml:1:8: name: "Alice" is no name: a-z, 0-9 and -, 1 to 32 characters, no - at either end',
+    'peer.toml:3:27: mesh.listen[2]: "nowhere" is no address to listen on: an IP address and a port, e.g. "0.0.0.0:53" or "[::]:53"',
+    'peer.toml:4:1: mesh.lisen: unknown key, did you mean listen?; allowed here: listen, announce, network, allow-private',
+    'peer.toml:6:11: dns.workers: must be a whole number from 1 to 64',
+    'peer.toml:8:11: http.listen[1]: is no loopback address, so others could read the page: set http.token-file, or use 127.0.0.1',
+    'peer.toml:10:6: line.up: "fast" is no speed: a number above 0 with bit, kbit, Mbit or Gbit, e.g. "128kbit"',
+    'peer.toml:11:1: zone[1]: needs file = "…" (a master file) or primary = "host:port"',
+    'peer.toml:12:10: zone[1].origin: "a..b" is no domain name: labels of a-z, 0-9, - and _ with dots between; other alphabets as xn--…',
+    'peer.toml:13:1: mail[1].deliver: is missing',
+    'peer.toml:15:10: mail[1].client: must be one of "proxy-v1", "proxy-v2", "xclient", "none"',
+    'peer.toml:16:10: mail[1].copies: must be 1 or 2',
+    'peer.toml:19:9: friend[1].quota: "20" is no size: a number with B, kB, MB, GB or TB, e.g. "20GB"',
+    'peer.toml:21:8: friend[2].name: is already in friend[1]',
+    'peer.toml:22:8: friend[2].may[1]: must be one of "dns", "mail", "backup", "relay", "witness"',
+    'peer.toml:23:1: moon: unknown key; allowed here: name, mesh, dns, smtp, http, line, zone, mail, friend, alert',
+  ]);
+});
+
+it('shows the line with a caret below the place, tabs and terminal tricks made harmless', () => {
+  const parsed = parseConfig('name = "a"\n[mesh]\n\tnetwork = "\\u001b[31m"\n', { fileName: 'peer.toml' });
+  if (parsed.kind === 'ok') throw new Error('expected a mistake');
+  const [, line = '', caret = ''] = formatProblems(parsed.problems).split('\n');
+  expect(line).toBe('   network = "\\u001b[31m"');
+  expect(caret.indexOf('^')).toBe(line.indexOf('"'));
+});
+
+it('a mistake of syntax has its place too', () => {
+  expect(problemsOf('name = "a"\nlisten == 2\n')).toEqual([
+    'peer.toml:2:9: this is not TOML: unexpected token',
+  ]);
+  expect(problemsOf('name = "a"\nname = "b"\n')[0]).toMatch(/^peer\.toml:2:1: .*multiple times/);
+});
+
+it('says which values do not go together', () => {
+  const all = problemsOf(`name = "a"
+[dns]
+listen = ["127.0.0.1:53", "127.0.0.1:53"]
+[smtp]
+tls-key = "k"
+[line]
+up = "1Mbit"
+bulk = "2Mbit"
+[[zone]]
+origin = "a.test"
+file = "z"
+primary = "127.0.0.1:5300"
+[[zone]]
+origin = "A.test."
+file = "z"
+tsig-file = "t"
+`);
+  expect(all.map((line) => line.split(': ').slice(0, 2).join(': '))).toEqual([
+    'peer.toml:3:27: dns.listen[2]',
+    'peer.toml:5:1: smtp.tls-key',
+    'peer.toml:8:8: line.bulk',
+    'peer.toml:12:1: zone[1].primary',
+    'peer.toml:14:10: zone[2].origin',
+    'peer.toml:16:1: zone[2].tsig-file',
+  ]);
+});
+
+it('tables where values belong, dates, and names of JavaScript are mistakes like others', () => {
+  expect(problemsOf('name = 1979-05-27\n')[0]).toBe('peer.toml:1:8: name: must be a text in quotes');
+  expect(problemsOf('name = "a"\nmesh = 1\n')[0]).toBe('peer.toml:2:8: mesh: must be a table');
+  expect(problemsOf('name = "a"\n__proto__ = 1\n')[0]).toMatch(/^peer\.toml:2:1: __proto__: unknown key/);
+  expect(problemsOf('name = "a"\nzone.origin = "x"\n')[0]).toMatch(/^peer\.toml:2:/);
+  expect(problemsOf('')[0]).toBe('peer.toml:1:1: name: is missing');
+});
+
+it('the status page needs a token as soon as others can reach it', () => {
+  const open = (listen: string, more = '') => `name = "a"\n[http]\nlisten = ["${listen}"]\n${more}`;
+  expect(problemsOf(open('0.0.0.0:8853'))).toHaveLength(1);
+  expect(problemsOf(open('[::]:8853'))).toHaveLength(1);
+  expect(configOf(open('127.0.53.1:8853')).http.tokenFile).toBeUndefined();
+  expect(configOf(open('0.0.0.0:8853', 'token-file = "t"')).http.tokenFile).toBe('t');
+});
+
+it('files, lists and texts have bounds, and so has the number of mistakes shown', () => {
+  expect(problemsOf(`# ${'x'.repeat(configLimits.fileCharacters)}`)[0]).toMatch(/too long/);
+  const entries = Array.from({ length: configLimits.listEntries + 1 }, (_, n) => `"h${n}.test:1"`);
+  expect(problemsOf(`name = "a"\n[mesh]\nannounce = [${entries.join(',')}]\n`)[0]).toMatch(
+    /more than 1000 entries/,
+  );
+  expect(problemsOf(`name = "a"\n[http]\ntoken-file = "${'x'.repeat(4097)}"\n`)[0]).toMatch(
+    /longer than 4096/,
+  );
+  const unknown = Array.from({ length: configLimits.problems + 5 }, (_, n) => `k${n} = 1`).join('\n');
+  expect(problemsOf(unknown)).toHaveLength(configLimits.problems);
+});
+
+it('no text makes it throw', () => {
+  const words = fc.constantFrom(
+    'name',
+    '=',
+    '"a"',
+    '[',
+    ']',
+    '[[zone]]',
+    '\n',
+    '[mesh]',
+    'listen',
+    '1',
+    '{',
+    '}',
+    '.',
+    '"',
+    '#',
+    '\u0000',
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ maxLength: 80 }),
+        fc.array(words, { maxLength: 20 }).map((w) => w.join(' ')),
+      ),
+      (text) => {
+        expect(['ok', 'bad']).toContain(parseConfig(text, { fileName: 'peer.toml' }).kind);
+      },
+    ),
+  );
+});
+
+it('the list of allowed keys that a person is shown is the one that the schema accepts', () => {
+  const source = readFileSync(new URL('config-schema.ts', import.meta.url), 'utf8');
+  const listed = source.slice(source.indexOf('const keysOf'));
+  const shown = [...listed.slice(0, listed.indexOf('};')).matchAll(/'([a-z][a-z-]*)'(?=[,\]])/g)].map(
+    ([, key]) => key,
+  );
+  for (const key of shown) expect(everyKey).toMatch(new RegExp(`\\b${key}\\b`));
+  expect(new Set(shown).size).toBeGreaterThan(30);
+});
