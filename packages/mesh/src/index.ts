@@ -1,1 +1,62 @@
-export {};
+/**
+ * The mesh's decisions: who may connect, whom to dial and when, what to tell a friend so that both know the same.
+ *
+ *     const [next, effects] = stepSync(state, { kind: 'frame', frame }, context, nowMs);
+ *     const [dials, todo] = stepRedial(redial, { kind: 'tick' }, random.fraction(), nowMs);
+ *
+ * Promises: pure; every fact reaches everyone connected by push, and everyone else by digest; a friend is redialled
+ * for ever. Does not: open sockets, verify signatures, or know what a record means.
+ */
+export {
+  addFact,
+  answerHave,
+  answerWant,
+  emptyFactLog,
+  type Fact,
+  type FactLog,
+  type FactOutcome,
+  factsInOrder,
+  haveList,
+  judgeFact,
+} from './fact-log.ts';
+export {
+  type Admission,
+  admitConnection,
+  admitProtocol,
+  type GateView,
+  type ProtocolName,
+  protocols,
+} from './gate.ts';
+export {
+  closedInviteMemoryMs,
+  connectionSilenceMs,
+  dialTimeoutMs,
+  guestDeadlineMs,
+  maxGuestFrameBytes,
+  maxGuests,
+  maxSyncFrameBytes,
+} from './limits.ts';
+export {
+  dialableAddresses,
+  type RedialEffect,
+  type RedialInput,
+  type RedialState,
+  stepRedial,
+} from './redial.ts';
+export {
+  passOn,
+  type SyncContext,
+  type SyncEffect,
+  type SyncInput,
+  type SyncState,
+  startSync,
+  stepSync,
+} from './sync.ts';
+export {
+  decodeSyncFrame,
+  encodeSyncFrame,
+  peersInTags,
+  peerTag,
+  peerTags,
+  type SyncFrame,
+} from './sync-frames.ts';

@@ -1,1 +1,12 @@
-export {};
+/** The mesh on real sockets: the libp2p host, framed streams, sync streams, and signed envelopes. */
+export {
+  type OpenedEnvelope,
+  openEnvelope,
+  type SigningKey,
+  sha256,
+  signingKeyFromProtobuf,
+  signingKeyFromSeed,
+  verifySignature,
+} from './envelope.ts';
+export { type Host, type HostEvents, type HostOptions, type ProtocolHandler, startHost } from './host.ts';
+export { type SyncOptions, type SyncStreams, startSyncStreams } from './sync-streams.ts';

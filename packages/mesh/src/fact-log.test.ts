@@ -1,0 +1,182 @@
+import { seededRandom } from '@copain/core/testing';
+import { peerIdFromKey } from '@copain/trust';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import {
+  addFact,
+  answerHave,
+  answerWant,
+  emptyFactLog,
+  type Fact,
+  type FactLog,
+  haveList,
+  judgeFact,
+} from './fact-log.ts';
+import { maxFacts } from './limits.ts';
+import { dialableAddresses, type RedialState, stepRedial } from './redial.ts';
+import { passOn, startSync, stepSync } from './sync.ts';
+import { decodeSyncFrame, encodeSyncFrame, peersInTags, peerTags } from './sync-frames.ts';
+
+const random = seededRandom(11);
+const newPeer = (): string => peerIdFromKey(random.bytes(32));
+const fact = (key: string, sequence: number): Fact => ({
+  kind: 'holds',
+  key,
+  epoch: 0,
+  sequence,
+  hash: random.bytes(8),
+  envelope: random.bytes(20),
+});
+const learn = (log: FactLog, facts: readonly Fact[]): FactLog =>
+  facts.reduce((grown, one) => (judgeFact(grown, one) === 'new' ? addFact(grown, one) : grown), log);
+
+it('a higher sequence replaces, an older one and the same one do not, and two of one number are equivocation', () => {
+  const first = fact('a', 1);
+  const second = fact('a', 2);
+  const log = learn(emptyFactLog(), [first, second]);
+  expect(judgeFact(log, first)).toBe('older');
+  expect(judgeFact(log, second)).toBe('known');
+  expect(judgeFact(log, fact('a', 2))).toBe('equivocation');
+  expect(judgeFact(log, { ...fact('a', 0), epoch: 1 })).toBe('new');
+});
+
+it('the digest depends on what is known, not on the order it was learned in', () => {
+  const facts = Array.from({ length: 12 }, (_, i) => fact(`k${i % 5}`, i));
+  const reference = learn(emptyFactLog(), facts).digest;
+  fc.assert(
+    fc.property(fc.shuffledSubarray(facts, { minLength: facts.length }), (shuffled) => {
+      expect(learn(emptyFactLog(), shuffled).digest).toEqual(reference);
+    }),
+  );
+});
+
+it('one exchange makes two logs equal, whatever each knew before', () => {
+  const pool = Array.from({ length: 30 }, (_, i) => fact(`k${i % 9}`, i));
+  fc.assert(
+    fc.property(fc.subarray(pool), fc.subarray(pool), (mine, theirs) => {
+      const here = learn(emptyFactLog(), mine);
+      const there = learn(emptyFactLog(), theirs);
+      const answer = answerHave(there, haveList(here));
+      const hereNext = learn(here, answer.push);
+      const thereNext = learn(there, answerWant(here, answer.want));
+      expect(hereNext.digest).toEqual(thereNext.digest);
+    }),
+  );
+});
+
+it('a full log takes no new keys but still takes newer versions of known ones', () => {
+  const facts = new Map(Array.from({ length: maxFacts }, (_, i) => [`k${i}`, fact(`k${i}`, 1)]));
+  const full: FactLog = { facts, digest: new Uint8Array(8) };
+  expect(judgeFact(full, fact('one more', 1))).toBe('full');
+  expect(judgeFact(full, fact('k7', 2))).toBe('new');
+});
+
+const context = (log: FactLog) => ({ log, friends: [], heard: [], jitter: 0.5 });
+
+it('beats go out every 10 s from one side only; the other acks', () => {
+  const log = emptyFactLog();
+  let lower = startSync(newPeer(), true, 0);
+  const upper = startSync(newPeer(), false, 0);
+  expect(stepSync(lower, { kind: 'tick' }, context(log), 9_999)[1]).toEqual([]);
+  const [next, effects] = stepSync(lower, { kind: 'tick' }, context(log), 10_000);
+  lower = next;
+  expect(effects).toMatchObject([{ kind: 'send', frame: { t: 'beat', counter: 1 } }]);
+  expect(stepSync(lower, { kind: 'tick' }, context(log), 10_001)[1]).toEqual([]);
+  expect(stepSync(upper, { kind: 'tick' }, context(log), 60_000)[1]).toEqual([]);
+  const beat = { t: 'beat' as const, counter: 1, digest: log.digest, heard: new Uint8Array() };
+  expect(stepSync(upper, { kind: 'frame', frame: beat }, context(log), 10_000)[1]).toContainEqual(
+    expect.objectContaining({ frame: expect.objectContaining({ t: 'ack', counter: 1 }) }),
+  );
+});
+
+it('a digest that stays different is asked about ever more rarely', () => {
+  let state = startSync(newPeer(), true, 0);
+  const strange = {
+    t: 'ack' as const,
+    counter: 1,
+    digest: new Uint8Array(8).fill(1),
+    heard: new Uint8Array(),
+  };
+  let asked = 0;
+  for (let nowMs = 0; nowMs < 3_600_000; nowMs += 10_000) {
+    const [next, effects] = stepSync(
+      state,
+      { kind: 'frame', frame: strange },
+      context(emptyFactLog()),
+      nowMs,
+    );
+    state = next;
+    asked += effects.filter((effect) => effect.kind === 'send' && effect.frame.t === 'have').length;
+  }
+  expect(asked).toBeGreaterThan(5);
+  expect(asked).toBeLessThan(25);
+});
+
+it('news goes to everyone connected whom it did not reach, and not back to where it came from', () => {
+  const [a, b, c, d] = [newPeer(), newPeer(), newPeer(), newPeer()];
+  const { to, reached } = passOn([a, b, c, d], peerTags([b]), a);
+  expect(to).toEqual([c, d]);
+  expect(peersInTags(reached, [a, b, c, d])).toEqual([b, c, d]);
+});
+
+it('frames come back as they were; other bytes are refused, and what a newer version says is passed over', () => {
+  const push = {
+    t: 'push' as const,
+    kind: 'zone' as const,
+    reached: random.bytes(8),
+    envelope: random.bytes(300),
+  };
+  expect(decodeSyncFrame(encodeSyncFrame(push))).toEqual(push);
+  expect(decodeSyncFrame(random.bytes(50))).toBeUndefined();
+  expect(decodeSyncFrame(encodeSyncFrame({ ...push, kind: 'weather' as 'zone' }))).toEqual({ t: 'ignored' });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void decodeSyncFrame(bytes)));
+});
+
+it('redials for ever, at most every 30 s or so, and at once when a new address is known', () => {
+  const peer = newPeer();
+  let state: RedialState = new Map();
+  const run = (input: Parameters<typeof stepRedial>[1], nowMs: number) => {
+    const [next, effects] = stepRedial(state, input, 0.5, nowMs);
+    state = next;
+    return effects;
+  };
+  run({ kind: 'friends', boxes: [{ peer, addresses: ['192.0.2.1:1'] }] }, 0);
+  const dialledAt: number[] = [];
+  const week = 7 * 86_400_000;
+  for (let nowMs = 0; nowMs < week; nowMs += 1000) {
+    if (run({ kind: 'tick' }, nowMs).length > 0) {
+      dialledAt.push(nowMs);
+      run({ kind: 'dial-failed', peer }, nowMs);
+    }
+  }
+  const gaps = dialledAt.slice(1).map((atMs, i) => atMs - (dialledAt[i] ?? 0));
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(32_000);
+  expect(gaps[0]).toBeLessThanOrEqual(3000);
+  expect(dialledAt.at(-1)).toBeGreaterThan(week - 40_000);
+  run({ kind: 'friends', boxes: [{ peer, addresses: ['192.0.2.2:1'] }] }, week);
+  expect(run({ kind: 'tick' }, week)).toEqual([
+    { kind: 'dial', peer, addresses: ['192.0.2.2:1'], second: false },
+  ]);
+});
+
+it('a connected friend is not dialled, except beside the old connection when he is suspected', () => {
+  const peer = newPeer();
+  const boxes = [{ peer, addresses: ['192.0.2.1:1'] }];
+  let [state] = stepRedial(new Map(), { kind: 'friends', boxes }, 0, 0);
+  [state] = stepRedial(state, { kind: 'connected', peer }, 0, 0);
+  expect(stepRedial(state, { kind: 'tick' }, 0, 100_000)[1]).toEqual([]);
+  const [suspecting, effects] = stepRedial(state, { kind: 'dial-second', peer }, 0, 100_000);
+  expect(effects).toMatchObject([{ second: true }]);
+  expect(stepRedial(suspecting, { kind: 'dial-second', peer }, 0, 100_000)[1]).toEqual([]);
+  expect(stepRedial(state, { kind: 'friends', boxes: [] }, 0, 0)[0].size).toBe(0);
+});
+
+it('claims to private addresses are dialled only where that is allowed', () => {
+  const sources = {
+    lastGood: '203.0.113.7:4853',
+    announced: ['203.0.113.7:4853', '127.0.0.1:22', '192.168.1.1:80', '[::1]:5', 'nonsense'],
+    invited: ['home.example:4853'],
+  };
+  expect(dialableAddresses(sources, false)).toEqual(['203.0.113.7:4853', 'home.example:4853']);
+  expect(dialableAddresses(sources, true)).toContain('192.168.1.1:80');
+});

@@ -1,0 +1,146 @@
+import type { FrameStream } from '@copain/core';
+import type { Stream } from '@libp2p/interface';
+import { decode, encode } from 'it-length-prefixed';
+import { pipe } from 'it-pipe';
+import type { Uint8ArrayList } from 'uint8arraylist';
+
+/** Bytes waiting to be read on one stream before the sender is held back; well under yamux's buffer limit of 4 MiB. */
+const highWaterBytes = 256 * 1024;
+
+/** What a stream tells its owner about the traffic on it. */
+export interface StreamMeter {
+  sent(sizeBytes: number): void;
+  received(sizeBytes: number): void;
+}
+
+/**
+ * A libp2p stream as frames (varint length prefix), bounded on both sides. Call it before anything else happens on the
+ * stream: the stream is paused until the first `receive`. A frame over `maxFrameBytes` breaks the stream before
+ * anything is allocated for it.
+ */
+export function frameStream(
+  stream: Stream,
+  options: { maxFrameBytes: number; meter: StreamMeter },
+): FrameStream {
+  const { maxFrameBytes, meter } = options;
+  stream.pause();
+  const frames = pipe(incoming(stream, meter), (chunks) => decode(chunks, { maxDataLength: maxFrameBytes }));
+  let broken: Error | undefined;
+  return {
+    send: async (frame) => {
+      if (broken) throw broken;
+      if (frame.length > maxFrameBytes)
+        throw new RangeError(`frame of ${frame.length} bytes, at most ${maxFrameBytes}`);
+      const prefixed = encode.single(frame);
+      meter.sent(prefixed.byteLength);
+      if (!stream.send(prefixed)) await drained(stream);
+    },
+    receive: async () => {
+      const next = await frames.next();
+      if (next.done === true) return undefined;
+      // The library may hand out a Buffer, whose slice() shares memory; rooms get plain bytes.
+      const bytes = next.value.subarray();
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    },
+    end: async () => {
+      await stream.close();
+    },
+    abort: (reason) => {
+      broken ??= reason;
+      stream.abort(reason);
+    },
+  };
+}
+
+/**
+ * The bytes of a stream with back-pressure. Only the other side's FIN is a clean end; a connection that went away
+ * while bytes were expected is an error, since a clean-looking end proves nothing about completeness.
+ */
+async function* incoming(stream: Stream, meter: StreamMeter): AsyncGenerator<Uint8Array | Uint8ArrayList> {
+  const waiting: (Uint8Array | Uint8ArrayList)[] = [];
+  let waitingBytes = 0;
+  let finished = stream.remoteWriteStatus === 'closed';
+  let failure: Error | undefined;
+  let wake: (() => void) | undefined;
+  const changed = (): void => {
+    const waker = wake;
+    wake = undefined;
+    waker?.();
+  };
+  let resuming = false;
+  // Never pause from within resume(): the stream would go on granting window. flow() checks again after it.
+  const pauseIfFull = (): void => {
+    if (waitingBytes >= highWaterBytes && !resuming && stream.readStatus === 'readable') stream.pause();
+  };
+  const onMessage = (event: { data: Uint8Array | Uint8ArrayList }): void => {
+    waiting.push(event.data);
+    waitingBytes += event.data.byteLength;
+    meter.received(event.data.byteLength);
+    pauseIfFull();
+    changed();
+  };
+  const onFinish = (): void => {
+    finished = true;
+    changed();
+  };
+  const onClose = (event: { error?: Error }): void => {
+    failure ??= event.error ?? (finished ? undefined : new Error('connection lost'));
+    finished = true;
+    changed();
+  };
+  const flow = (): void => {
+    if (stream.readStatus !== 'paused' || waitingBytes >= highWaterBytes / 2) return;
+    resuming = true;
+    try {
+      stream.resume();
+    } finally {
+      resuming = false;
+    }
+    pauseIfFull();
+  };
+  stream.addEventListener('message', onMessage);
+  stream.addEventListener('remoteCloseWrite', onFinish);
+  stream.addEventListener('close', onClose);
+  try {
+    for (;;) {
+      const chunk = waiting.shift();
+      if (chunk !== undefined) {
+        waitingBytes -= chunk.byteLength;
+        flow();
+        yield chunk;
+        continue;
+      }
+      if (failure !== undefined) throw failure;
+      if (stream.status === 'reset' || stream.status === 'aborted')
+        throw new Error(`stream ${stream.status}`);
+      flow();
+      if (waiting.length > 0) continue;
+      if ((finished || stream.remoteWriteStatus === 'closed') && stream.readBufferLength === 0) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  } finally {
+    stream.removeEventListener('message', onMessage);
+    stream.removeEventListener('remoteCloseWrite', onFinish);
+    stream.removeEventListener('close', onClose);
+  }
+}
+
+/** Waits for the stream's drain event. The stream's own onDrain() resolves at once from its second call on. */
+async function drained(stream: Stream): Promise<void> {
+  if (!stream.writableNeedsDrain) return;
+  await new Promise<void>((resolve, reject) => {
+    const done = (settle: () => void): void => {
+      stream.removeEventListener('drain', onDrain);
+      stream.removeEventListener('close', onClose);
+      settle();
+    };
+    const onDrain = (): void => done(resolve);
+    const onClose = (event: { error?: Error }): void => {
+      done(() => reject(event.error ?? new Error('stream closed')));
+    };
+    stream.addEventListener('drain', onDrain);
+    stream.addEventListener('close', onClose);
+  });
+}

@@ -1,0 +1,244 @@
+import { noise } from '@chainsafe/libp2p-noise';
+import { type FrameStream, formatHostPort, type HostPort, isPrivate, parseHostPort } from '@copain/core';
+import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
+import { identify } from '@libp2p/identify';
+import type { Connection, Libp2p, Stream } from '@libp2p/interface';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
+import { type Admission, admitProtocol, type ProtocolName, protocols } from '../gate.ts';
+import { dialTimeoutMs, guestDeadlineMs, maxStreamsPerProtocol } from '../limits.ts';
+import { frameStream } from './frame-stream.ts';
+
+/** How a protocol is served: the handler owns the stream and ends or aborts it. */
+export interface ProtocolHandler {
+  maxFrameBytes: number;
+  handle(stream: FrameStream, from: { peer: string; connectionId: string }): Promise<void>;
+}
+
+/** What the host tells: facts, for the agent to act on and to log. */
+export interface HostEvents {
+  connected(peer: string, connectionId: string, address: string | undefined): void;
+  /** One connection closed; `last` when no other to that peer is left. */
+  disconnected(peer: string, connectionId: string, last: boolean): void;
+  heard(peer: string): void;
+  sent(peer: string, protocol: ProtocolName, sizeBytes: number): void;
+  received(peer: string, protocol: ProtocolName, sizeBytes: number): void;
+  /** How a friend sees us: the source address of our connection. */
+  observed(by: string, address: HostPort): void;
+  refused(peer: string, why: string): void;
+  streamFailed(peer: string, protocol: ProtocolName, error: unknown): void;
+}
+
+export interface HostOptions {
+  /** libp2p's protobuf form of the box's Ed25519 private key. */
+  privateKey: Uint8Array;
+  listen: readonly HostPort[];
+  allowPrivate(): boolean;
+  /** Asked at every connection and at every stream. */
+  admit(peer: string): Admission;
+  handlers: Record<ProtocolName, ProtocolHandler>;
+  events: HostEvents;
+}
+
+/** The libp2p node of this box. */
+export interface Host extends AsyncDisposable {
+  peer: string;
+  /** Where it listens, with real ports. */
+  addresses: HostPort[];
+  /** Resolves once a connection is authenticated and still open; rejects otherwise. `fresh`: a new one in any case. */
+  dial(
+    peer: string,
+    addresses: readonly string[],
+    options: { signal: AbortSignal; fresh?: boolean },
+  ): Promise<void>;
+  /** A stream on the newest connection to the peer, or on the one named. Rejects where there is none. */
+  open(
+    peer: string,
+    protocol: ProtocolName,
+    options: { signal: AbortSignal; connectionId?: string },
+  ): Promise<FrameStream>;
+  connectedPeers(): string[];
+  connections(peer: string): { id: string; openedAtMs: number }[];
+  closeConnection(peer: string, connectionId: string): void;
+  /** Hangs up on whoever the gate would not let in any more. */
+  enforce(): void;
+}
+
+/** `host:port` as a multiaddr; names go as /dns, so that a friend's dynamic name is resolved at each dial. */
+function toMultiaddr(address: HostPort, peer?: string): Multiaddr {
+  const protocol = address.host.includes(':') ? 'ip6' : /^[\d.]+$/.test(address.host) ? 'ip4' : 'dns';
+  const base = `/${protocol}/${address.host}/tcp/${address.port}`;
+  return multiaddr(peer === undefined ? base : `${base}/p2p/${peer}`);
+}
+
+/** The TCP end of a multiaddr, or undefined where it has none (relayed, other transports). */
+function fromMultiaddr(address: Multiaddr): HostPort | undefined {
+  const parts = address.getComponents();
+  const host = parts.find((part) => part.name === 'ip4' || part.name === 'ip6')?.value;
+  const port = parts.find((part) => part.name === 'tcp')?.value;
+  if (host === undefined || port === undefined || parts.some((part) => part.name === 'p2p-circuit'))
+    return undefined;
+  return { host, port: Number(port) };
+}
+
+/**
+ * Starts the node: TCP, Noise, yamux, identify; no connection monitor and no keep-alive tags (the agent's beats and
+ * redial do that job); the peer store keeps nothing that matters. Rejects where an address cannot be listened on.
+ */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const { events, admit } = options;
+  const guestTimers = new Map<string, NodeJS.Timeout>();
+  const node: Libp2p = await createLibp2p({
+    privateKey: privateKeyFromProtobuf(options.privateKey),
+    addresses: { listen: options.listen.map((address) => toMultiaddr(address).toString()) },
+    transports: [tcp({ inboundSocketInactivityTimeout: 300_000, outboundSocketInactivityTimeout: 300_000 })],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        enableKeepAlive: false,
+        maxInboundStreams: 256,
+        streamOptions: { maxStreamWindowSize: 1 << 20 },
+      }),
+    ],
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      maxConnections: 256,
+      maxIncomingPendingConnections: 1000,
+      inboundConnectionThreshold: 50,
+      inboundUpgradeTimeout: 20_000,
+      dialTimeout: dialTimeoutMs,
+      addressDialTimeout: dialTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: 30_000,
+      outboundStreamProtocolNegotiationTimeout: 30_000,
+      reconnectRetries: 0,
+    },
+    peerStore: { maxAddressAge: Number.POSITIVE_INFINITY, maxPeerAge: Number.POSITIVE_INFINITY },
+    connectionGater: {
+      denyDialMultiaddr: async (address) => {
+        const target = fromMultiaddr(address);
+        return target !== undefined && isPrivate(target.host) && !options.allowPrivate();
+      },
+      denyInboundEncryptedConnection: async (peer) => {
+        const nobody = admit(peer.toString()) === 'nobody';
+        if (nobody) events.refused(peer.toString(), 'not a friend');
+        return nobody;
+      },
+    },
+    services: { identify: identify() },
+    start: false,
+  });
+
+  const meterFor = (peer: string, protocol: ProtocolName) => ({
+    sent: (sizeBytes: number) => events.sent(peer, protocol, sizeBytes),
+    received: (sizeBytes: number) => {
+      events.received(peer, protocol, sizeBytes);
+      events.heard(peer);
+    },
+  });
+
+  for (const name of Object.keys(protocols) as ProtocolName[]) {
+    const handler = options.handlers[name];
+    await node.handle(
+      protocols[name],
+      async (stream: Stream, connection: Connection) => {
+        const peer = connection.remotePeer.toString();
+        if (!admitProtocol(admit(peer), name)) {
+          events.refused(peer, `${name} is for friends`);
+          stream.abort(new Error('not allowed'));
+          return;
+        }
+        const frames = frameStream(stream, {
+          maxFrameBytes: handler.maxFrameBytes,
+          meter: meterFor(peer, name),
+        });
+        try {
+          await handler.handle(frames, { peer, connectionId: connection.id });
+        } catch (error) {
+          events.streamFailed(peer, name, error);
+          frames.abort(error instanceof Error ? error : new Error('stream failed'));
+        }
+      },
+      { maxInboundStreams: maxStreamsPerProtocol, maxOutboundStreams: maxStreamsPerProtocol },
+    );
+  }
+
+  const ofPeer = (peer: string): Connection[] =>
+    node
+      .getConnections(peerIdFromString(peer))
+      .filter((connection) => connection.status === 'open')
+      .sort((a, b) => b.timeline.open - a.timeline.open);
+
+  node.addEventListener('connection:open', (event) => {
+    const connection = event.detail;
+    const peer = connection.remotePeer.toString();
+    if (admit(peer) === 'guest' && connection.direction === 'inbound') {
+      // A guest has one short conversation; whoever stays longer without becoming a friend is shown out.
+      const timer = setTimeout(() => {
+        guestTimers.delete(connection.id);
+        if (admit(peer) !== 'friend') connection.abort(new Error('guests leave'));
+      }, guestDeadlineMs);
+      timer.unref();
+      guestTimers.set(connection.id, timer);
+    }
+    const remote = connection.direction === 'outbound' ? fromMultiaddr(connection.remoteAddr) : undefined;
+    events.connected(peer, connection.id, remote === undefined ? undefined : formatHostPort(remote));
+  });
+  node.addEventListener('connection:close', (event) => {
+    const connection = event.detail;
+    clearTimeout(guestTimers.get(connection.id));
+    guestTimers.delete(connection.id);
+    const peer = connection.remotePeer.toString();
+    events.disconnected(peer, connection.id, ofPeer(peer).length === 0);
+  });
+  node.addEventListener('peer:identify', (event) => {
+    const observed = event.detail.observedAddr;
+    const address = observed === undefined ? undefined : fromMultiaddr(observed);
+    if (address !== undefined) events.observed(event.detail.peerId.toString(), address);
+  });
+
+  await node.start();
+  let stopped: Promise<void> | undefined;
+  return {
+    peer: node.peerId.toString(),
+    addresses: node.getMultiaddrs().flatMap((address) => fromMultiaddr(address) ?? []),
+    dial: async (peer, addresses, { signal, fresh }) => {
+      const targets = addresses.flatMap((text) => {
+        const address = parseHostPort(text);
+        return address === undefined ? [] : [toMultiaddr(address, peer)];
+      });
+      const connection = await node.dial(targets, { signal, force: fresh === true });
+      if (connection.status !== 'open') throw new Error('closed right after it was opened: not let in');
+    },
+    open: async (peer, protocol, { signal, connectionId }) => {
+      const candidates = ofPeer(peer);
+      const connection =
+        connectionId === undefined ? candidates[0] : candidates.find((one) => one.id === connectionId);
+      if (connection === undefined) throw new Error('not connected');
+      const stream = await connection.newStream(protocols[protocol], { signal });
+      const { maxFrameBytes } = options.handlers[protocol];
+      return frameStream(stream, { maxFrameBytes, meter: meterFor(peer, protocol) });
+    },
+    connectedPeers: () => [
+      ...new Set(node.getConnections().map((connection) => connection.remotePeer.toString())),
+    ],
+    connections: (peer) => ofPeer(peer).map(({ id, timeline }) => ({ id, openedAtMs: timeline.open })),
+    closeConnection: (peer, connectionId) => {
+      ofPeer(peer)
+        .find((connection) => connection.id === connectionId)
+        ?.abort(new Error('given up'));
+    },
+    enforce: () => {
+      for (const connection of node.getConnections()) {
+        if (admit(connection.remotePeer.toString()) === 'nobody') connection.abort(new Error('not a friend'));
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const timer of guestTimers.values()) clearTimeout(timer);
+      stopped ??= Promise.resolve(node.stop());
+      await stopped;
+    },
+  };
+}

@@ -1,0 +1,223 @@
+import type { Clock, FrameStream, Random } from '@copain/core';
+import type { Fact, FactLog } from '../fact-log.ts';
+import { connectionSilenceMs } from '../limits.ts';
+import { passOn, type SyncEffect, type SyncInput, type SyncState, startSync, stepSync } from '../sync.ts';
+import { decodeSyncFrame, encodeSyncFrame, type SyncFrame } from '../sync-frames.ts';
+import type { Host } from './host.ts';
+
+/** What the sync streams need from the agent, and what they tell it. */
+export interface SyncOptions {
+  self: string;
+  host: () => Host;
+  clock: Clock;
+  random: Random;
+  log(): FactLog;
+  /** PeerIds of all friends' boxes. */
+  friends(): readonly string[];
+  /** Friends heard in the last 30 s. */
+  heard(): readonly string[];
+  hello(): { name: string; version: string; bootId: Uint8Array; previousBootId: Uint8Array };
+  /** A record arrived; the promise settles once it was judged and stored. Records of one friend come one at a time. */
+  received(
+    from: string,
+    record: { kind: Fact['kind']; envelope: Uint8Array; reached: Uint8Array },
+  ): Promise<void>;
+  events: {
+    hello(peer: string, hello: { name: string; version: string; clockOffsetMs: number }): void;
+    heardBits(peer: string, peers: readonly string[]): void;
+    /** The stream is ready in both directions. */
+    up(peer: string): void;
+    failed(peer: string, error: unknown): void;
+    roundTrip(peer: string, rttMs: number): void;
+  };
+}
+
+interface Session {
+  state: SyncState;
+  stream: FrameStream;
+  connectionId: string;
+  sending: Promise<void>;
+  beatSentAt: Map<number, number>;
+}
+
+/** All sync streams of this box, one a friend. */
+export interface SyncStreams {
+  /** The host opened or accepted a connection to a friend. */
+  connected(peer: string, connectionId: string): void;
+  /** The handler of the sync protocol. */
+  accept(stream: FrameStream, from: { peer: string; connectionId: string }): Promise<void>;
+  /** Passes a fact on to every connected friend whom it did not reach; `from` undefined for one of our own. */
+  spread(fact: Fact, reached: Uint8Array, from: string | undefined): void;
+  /** Every second: beats, and connections that fell silent. */
+  tick(lastHeardAtMs: (peer: string) => number | undefined): void;
+  peers(): string[];
+  stop(): void;
+}
+
+/** Frames waiting to be sent to one friend before his stream is given up: he is stuck, and a new stream catches up. */
+const maxQueuedFrames = 2000;
+
+/**
+ * The newest sync stream of a pair wins. The lower PeerId opens one on every new connection; the older stream and its
+ * connection are closed once the newer one has said hello, so that a zombie connection never outlives its successor.
+ */
+export function startSyncStreams(options: SyncOptions): SyncStreams {
+  const { clock, random, events } = options;
+  const sessions = new Map<string, Session>();
+  const queued = new Map<FrameStream, number>();
+  let stopped = false;
+
+  const send = (session: Session, frame: SyncFrame): void => {
+    const waiting = queued.get(session.stream) ?? 0;
+    if (waiting >= maxQueuedFrames) {
+      session.stream.abort(new Error('friend does not read'));
+      return;
+    }
+    queued.set(session.stream, waiting + 1);
+    if (frame.t === 'beat') session.beatSentAt.set(frame.counter, clock.nowMs());
+    session.sending = session.sending
+      .then(() => session.stream.send(encodeSyncFrame(frame)))
+      .catch((error: unknown) => {
+        session.stream.abort(error instanceof Error ? error : new Error('send failed'));
+      })
+      .finally(() => {
+        queued.set(session.stream, (queued.get(session.stream) ?? 1) - 1);
+      });
+  };
+
+  const step = (session: Session, input: SyncInput): SyncEffect[] => {
+    const context = {
+      log: options.log(),
+      friends: options.friends(),
+      heard: options.heard(),
+      jitter: random.fraction(),
+    };
+    const [state, effects] = stepSync(session.state, input, context, clock.nowMs());
+    session.state = state;
+    return effects;
+  };
+
+  const act = async (session: Session, effects: readonly SyncEffect[]): Promise<void> => {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'send':
+          send(session, effect.frame);
+          break;
+        case 'received':
+          await options.received(session.state.peer, effect.record);
+          break;
+        case 'hello':
+          events.hello(session.state.peer, effect);
+          break;
+        case 'heard-bits':
+          events.heardBits(session.state.peer, effect.peers);
+          break;
+      }
+    }
+  };
+
+  const noteRoundTrip = (session: Session, frame: SyncFrame): void => {
+    if (frame.t !== 'ack') return;
+    const sentAtMs = session.beatSentAt.get(frame.counter);
+    session.beatSentAt.clear();
+    if (sentAtMs !== undefined) events.roundTrip(session.state.peer, clock.nowMs() - sentAtMs);
+  };
+
+  /** Runs one stream until it ends; both sides say hello first. */
+  const run = async (
+    stream: FrameStream,
+    peer: string,
+    connectionId: string,
+    beats: boolean,
+  ): Promise<void> => {
+    const session: Session = {
+      state: startSync(peer, beats, clock.nowMs()),
+      stream,
+      connectionId,
+      sending: Promise.resolve(),
+      beatSentAt: new Map(),
+    };
+    const { name, version, bootId, previousBootId } = options.hello();
+    const nowMs = Math.round(clock.nowMs());
+    send(session, { t: 'hello', name, version, bootId, previousBootId, digest: options.log().digest, nowMs });
+    // The round trip of the first exchange stands until the first beat was acked.
+    const helloSentAtMs = clock.nowMs();
+    try {
+      for (;;) {
+        const bytes = await stream.receive();
+        if (bytes === undefined) break;
+        const frame = decodeSyncFrame(bytes);
+        if (frame === undefined) throw new Error('not a frame of the sync protocol');
+        if (frame.t === 'hello') {
+          replace(session);
+          if (beats) events.roundTrip(peer, clock.nowMs() - helloSentAtMs);
+        }
+        noteRoundTrip(session, frame);
+        await act(session, step(session, { kind: 'frame', frame }));
+        if (frame.t === 'hello') events.up(peer);
+      }
+    } finally {
+      queued.delete(stream);
+      if (sessions.get(peer) === session) sessions.delete(peer);
+      stream.abort(new Error('sync stream ended'));
+    }
+  };
+
+  const replace = (session: Session): void => {
+    const { peer } = session.state;
+    const older = sessions.get(peer);
+    sessions.set(peer, session);
+    if (older === undefined || older === session) return;
+    older.stream.abort(new Error('replaced by a newer stream'));
+    if (session.state.beats && older.connectionId !== session.connectionId) {
+      options.host().closeConnection(peer, older.connectionId);
+    }
+  };
+
+  return {
+    connected: (peer, connectionId) => {
+      if (stopped || options.self > peer || !options.friends().includes(peer)) return;
+      const signal = AbortSignal.timeout(30_000);
+      options
+        .host()
+        .open(peer, 'sync', { signal, connectionId })
+        .then((stream) => run(stream, peer, connectionId, true))
+        .catch((error: unknown) => {
+          events.failed(peer, error);
+          // Without a sync stream the connection is of no use; closing it lets the redial try again.
+          options.host().closeConnection(peer, connectionId);
+        });
+    },
+    accept: async (stream, { peer, connectionId }) => {
+      if (options.self < peer) throw new Error('the lower PeerId opens the sync stream');
+      await run(stream, peer, connectionId, false);
+    },
+    spread: (fact, reached, from) => {
+      const targets = passOn([...sessions.keys()], reached, from);
+      for (const peer of targets.to) {
+        const session = sessions.get(peer);
+        if (session === undefined) continue;
+        for (const effect of step(session, { kind: 'fact', fact, reached: targets.reached })) {
+          if (effect.kind === 'send') send(session, effect.frame);
+        }
+      }
+    },
+    tick: (lastHeardAtMs) => {
+      for (const [peer, session] of sessions) {
+        const heardAtMs = lastHeardAtMs(peer);
+        if (heardAtMs !== undefined && clock.nowMs() - heardAtMs > connectionSilenceMs) {
+          options.host().closeConnection(peer, session.connectionId);
+          continue;
+        }
+        for (const effect of step(session, { kind: 'tick' })) {
+          if (effect.kind === 'send') send(session, effect.frame);
+        }
+      }
+    },
+    peers: () => [...sessions.keys()],
+    stop: () => {
+      stopped = true;
+      for (const session of sessions.values()) session.stream.abort(new Error('stopping'));
+    },
+  };
+}

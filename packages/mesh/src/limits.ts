@@ -1,0 +1,36 @@
+/** One frame of the sync stream: the largest record (grants, 48 kB) with its envelope fits, nothing larger. */
+export const maxSyncFrameBytes = 65_536;
+
+/** Record hashes (8 bytes each) in one `have` or `want` frame. */
+export const maxHashesPerFrame = 8000;
+
+/** Facts this box keeps: 64 members with 8 boxes and some hundred records each, and an end to what a friend can fill. */
+export const maxFacts = 8000;
+
+/** Between beats on a healthy stream; ± 10 % so that friends do not beat in step. */
+export const beatEveryMs = 10_000;
+export const beatJitter = 0.1;
+
+/** A digest exchange that brought nothing new is not repeated at every beat: it waits twice as long each time, up to this. */
+export const exchangeBackoffMaxMs = 300_000;
+
+/** Redial: first after 2 s, then doubled up to 30 s, with jitter, for ever. */
+export const redialFirstMs = 2000;
+export const redialMaxMs = 30_000;
+
+/** A dial must survive an uplink queue of 2 s, with several round trips. */
+export const dialTimeoutMs = 45_000;
+
+/** A connection on which nothing at all was heard for this long is given up, whatever TCP believes. */
+export const connectionSilenceMs = 90_000;
+
+/** A stranger at the gate: how long, how much, how many at once. */
+export const guestDeadlineMs = 20_000;
+export const maxGuestFrameBytes = 24_576;
+export const maxGuests = 8;
+
+/** How long after an invite was used, revoked or expired its bearer still gets told so instead of a closed door. */
+export const closedInviteMemoryMs: number = 7 * 86_400_000;
+
+/** Streams of one protocol that one friend may have open at once. */
+export const maxStreamsPerProtocol = 32;

@@ -1,0 +1,119 @@
+import { isPrivate, parseHostPort } from '@copain/core';
+import { dialTimeoutMs, redialFirstMs, redialMaxMs } from './limits.ts';
+
+/** One friend's box to keep a connection to. */
+interface RedialEntry {
+  addresses: readonly string[];
+  connected: boolean;
+  /** Set while a dial is under way; it counts as failed after the dial timeout, whatever became of it. */
+  dialingSinceMs: number | undefined;
+  nextAtMs: number;
+  backoffMs: number;
+}
+
+export type RedialState = ReadonlyMap<string, RedialEntry>;
+
+export type RedialInput =
+  /** The roster or an address changed; a box no longer listed is forgotten. */
+  | { kind: 'friends'; boxes: readonly { peer: string; addresses: readonly string[] }[] }
+  | { kind: 'connected' | 'disconnected' | 'dial-failed' | 'dial-second'; peer: string }
+  | { kind: 'tick' };
+
+/** `second`: dial although a connection seems to be there, since an old one stays blind after an outage. */
+export type RedialEffect = { kind: 'dial'; peer: string; addresses: readonly string[]; second: boolean };
+
+/**
+ * Keeps every friend dialled, for ever: 2, 4, 8 … 30 s with jitter as long as the roster lists him. `jitter` is a
+ * random number from 0 to 1. A new address resets the waiting, since it is the likeliest reason for the silence.
+ */
+export function stepRedial(
+  state: RedialState,
+  input: RedialInput,
+  jitter: number,
+  nowMs: number,
+): [RedialState, RedialEffect[]] {
+  const next = new Map(state);
+  const effects: RedialEffect[] = [];
+  const dial = (peer: string, entry: RedialEntry, second: boolean): void => {
+    if (entry.addresses.length === 0) return;
+    next.set(peer, { ...entry, dialingSinceMs: nowMs });
+    effects.push({ kind: 'dial', peer, addresses: entry.addresses, second });
+  };
+  switch (input.kind) {
+    case 'friends': {
+      const listed = new Set(input.boxes.map((box) => box.peer));
+      for (const peer of state.keys()) if (!listed.has(peer)) next.delete(peer);
+      for (const { peer, addresses } of input.boxes) {
+        const known = state.get(peer);
+        const same = known !== undefined && known.addresses.join() === addresses.join();
+        if (same) continue;
+        next.set(peer, {
+          addresses,
+          connected: known?.connected ?? false,
+          dialingSinceMs: known?.dialingSinceMs,
+          nextAtMs: nowMs,
+          backoffMs: redialFirstMs,
+        });
+      }
+      break;
+    }
+    case 'connected':
+    case 'disconnected': {
+      const known = state.get(input.peer);
+      if (known === undefined) break;
+      const connected = input.kind === 'connected';
+      const soonMs = nowMs + redialFirstMs * (0.5 + jitter / 2);
+      next.set(input.peer, {
+        ...known,
+        connected,
+        dialingSinceMs: undefined,
+        backoffMs: redialFirstMs,
+        nextAtMs: soonMs,
+      });
+      break;
+    }
+    case 'dial-failed': {
+      const known = state.get(input.peer);
+      if (known === undefined) break;
+      const backoffMs = Math.min(known.backoffMs * 2, redialMaxMs);
+      next.set(input.peer, {
+        ...known,
+        dialingSinceMs: undefined,
+        backoffMs,
+        nextAtMs: nowMs + known.backoffMs * (0.75 + jitter / 2),
+      });
+      break;
+    }
+    case 'dial-second': {
+      const known = state.get(input.peer);
+      if (known !== undefined && known.dialingSinceMs === undefined) dial(input.peer, known, true);
+      break;
+    }
+    case 'tick':
+      for (const [peer, entry] of state) {
+        const stuck = entry.dialingSinceMs !== undefined && nowMs < entry.dialingSinceMs + 2 * dialTimeoutMs;
+        if (!entry.connected && !stuck && nowMs >= entry.nextAtMs) dial(peer, entry, false);
+      }
+      break;
+  }
+  return [next, effects];
+}
+
+/**
+ * The addresses of a friend that may be dialled, best first and each once: the last good one, then what he announced,
+ * then what an invite said. A friend's claim never leads into our own network or to our own loopback, unless allowed.
+ */
+export function dialableAddresses(
+  sources: { lastGood: string | undefined; announced: readonly string[]; invited: readonly string[] },
+  allowPrivate: boolean,
+): string[] {
+  const all = [
+    ...(sources.lastGood === undefined ? [] : [sources.lastGood]),
+    ...sources.announced,
+    ...sources.invited,
+  ];
+  return [...new Set(all)].filter((text) => {
+    const address = parseHostPort(text);
+    return address !== undefined && address.port > 0 && (allowPrivate || !isPrivate(address.host));
+  });
+}

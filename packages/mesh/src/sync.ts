@@ -1,0 +1,171 @@
+import { compareBytes } from '@copain/core';
+import { answerHave, answerWant, type Fact, type FactLog, haveList } from './fact-log.ts';
+import { beatEveryMs, beatJitter, exchangeBackoffMaxMs } from './limits.ts';
+import { peersInTags, peerTags, type SyncFrame } from './sync-frames.ts';
+
+/** One friend's sync stream, as this box sees it. The lower PeerId of a pair opens it and beats; the other acks. */
+export interface SyncState {
+  peer: string;
+  beats: boolean;
+  counter: number;
+  nextBeatAtMs: number;
+  /** When the next digest exchange may start, and how long the one after that waits if this brings nothing. */
+  exchangeAtMs: number;
+  exchangeBackoffMs: number;
+  /** The digest that the friend had when the last exchange started. */
+  lastDigest: Uint8Array;
+}
+
+export type SyncInput =
+  | { kind: 'frame'; frame: SyncFrame }
+  | { kind: 'tick' }
+  /** A fact of ours, or one that we just learned from `from` (undefined: our own), reached so far by `reached`. */
+  | { kind: 'fact'; fact: Fact; reached: Uint8Array };
+
+export type SyncEffect =
+  | { kind: 'send'; frame: SyncFrame }
+  | { kind: 'received'; record: { kind: Fact['kind']; envelope: Uint8Array; reached: Uint8Array } }
+  | {
+      kind: 'hello';
+      name: string;
+      version: string;
+      bootId: Uint8Array;
+      previousBootId: Uint8Array;
+      clockOffsetMs: number;
+    }
+  | { kind: 'heard-bits'; peers: string[] };
+
+/** What of the box the stream needs to know. */
+export interface SyncContext {
+  log: FactLog;
+  /** PeerIds of all friends' boxes. */
+  friends: readonly string[];
+  /** Friends heard in the last 30 s. */
+  heard: readonly string[];
+  /** From 0 (included) to 1 (excluded). */
+  jitter: number;
+}
+
+/** A fresh stream to `peer`; the first exchange may start at once, the first beat comes after one interval. */
+export function startSync(peer: string, beats: boolean, nowMs: number): SyncState {
+  return {
+    peer,
+    beats,
+    counter: 0,
+    nextBeatAtMs: nowMs + beatEveryMs,
+    exchangeAtMs: nowMs,
+    exchangeBackoffMs: beatEveryMs,
+    lastDigest: new Uint8Array(8),
+  };
+}
+
+const push = (fact: Fact, reached: Uint8Array): SyncEffect => ({
+  kind: 'send',
+  frame: { t: 'push', kind: fact.kind, reached, envelope: fact.envelope },
+});
+
+/**
+ * One step of one sync stream. A digest that differs starts an exchange (the beating side sends `have`); one that
+ * brought nothing is retried ever more slowly, since a friend may hold records that this box refuses for good.
+ */
+export function stepSync(
+  state: SyncState,
+  input: SyncInput,
+  context: SyncContext,
+  nowMs: number,
+): [SyncState, SyncEffect[]] {
+  switch (input.kind) {
+    case 'tick': {
+      if (!state.beats || nowMs < state.nextBeatAtMs) return [state, []];
+      const spread = 1 + beatJitter * (2 * context.jitter - 1);
+      const next = { ...state, counter: state.counter + 1, nextBeatAtMs: nowMs + beatEveryMs * spread };
+      return [next, [{ kind: 'send', frame: beatFrame('beat', next.counter, context) }]];
+    }
+    case 'fact':
+      return [state, [push(input.fact, input.reached)]];
+    case 'frame':
+      return stepFrame(state, input.frame, context, nowMs);
+  }
+}
+
+function beatFrame(t: 'beat' | 'ack', counter: number, context: SyncContext): SyncFrame {
+  return { t, counter, digest: context.log.digest, heard: peerTags(context.heard) };
+}
+
+function stepFrame(
+  state: SyncState,
+  frame: SyncFrame,
+  context: SyncContext,
+  nowMs: number,
+): [SyncState, SyncEffect[]] {
+  switch (frame.t) {
+    case 'hello': {
+      const [next, exchange] = exchangeIfDifferent(state, frame.digest, context, nowMs);
+      const { name, version, bootId, previousBootId } = frame;
+      const clockOffsetMs = frame.nowMs - nowMs;
+      return [next, [{ kind: 'hello', name, version, bootId, previousBootId, clockOffsetMs }, ...exchange]];
+    }
+    case 'beat':
+    case 'ack': {
+      const [next, exchange] = exchangeIfDifferent(state, frame.digest, context, nowMs);
+      const bits: SyncEffect = { kind: 'heard-bits', peers: peersInTags(frame.heard, context.friends) };
+      const answer: SyncEffect[] =
+        frame.t === 'beat' ? [{ kind: 'send', frame: beatFrame('ack', frame.counter, context) }] : [];
+      return [next, [bits, ...answer, ...exchange]];
+    }
+    case 'push':
+      return [
+        state,
+        [
+          {
+            kind: 'received',
+            record: { kind: frame.kind, envelope: frame.envelope, reached: frame.reached },
+          },
+        ],
+      ];
+    case 'have': {
+      const answer = answerHave(context.log, frame.hashes);
+      const effects = answer.push.map((fact) => push(fact, new Uint8Array()));
+      if (answer.want.length > 0) effects.push({ kind: 'send', frame: { t: 'want', hashes: answer.want } });
+      return [state, effects];
+    }
+    case 'ignored':
+      return [state, []];
+    case 'want':
+      return [state, answerWant(context.log, frame.hashes).map((fact) => push(fact, new Uint8Array()))];
+  }
+}
+
+function exchangeIfDifferent(
+  state: SyncState,
+  digest: Uint8Array,
+  context: SyncContext,
+  nowMs: number,
+): [SyncState, SyncEffect[]] {
+  if (!state.beats) return [state, []];
+  if (compareBytes(digest, context.log.digest) === 0) {
+    return [{ ...state, exchangeAtMs: nowMs, exchangeBackoffMs: beatEveryMs }, []];
+  }
+  const moved = compareBytes(digest, state.lastDigest) !== 0;
+  if (!moved && nowMs < state.exchangeAtMs) return [state, []];
+  const backoffMs = moved ? beatEveryMs : Math.min(state.exchangeBackoffMs * 2, exchangeBackoffMaxMs);
+  return [
+    { ...state, lastDigest: digest, exchangeAtMs: nowMs + backoffMs, exchangeBackoffMs: backoffMs },
+    [{ kind: 'send', frame: { t: 'have', hashes: haveList(context.log) } }],
+  ];
+}
+
+/** To whom a fact that just became known is passed on: everyone connected whom it did not reach yet. */
+export function passOn(
+  connected: readonly string[],
+  reached: Uint8Array,
+  from: string | undefined,
+): { to: string[]; reached: Uint8Array } {
+  const already = new Set(peersInTags(reached, connected));
+  const to = connected.filter((peer) => peer !== from && !already.has(peer));
+  const tags = peerTags(to);
+  const all = new Uint8Array(reached.length + tags.length);
+  all.set(reached);
+  all.set(tags, reached.length);
+  return { to, reached: all };
+}
