@@ -43,7 +43,7 @@ function base58Decode(text: string): Uint8Array | undefined {
   }
   let leadingOnes = 0;
   while (leadingOnes < text.length - 1 && text[leadingOnes] === '1') leadingOnes += 1;
-  return Uint8Array.from([...new Array<number>(leadingOnes).fill(0), ...bytes.reverse()]);
+  return Uint8Array.from([...Array.from({ length: leadingOnes }, () => 0), ...bytes.reverse()]);
 }
 
 /** The PeerId text (`12D3Koo…`) of a raw Ed25519 public key of 32 bytes (libp2p peer-ids spec). */

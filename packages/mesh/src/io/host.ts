@@ -38,7 +38,7 @@ export interface HostOptions {
   listen: readonly HostPort[];
   allowPrivate(): boolean;
   /** Asked at every connection and at every stream. */
-  admit(peer: string): Admission;
+  admit: (peer: string) => Admission;
   handlers: Record<ProtocolName, ProtocolHandler>;
   events: HostEvents;
 }
