@@ -1,11 +1,14 @@
 /**
- * Doubles for tests and simulations: a clock that tests move, seeded randomness, a pair of frame streams in memory.
+ * Doubles for tests and simulations: a clock that tests move, seeded randomness, a pair of frame streams in memory, a
+ * network in simulated time.
  *
  *     const clock = manualClock(Date.UTC(2026, 10, 22));
  *     const random = seededRandom(1);
  *     const [here, there] = frameStreamPair();
  */
 import type { Clock, FrameStream, Random } from './ports.ts';
+
+export { type SimulatedNet, simulatedNet } from './simulated-net.ts';
 
 /** A clock that stands still until moved. */
 export interface ManualClock extends Clock {

@@ -1,1 +1,34 @@
-export {};
+/**
+ * Who of my friends is there, as one box sees it: silence, suspicion, votes, verdicts, and the difference between
+ * "they are gone" and "my line is cut". Plain values in, plain values out; the agent supplies clock, mesh and disk.
+ *
+ *     let view = emptyView();
+ *     let effects: LivenessEffect[];
+ *     [view, effects] = step(view, { kind: 'roster', self, selfNetwork: '', friends }, nowMs);
+ *     [view, effects] = step(view, { kind: 'heard', peer: bob }, nowMs);
+ *     [view, effects] = step(view, { kind: 'tick' }, nowMs); // every second
+ *     const rows = facts(view);
+ *
+ * Promises: a friend who stops is no longer `up` at once when he says good-bye and within 31 s when he does not; a
+ * confirmed `down` has votes from two networks, and is never given by a box that hears less than half of the circle,
+ * nor while anybody it hears still hears him; heard again is up at once. Does not: sign or verify votes, decide
+ * takeovers, or survive a restart (votes do, where they are kept).
+ */
+
+export {
+  downAloneAfterMs,
+  friendsMax,
+  secondDialAfterMs,
+  suspectAfterMs,
+  voteAfterMs,
+} from './limits.ts';
+export { type LivenessEffect, type LivenessInput, step } from './step.ts';
+export {
+  emptyView,
+  type FriendFacts,
+  type FriendState,
+  facts,
+  heardNow,
+  type LineState,
+  type LivenessState,
+} from './view.ts';

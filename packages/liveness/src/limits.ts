@@ -1,0 +1,38 @@
+/** Two beats of 10 s missed: dial a second connection, since an old one stays blind for up to 0.4 × the outage. */
+export const secondDialAfterMs = 20_000;
+
+/** Three beats missed: from here on a friend is suspect. Below this, loss and full queues give false alarms. */
+export const suspectAfterMs = 30_000;
+
+/** When a silence is worth a signed vote: one more redial has had its chance. */
+export const voteAfterMs = 35_000;
+
+/** When one observer alone, whose own line is known to work, shows a friend as down without confirmation. */
+export const downAloneAfterMs = 60_000;
+
+/** Votes of as many different networks make a verdict for status and alerts. */
+export const networksNeeded = 2;
+
+/** A friend's word that he heard somebody is good for as long as three of his beats. */
+export const claimValidMs = 30_000;
+
+/**
+ * A claim says "heard within the last 30 s", and beats are up to 11 s apart. Only a claim that came this long after I
+ * last heard somebody proves that he was still heard after I lost him.
+ */
+export const claimProvesAfterMs = 42_000;
+
+/** While nobody is heard, something outside the circle is asked this often. */
+export const lineCheckEveryMs = 30_000;
+
+/** An answer of the line check counts for two rounds. */
+export const lineCheckValidMs = 60_000;
+
+/** Ticks come every second; a longer gap than this is time in which this process slept or its clock was set. */
+export const stallMs = 5_000;
+
+/**
+ * More friends than this are not watched (those with the highest ids stay unknown): what is kept grows with the
+ * square, and a circle is people who know each other.
+ */
+export const friendsMax = 64;
