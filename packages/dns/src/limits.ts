@@ -1,0 +1,77 @@
+/** RFC 1035 §2.3.4: octets of one label. */
+export const labelBytesMax = 63;
+
+/** RFC 1035 §2.3.4: octets of a whole name with its length octets and the root. */
+export const nameBytesMax = 255;
+
+/** RFC 1035 §4.2.1: what every DNS client takes over UDP without EDNS. */
+export const udpPlainBytesMax = 512;
+
+/** DNS flag day 2020: the largest UDP answer that crosses today's paths without fragmentation. */
+export const udpEdnsBytesMax = 1232;
+
+/** RFC 1035 §4.2.2: the two-octet length prefix of TCP allows no more. */
+export const messageBytesMax = 65_535;
+
+/**
+ * Records followed in one answer by CNAME and DNAME. The same as Knot and BIND use: far above any honest chain, low
+ * enough that a loop costs little.
+ */
+export const aliasesPerAnswerMax = 20;
+
+/** Octets of one zone in its carried form: DESIGN's default grant. Above it a friend refuses the version. */
+export const zoneBytesMax: number = 64 * 1024 * 1024;
+
+/** Octets of a master file with all it includes. Text is at most a few times the size of the carried form. */
+export const masterFileBytesMax: number = 128 * 1024 * 1024;
+
+/** Depth of $INCLUDE: deep enough for generated files, shallow enough that a file including itself ends soon. */
+export const includeDepthMax = 8;
+
+/** Problems reported for one master file. A file that is not a master file at all would give one for each line. */
+export const problemsMax = 100;
+
+/** Characters of one master-file entry (with its continuation lines); the largest rdata as hexadecimal fits. */
+export const entryCharactersMax = 262_144;
+
+/** Octets of a signed zone-version header: it is pushed to every friend at once and so must stay small. */
+export const zoneVersionBytesMax = 1024;
+
+/** Encoded answers kept by the answer cache: about 20 MB at 500 octets each. */
+export const cachedAnswersMax = 40_000;
+
+/** NSEC3 iterations above which no proofs are made (RFC 9276 §3.2 lets validators ignore such zones). */
+export const nsec3IterationsMax = 150;
+
+/** TCP connections to one server in all: each costs some kilobytes; RFC 7766 §6.2.2 asks for a limit. */
+export const tcpConnectionsMax = 600;
+
+/** TCP connections from one source address; a resolver farm behind one address gets by with fewer. */
+export const tcpConnectionsPerSourceMax = 30;
+
+/** RFC 7766 §6.2.3: an idle TCP connection is closed after seconds; pipelining clients reuse it within that time. */
+export const tcpIdleMs = 10_000;
+
+/** A query that has begun to arrive over TCP must be whole by then, however slowly its octets drip. */
+export const tcpQueryMs = 10_000;
+
+/** Octets of answers a TCP client may leave unread before its queries are no longer read. */
+export const tcpUnreadBytesMax = 262_144;
+
+/** How often a wildcard listener looks for new and vanished local addresses. */
+export const rescanMs = 10_000;
+
+/** Zones one friend's state may hold, over all owners. DESIGN's bar is 1,000 zones. */
+export const zonesHeldMax = 10_000;
+
+/** Known holders remembered per zone version: more friends than this never speed up a fetch. */
+export const holdersPerZoneMax = 64;
+
+/** Wait before a failed fetch of a zone is tried again when every source failed: doubles from the first to the last. */
+export const fetchRetryMs: { readonly first: number; readonly last: number } = { first: 1000, last: 60_000 };
+
+/** A fetch that neither delivered nor failed by then counts as failed, so that a lost answer never stops a zone. */
+export const fetchPatienceMs = 120_000;
+
+/** DESIGN §5: how long friends serve a zone without hearing from its owner. */
+export const expiresAfterDefaultMs: number = 1000 * 3_600_000;

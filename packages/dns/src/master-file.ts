@@ -1,0 +1,429 @@
+import { visible } from '@copain/core';
+import { entryCharactersMax, includeDepthMax, masterFileBytesMax, problemsMax } from './limits.ts';
+import type { DomainName } from './name.ts';
+import { parseRdata } from './rdata-text.ts';
+import { isMetaType, RecordType, typeFromText, typeToText } from './record-types.ts';
+import { nameIn, periodOf, secondsFromText, type Word, WordProblem, WordReader } from './word.ts';
+
+/** One resource record of class IN. `ttl` is in seconds; `rdata` in wire form without compression. */
+export interface ResourceRecord {
+  owner: DomainName;
+  type: number;
+  ttl: number;
+  rdata: Uint8Array;
+}
+
+/** A record and where it stands, for messages about it. Lines and columns count from 1. */
+export interface MasterRecord extends ResourceRecord {
+  file: string;
+  line: number;
+  column: number;
+}
+
+/** What is wrong with a zone and where. An error keeps the file from being published; a warning does not. */
+export interface ZoneProblem {
+  severity: 'error' | 'warning';
+  file: string;
+  line: number;
+  column: number;
+  text: string;
+}
+
+/** What an `$INCLUDE` gave: the file's text under the name it goes by in messages, or why there is none. */
+export type Included = { kind: 'text'; file: string; text: string } | { kind: 'problem'; text: string };
+
+/** What to read and with which defaults. */
+export interface MasterFileOptions {
+  /** The file's content, one character an octet (Latin-1), so that UTF-8 in a TXT record stays as it is. */
+  text: string;
+  /** How the file is called in problems. */
+  file: string;
+  /** The zone's name: the first origin, unless the file says `$ORIGIN`. */
+  origin: DomainName;
+  /** TTL in seconds where neither the record, `$TTL`, an earlier record nor the SOA gives one. Without it: a problem. */
+  defaultTtl?: number;
+  /** Called for `$INCLUDE path`; `from` is the including file's name. Without it `$INCLUDE` is a problem. */
+  include?: (path: string, from: string) => Included;
+}
+
+/** What stands in a master file. `records` holds what could be read even where there are errors. */
+export interface MasterFile {
+  records: MasterRecord[];
+  problems: ZoneProblem[];
+}
+
+/** `zones/alice.example.zone:12:5: what is wrong`, as shown in the log, on the page and by `peer zone check`. */
+export function formatProblem(problem: ZoneProblem): string {
+  return `${problem.file}:${problem.line}:${problem.column}: ${problem.severity}: ${problem.text}`;
+}
+
+/**
+ * Reads a master file: RFC 1035 §5, `$TTL` (RFC 2308 §4), `$INCLUDE`, unknown types and `\#` (RFC 3597 §5), TTL and
+ * class in either order, TTL units. A mistake in a record is reported and reading goes on with the next; a mistake in a
+ * directive or in the parentheses makes the meaning of all that follows uncertain and ends it.
+ */
+export function parseMasterFile(options: MasterFileOptions): MasterFile {
+  const result: MasterFile = { records: [], problems: [] };
+  const budget = { characters: masterFileBytesMax };
+  new FileReader(options, options.text, options.file, options.origin, 0, result, budget).read();
+  return result;
+}
+
+/** Ends the reading of all files; the problem is already noted. */
+class Stop extends Error {}
+
+/** A mistake in the spelling of the file itself, before it is known what kind of entry it is. */
+class LexicalProblem extends Error {
+  readonly line: number;
+  readonly column: number;
+  readonly ends: boolean;
+  constructor(text: string, at: { line: number; column: number; ends: boolean }) {
+    super(text);
+    this.line = at.line;
+    this.column = at.column;
+    this.ends = at.ends;
+  }
+}
+
+const tab = 0x09;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const space = 0x20;
+const quote = 0x22;
+const openParenthesis = 0x28;
+const closeParenthesis = 0x29;
+const semicolon = 0x3b;
+const equalsSign = 0x3d;
+const backslash = 0x5c;
+
+function endsWord(code: number): boolean {
+  return (
+    code === space ||
+    code === tab ||
+    code === lineFeed ||
+    code === carriageReturn ||
+    code === semicolon ||
+    code === openParenthesis ||
+    code === closeParenthesis ||
+    Number.isNaN(code)
+  );
+}
+
+/** Reads one file; an included file gets a reader of its own, so that it cannot change origin, TTL or owner outside. */
+class FileReader {
+  readonly #options: MasterFileOptions;
+  readonly #text: string;
+  readonly #file: string;
+  readonly #depth: number;
+  readonly #result: MasterFile;
+  readonly #budget: { characters: number };
+  #origin: DomainName;
+  #owner: DomainName | undefined;
+  #ownerProblem = 'the first record needs an owner name';
+  #defaultTtl: number | undefined;
+  #lastTtl: number | undefined;
+  #at = 0;
+  #line = 1;
+  #lineStart = 0;
+
+  constructor(
+    options: MasterFileOptions,
+    text: string,
+    file: string,
+    origin: DomainName,
+    depth: number,
+    result: MasterFile,
+    budget: { characters: number },
+  ) {
+    this.#options = options;
+    this.#text = text.startsWith('\xef\xbb\xbf') ? text.slice(3) : text;
+    this.#file = file;
+    this.#origin = origin;
+    this.#depth = depth;
+    this.#result = result;
+    this.#budget = budget;
+  }
+
+  read(): void {
+    this.#budget.characters -= this.#text.length;
+    try {
+      if (this.#budget.characters < 0)
+        this.#stop(`the zone's files are larger than ${masterFileBytesMax} octets together`, 1, 1);
+      while (this.#at < this.#text.length) this.#readEntry();
+    } catch (error) {
+      if (!(error instanceof Stop) || this.#depth > 0) throw error;
+    }
+  }
+
+  #note(text: string, line: number, column: number): void {
+    const { problems } = this.#result;
+    problems.push({ severity: 'error', file: this.#file, line, column, text });
+    if (problems.length < problemsMax) return;
+    problems.push({
+      severity: 'error',
+      file: this.#file,
+      line,
+      column,
+      text: 'too many mistakes; reading ends here',
+    });
+    throw new Stop();
+  }
+
+  #stop(text: string, line: number, column: number): never {
+    this.#note(text, line, column);
+    throw new Stop();
+  }
+
+  #readEntry(): void {
+    const startLine = this.#line;
+    const blank = this.#isBlank();
+    try {
+      const words = this.#readWords();
+      if (words.length === 0) return;
+      const first = words[0] as Word;
+      if (!blank && !first.quoted && first.text.startsWith('$')) this.#readDirective(words);
+      else this.#readRecord(words, blank);
+    } catch (error) {
+      if (error instanceof LexicalProblem) {
+        if (error.ends) this.#stop(error.message, error.line, error.column);
+        this.#note(error.message, error.line, error.column);
+        this.#skipLine();
+      } else if (error instanceof WordProblem) {
+        const line = error.word?.line ?? startLine;
+        this.#note(visible(error.message), line, error.word?.column ?? 1);
+      } else throw error;
+    }
+  }
+
+  #isBlank(): boolean {
+    const code = this.#text.charCodeAt(this.#at);
+    return code === space || code === tab;
+  }
+
+  #column(): number {
+    return this.#at - this.#lineStart + 1;
+  }
+
+  #newLine(): void {
+    this.#at++;
+    this.#line++;
+    this.#lineStart = this.#at;
+  }
+
+  #skipLine(): void {
+    const end = this.#text.indexOf('\n', this.#at);
+    this.#at = end < 0 ? this.#text.length : end;
+    if (end >= 0) this.#newLine();
+  }
+
+  #lexical(text: string, ends: boolean, line: number = this.#line, column: number = this.#column()): never {
+    throw new LexicalProblem(text, { line, column, ends });
+  }
+
+  /** The words up to the end of the line, or of the line on which the last parenthesis closes. */
+  #readWords(): Word[] {
+    const words: Word[] = [];
+    const start = this.#at;
+    let opened: { line: number; column: number } | undefined;
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (Number.isNaN(code)) {
+        if (opened) this.#lexical('this parenthesis is never closed', true, opened.line, opened.column);
+        return words;
+      }
+      if (this.#at - start > entryCharactersMax)
+        this.#lexical(`this entry is longer than ${entryCharactersMax} characters`, true);
+      if (code === lineFeed) {
+        this.#newLine();
+        if (!opened) return words;
+      } else if (code === space || code === tab) this.#at++;
+      else if (code === semicolon) this.#skipComment();
+      else if (code === openParenthesis) {
+        if (opened) this.#lexical('a parenthesis within parentheses', true);
+        opened = { line: this.#line, column: this.#column() };
+        this.#at++;
+      } else if (code === closeParenthesis) {
+        if (!opened) this.#lexical('a closing parenthesis that was never opened', true);
+        opened = undefined;
+        this.#at++;
+      } else if (code === carriageReturn) {
+        this.#lexical('a carriage return; save the file with Unix line ends (LF alone)', true);
+      } else words.push(code === quote ? this.#readQuoted() : this.#readPlain());
+    }
+  }
+
+  #skipComment(): void {
+    const end = this.#text.indexOf('\n', this.#at);
+    this.#at = end < 0 ? this.#text.length : end;
+  }
+
+  #readQuoted(): Word {
+    const word = { text: '', quoted: true, line: this.#line, column: this.#column() };
+    const end = this.#quoteEnd();
+    word.text = this.#text.slice(this.#at + 1, end);
+    this.#at = end + 1;
+    if (!endsWord(this.#text.charCodeAt(this.#at)))
+      this.#lexical('a blank is missing behind the quotation mark', false);
+    return word;
+  }
+
+  /** Where the quotation that begins here closes; it must do so on the same line. */
+  #quoteEnd(): number {
+    for (let i = this.#at + 1; ; i++) {
+      const code = this.#text.charCodeAt(i);
+      if (code === quote) return i;
+      if (code === lineFeed || Number.isNaN(code))
+        this.#lexical('this quotation mark is not closed on its line', false);
+      if (code === backslash) i++;
+    }
+  }
+
+  #readPlain(): Word {
+    const word = { text: '', quoted: false, line: this.#line, column: this.#column() };
+    const start = this.#at;
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (endsWord(code)) break;
+      if (code === backslash && this.#text.charCodeAt(this.#at + 1) !== lineFeed) this.#at += 2;
+      else if (code !== quote) this.#at++;
+      // Service parameters are written key="value" (RFC 9460 §2.1); elsewhere a quotation mark begins a word.
+      else if (this.#text.charCodeAt(this.#at - 1) === equalsSign) this.#at = this.#quoteEnd() + 1;
+      else this.#lexical('a quotation mark within a word; write \\" or put a blank before it', false);
+    }
+    this.#at = Math.min(this.#at, this.#text.length);
+    word.text = this.#text.slice(start, this.#at);
+    return word;
+  }
+
+  #readDirective(words: readonly Word[]): void {
+    const [directive] = words as [Word];
+    const reader = new WordReader(words);
+    reader.next('a directive');
+    try {
+      switch (directive.text.toUpperCase()) {
+        case '$ORIGIN':
+          this.#origin = nameIn(reader.next('the new origin'), this.#origin);
+          break;
+        case '$TTL':
+          this.#defaultTtl = periodOf(reader.next('the default TTL'), 'the default TTL');
+          break;
+        case '$INCLUDE':
+          this.#include(reader.next('the file to include'), reader);
+          return;
+        default:
+          throw new WordProblem(
+            `'${directive.text}' is no directive; there are $ORIGIN, $TTL and $INCLUDE`,
+            directive,
+          );
+      }
+      reader.expectEnd();
+    } catch (error) {
+      if (!(error instanceof WordProblem)) throw error;
+      this.#stop(
+        visible(error.message),
+        error.word?.line ?? directive.line,
+        error.word?.column ?? directive.column,
+      );
+    }
+  }
+
+  #include(word: Word, rest: WordReader): void {
+    const originWord = rest.peek();
+    if (originWord) rest.next('an origin');
+    rest.expectEnd();
+    if (originWord && originWord.text !== '@' && !originWord.text.endsWith('.')) {
+      throw new WordProblem('the origin of an included file is written with its final dot', originWord);
+    }
+    const origin = originWord ? nameIn(originWord, this.#origin) : this.#origin;
+    if (this.#depth >= includeDepthMax)
+      throw new WordProblem(`files include one another more than ${includeDepthMax} deep`, word);
+    const included = this.#options.include?.(word.text, this.#file) ?? {
+      kind: 'problem',
+      text: '$INCLUDE is not possible here',
+    };
+    if (included.kind === 'problem') throw new WordProblem(included.text, word);
+    const { file, text } = included;
+    const reader = new FileReader(
+      this.#options,
+      text,
+      file,
+      origin,
+      this.#depth + 1,
+      this.#result,
+      this.#budget,
+    );
+    reader.#defaultTtl = this.#defaultTtl;
+    reader.#lastTtl = this.#lastTtl;
+    reader.read();
+  }
+
+  #readRecord(words: readonly Word[], blank: boolean): void {
+    const reader = new WordReader(words);
+    const start = words[0] as Word;
+    if (!blank) this.#readOwner(reader.next('an owner name'));
+    const owner = this.#owner;
+    if (!owner) throw new WordProblem(this.#ownerProblem, start);
+    const ttlGiven = this.#readTtlAndClass(reader);
+    const typeWord = reader.next('a record type');
+    const type = this.#typeOf(typeWord);
+    const rest = reader.rest();
+    const parsed = parseRdata(type, rest, this.#origin);
+    if (parsed.kind === 'problem') {
+      throw new WordProblem(`${typeToText(type)}: ${parsed.text}`, parsed.word ?? rest.at(-1) ?? typeWord);
+    }
+    const ttl =
+      ttlGiven ??
+      this.#defaultTtl ??
+      this.#lastTtl ??
+      this.#soaMinimum(type, parsed.rdata) ??
+      this.#options.defaultTtl;
+    if (ttl === undefined)
+      throw new WordProblem('this record has no TTL, and there is no $TTL above it', typeWord);
+    this.#lastTtl = ttl;
+    const { line, column } = start;
+    this.#result.records.push({ owner, type, ttl, rdata: parsed.rdata, file: this.#file, line, column });
+  }
+
+  #readOwner(word: Word): void {
+    this.#owner = undefined;
+    this.#ownerProblem = 'the owner name above is wrong, so this record has none';
+    this.#owner = nameIn(word, this.#origin);
+  }
+
+  /** `[TTL] [class]` or `[class] [TTL]` (RFC 1035 §5.1). */
+  #readTtlAndClass(reader: WordReader): number | undefined {
+    let ttl: number | undefined;
+    let sawClass = false;
+    for (;;) {
+      const word = reader.peek();
+      if (!word || word.quoted) return ttl;
+      const upper = word.text.toUpperCase();
+      if (ttl === undefined && /^\d/.test(word.text)) {
+        if (secondsFromText(word.text) === undefined)
+          throw new WordProblem('expected a TTL in seconds or like 1h30m, or a record type', word);
+        ttl = periodOf(word, 'the TTL');
+      } else if (!sawClass && upper === 'IN') sawClass = true;
+      else if (
+        !sawClass &&
+        /^(CH|HS|CS|ANY|NONE|CLASS\d+)$/.test(upper) &&
+        typeFromText(upper) !== RecordType.ANY
+      ) {
+        throw new WordProblem(`class ${upper} is not served; only IN is, and it is written IN`, word);
+      } else return ttl;
+      reader.next('a record type');
+    }
+  }
+
+  #typeOf(word: Word): number {
+    const type = word.quoted ? undefined : typeFromText(word.text);
+    if (type === undefined) throw new WordProblem(`'${word.text}' is no record type`, word);
+    if (isMetaType(type)) throw new WordProblem(`${typeToText(type)} cannot stand in a zone`, word);
+    return type;
+  }
+
+  /** RFC 1035 files without any TTL: the SOA's last field serves as one, as in BIND. */
+  #soaMinimum(type: number, rdata: Uint8Array): number | undefined {
+    if (type !== RecordType.SOA) return undefined;
+    return new DataView(rdata.buffer, rdata.byteOffset, rdata.byteLength).getUint32(rdata.length - 4);
+  }
+}

@@ -1,0 +1,123 @@
+/** Record types by the names of the IANA registry. `type(NAME)` in the code reads better than a number. */
+const numbers = {
+  A: 1,
+  NS: 2,
+  MD: 3,
+  MF: 4,
+  CNAME: 5,
+  SOA: 6,
+  MB: 7,
+  MG: 8,
+  MR: 9,
+  NULL: 10,
+  PTR: 12,
+  HINFO: 13,
+  MINFO: 14,
+  MX: 15,
+  TXT: 16,
+  RP: 17,
+  AFSDB: 18,
+  X25: 19,
+  ISDN: 20,
+  RT: 21,
+  SIG: 24,
+  KEY: 25,
+  PX: 26,
+  AAAA: 28,
+  LOC: 29,
+  SRV: 33,
+  NAPTR: 35,
+  KX: 36,
+  CERT: 37,
+  DNAME: 39,
+  OPT: 41,
+  APL: 42,
+  DS: 43,
+  SSHFP: 44,
+  IPSECKEY: 45,
+  RRSIG: 46,
+  NSEC: 47,
+  DNSKEY: 48,
+  DHCID: 49,
+  NSEC3: 50,
+  NSEC3PARAM: 51,
+  TLSA: 52,
+  SMIMEA: 53,
+  HIP: 55,
+  CDS: 59,
+  CDNSKEY: 60,
+  OPENPGPKEY: 61,
+  CSYNC: 62,
+  ZONEMD: 63,
+  SVCB: 64,
+  HTTPS: 65,
+  DSYNC: 66,
+  SPF: 99,
+  NID: 104,
+  L32: 105,
+  L64: 106,
+  LP: 107,
+  EUI48: 108,
+  EUI64: 109,
+  TKEY: 249,
+  TSIG: 250,
+  IXFR: 251,
+  AXFR: 252,
+  MAILB: 253,
+  MAILA: 254,
+  ANY: 255,
+  URI: 256,
+  CAA: 257,
+  RESINFO: 261,
+  WALLET: 262,
+  DELEG: 61_440,
+  DELEGPARAM: 65_433,
+} as const;
+
+/** A type's number by its name: `RecordType.SOA` is 6. */
+export const RecordType: typeof numbers = numbers;
+
+const names = new Map<number, string>(Object.entries(numbers).map(([name, number]) => [number, name]));
+const byName = new Map<string, number>(Object.entries(numbers));
+
+/** The mnemonic, or `TYPEn` (RFC 3597 §5) where there is none. */
+export function typeToText(type: number): string {
+  return names.get(type) ?? `TYPE${type}`;
+}
+
+/** The type a text names, in any case, by mnemonic or as `TYPEn`; undefined where it names none. */
+export function typeFromText(text: string): number | undefined {
+  const upper = text.toUpperCase();
+  const known = byName.get(upper);
+  if (known !== undefined) return known;
+  const match = /^TYPE(\d{1,5})$/.exec(upper);
+  return match && Number(match[1]) <= 65_535 ? Number(match[1]) : undefined;
+}
+
+/** Types that are only ever asked for or belong to one message, and so never stand in a zone (RFC 6895 §3.1). */
+export function isMetaType(type: number): boolean {
+  return type === numbers.OPT || (type >= numbers.TKEY && type <= numbers.ANY);
+}
+
+export const classIn = 1;
+export const classChaos = 3;
+export const classAny = 255;
+
+/** RCODEs of RFC 1035 §4.1.1, RFC 2136 §2.2 and RFC 6891 §9. */
+export const Rcode: {
+  readonly noError: 0;
+  readonly formErr: 1;
+  readonly servFail: 2;
+  readonly nxDomain: 3;
+  readonly notImp: 4;
+  readonly refused: 5;
+  readonly yxDomain: 6;
+  readonly badVers: 16;
+} = { noError: 0, formErr: 1, servFail: 2, nxDomain: 3, notImp: 4, refused: 5, yxDomain: 6, badVers: 16 };
+
+const rcodeNames = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'YXDOMAIN'];
+
+/** `NOERROR`, `NXDOMAIN`, … for logs and metrics. */
+export function rcodeToText(rcode: number): string {
+  return rcode === Rcode.badVers ? 'BADVERS' : (rcodeNames[rcode] ?? `RCODE${rcode}`);
+}
