@@ -5,13 +5,16 @@
  *     import { buildStatus, renderPage, statusText } from '@copain/status';
  *     const status = buildStatus(facts, nowMs);
  *     response.end(renderPage(status, { nonce, refreshMs: 10_000 }));
- *     stdout.write(statusText(status, { nowMs, shapes: 'unicode', color: false }));
+ *     stdout.write(statusText(status, { nowMs, shapes: 'unicode' }));
  *
  * Promises: the verdict is the first thing said; a state is always a word, never only a colour; text that came from
  * others is escaped for where it is shown. Does not collect the facts and does not serve them: the agent does both.
  */
 
 export type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+export { type MetricCounters, metricsText } from './metrics.ts';
+export { renderPage } from './page.ts';
+export { buildStatus } from './status.ts';
 export type {
   EventStatus,
   FriendState,
@@ -34,3 +37,16 @@ export type {
   ZoneProblem,
   ZoneStatus,
 } from './status-document.ts';
+export {
+  friendsTable,
+  friendText,
+  invitesTable,
+  mailTable,
+  messagesTable,
+  problemLine,
+  statusPlain,
+  statusText,
+  type TextOptions,
+  zonesTable,
+} from './text.ts';
+export type { Paint, Tone } from './text-table.ts';

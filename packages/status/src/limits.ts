@@ -1,0 +1,28 @@
+/** Bounds on what is shown and on what counts as late, each with its reason. */
+export const statusLimits: {
+  readonly events: number;
+  readonly todos: number;
+  readonly pageRows: number;
+  readonly namesInSentence: number;
+  readonly startGraceMs: number;
+  readonly copyLateAfterMs: number;
+  readonly mailWaitsAfterMs: number;
+  readonly expirySoonMs: number;
+} = {
+  /** Events in the document: a screen of history; the rest is in the log. */
+  events: 50,
+  /** More than this is not read, and the first ones are the gravest. */
+  todos: 20,
+  /** Rows of any table of the page, so that it stays a page; `/status.json` has them all. */
+  pageRows: 200,
+  /** Names spelled out in one part of the verdict before "and 4 more". */
+  namesInSentence: 3,
+  /** After the agent's start friends are presumed to be there for so long: none could have been heard yet. */
+  startGraceMs: 60_000,
+  /** A friend's older copy is worth a word only when it is not just on its way. */
+  copyLateAfterMs: 120_000,
+  /** Mail that lies here longer than this although its owner can be reached is worth a word. */
+  mailWaitsAfterMs: 300_000,
+  /** A friend's zone that nobody refreshed and that stops being answered within a week. */
+  expirySoonMs: 604_800_000,
+};

@@ -1,0 +1,145 @@
+import type { FriendState, StatusDocument, VerdictLevel } from './status-document.ts';
+import { instant } from './wording.ts';
+
+/** What is counted rather than observed; every count begins at 0 when the agent starts. */
+export interface MetricCounters {
+  dnsQueries: readonly { rcode: string; transport: string; count: number }[];
+  mailAccepted: readonly { domain: string; count: number }[];
+  mailDelivered: readonly { domain: string; count: number }[];
+  lineBytes: readonly { direction: 'sent' | 'received'; class: string; bytes: number }[];
+  residentMemoryBytes: number;
+}
+
+interface Sample {
+  labels: Readonly<Record<string, string>>;
+  value: number | undefined;
+}
+
+const escapeLabel = (text: string): string =>
+  text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+
+function family(name: string, type: 'gauge' | 'counter', help: string, samples: readonly Sample[]): string {
+  /** One line per set of labels: a second one would make Prometheus refuse the whole answer. */
+  const lines = new Map<string, string>();
+  for (const { labels, value } of samples) {
+    if (value === undefined) continue;
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
+    const series = `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`}`;
+    lines.set(series, `${series} ${value}\n`);
+  }
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${[...lines.values()].join('')}`;
+}
+
+const levels: Record<VerdictLevel, number> = { ok: 0, attention: 1, danger: 2 };
+const isUp = (state: FriendState): boolean => state === 'up' || state === 'slow';
+const seconds = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms / 1000);
+
+/**
+ * `GET /metrics`: the Prometheus text format 0.0.4, base units, every name with its HELP and TYPE. What is not known
+ * has no sample.
+ */
+export function metricsText(options: {
+  status: StatusDocument;
+  counters: MetricCounters;
+  nowMs: number;
+}): string {
+  const { status, counters, nowMs } = options;
+  const gauge = (name: string, help: string, samples: readonly Sample[]): string =>
+    family(name, 'gauge', help, samples);
+  const counter = (name: string, help: string, samples: readonly Sample[]): string =>
+    family(name, 'counter', help, samples);
+  const friends = (value: (friend: StatusDocument['friends'][number]) => number | undefined): Sample[] =>
+    status.friends.map((friend) => ({ labels: { friend: friend.name }, value: value(friend) }));
+  const zones = (value: (zone: StatusDocument['zones'][number]) => number | undefined): Sample[] =>
+    status.zones.map((zone) => ({ labels: { origin: zone.origin }, value: value(zone) }));
+  const mail = (value: (domain: StatusDocument['mail'][number]) => number): Sample[] =>
+    status.mail.map((domain) => ({ labels: { domain: domain.domain }, value: value(domain) }));
+  return [
+    gauge('copain_info', 'Always 1; says who and which version.', [
+      { labels: { name: status.name, version: status.version }, value: 1 },
+    ]),
+    gauge('copain_verdict_level', '0 ok, 1 attention, 2 danger.', [
+      { labels: {}, value: levels[status.verdict.level] },
+    ]),
+    gauge('copain_start_timestamp_seconds', 'When the agent started.', [
+      { labels: {}, value: seconds(instant(status.startedAt)) },
+    ]),
+    gauge(
+      'copain_friend_up',
+      '1 while the friend is up or slow.',
+      friends(({ state }) => (isUp(state) ? 1 : 0)),
+    ),
+    gauge(
+      'copain_friend_last_heard_timestamp_seconds',
+      'When the friend was last heard.',
+      friends(({ lastHeardAt }) => seconds(instant(lastHeardAt))),
+    ),
+    gauge(
+      'copain_friend_rtt_seconds',
+      'Round trip to the friend.',
+      friends(({ rttMs }) => seconds(rttMs ?? undefined)),
+    ),
+    gauge(
+      'copain_zone_serial',
+      'The SOA serial that this box serves.',
+      zones(({ serial }) => serial ?? undefined),
+    ),
+    gauge(
+      'copain_zone_expire_seconds',
+      'How long answers go on if the owner stays silent.',
+      zones(({ expiresAt }) => {
+        const atMs = instant(expiresAt);
+        return atMs === undefined ? undefined : (atMs - nowMs) / 1000;
+      }),
+    ),
+    gauge(
+      'copain_zone_problems',
+      'Mistakes in the master file that keep its newest content from being published.',
+      zones(({ problems }) => problems.filter(({ severity }) => severity === 'error').length),
+    ),
+    counter(
+      'copain_dns_queries_total',
+      'Queries answered.',
+      counters.dnsQueries.map(({ count, rcode, transport }) => ({
+        labels: { rcode, transport },
+        value: count,
+      })),
+    ),
+    gauge(
+      'copain_mail_held_messages',
+      "Messages on this box's disk.",
+      mail(({ messages }) => messages),
+    ),
+    gauge(
+      'copain_mail_held_bytes',
+      "Bytes of messages on this box's disk.",
+      mail(({ bytes }) => bytes),
+    ),
+    counter(
+      'copain_mail_accepted_total',
+      'Messages accepted on this box.',
+      counters.mailAccepted.map(({ domain, count }) => ({ labels: { domain }, value: count })),
+    ),
+    counter(
+      'copain_mail_delivered_total',
+      'Messages delivered to their owner or his mail server.',
+      counters.mailDelivered.map(({ domain, count }) => ({ labels: { domain }, value: count })),
+    ),
+    gauge(
+      'copain_takeover_active',
+      '1 while a friend stands in for the service.',
+      status.takeovers.map(({ owner, service }) => ({ labels: { owner, service }, value: 1 })),
+    ),
+    counter(
+      'copain_line_bytes_total',
+      'Bytes exchanged with friends.',
+      counters.lineBytes.map(({ direction, bytes, ...rest }) => ({
+        labels: { direction, class: rest.class },
+        value: bytes,
+      })),
+    ),
+    gauge('process_resident_memory_bytes', 'Resident memory of the agent.', [
+      { labels: {}, value: counters.residentMemoryBytes },
+    ]),
+  ].join('');
+}

@@ -1,0 +1,89 @@
+import { isoTime } from '@copain/core';
+import type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+import { statusLimits } from './limits.ts';
+import type { FriendStatus, MailStatus, StatusDocument, ZoneStatus } from './status-document.ts';
+import { judge } from './verdict.ts';
+
+const time = (atMs: number | undefined): string | null => (atMs === undefined ? null : isoTime(atMs));
+
+function friendStatus(friend: FriendFacts): FriendStatus {
+  const { name, id, state, confirmed, sinceAtMs, lastHeardAtMs, rttMs, path, via, version } = friend;
+  return {
+    name,
+    id,
+    state,
+    confirmed,
+    sinceAt: time(sinceAtMs),
+    lastHeardAt: time(lastHeardAtMs),
+    rttMs: rttMs === undefined ? null : Math.round(rttMs * 10) / 10,
+    path: path ?? null,
+    via: via ?? null,
+    seenDownBy: [...friend.seenDownBy],
+    may: [...friend.may],
+    offers: [...friend.offers],
+    version: version ?? null,
+  };
+}
+
+function zoneStatus(zone: ZoneFacts): ZoneStatus {
+  const { origin, owner, role, serial, expiresAtMs, file } = zone;
+  return {
+    origin,
+    owner,
+    role,
+    serial: serial ?? null,
+    expiresAt: time(expiresAtMs),
+    friends: zone.friends.map((friend) => ({
+      name: friend.name,
+      serial: friend.serial ?? null,
+      heardAt: time(friend.heardAtMs),
+    })),
+    file: file ?? null,
+    problems: [...zone.problems],
+  };
+}
+
+function mailStatus({ oldestAtMs, alsoHeldBy, backups, ...mail }: MailFacts): MailStatus {
+  const { domain, owner, role, state, messages, bytes } = mail;
+  return {
+    domain,
+    owner,
+    role,
+    state,
+    messages,
+    bytes,
+    oldestAt: time(oldestAtMs),
+    alsoHeldBy: [...alsoHeldBy],
+    backups: [...backups],
+  };
+}
+
+/** The status document of one instant, judged. Friends, zones and mail keep the order of the facts. */
+export function buildStatus(facts: StatusFacts, nowMs: number): StatusDocument {
+  const { line, address } = facts;
+  const events = [...facts.events].sort((a, b) => b.atMs - a.atMs).slice(0, statusLimits.events);
+  return {
+    schema: 'peer.status/1',
+    name: facts.name,
+    id: facts.id,
+    version: facts.version,
+    startedAt: isoTime(facts.startedAtMs),
+    at: isoTime(nowMs),
+    verdict: judge(facts, nowMs),
+    address: {
+      ipv4: address.ipv4 ?? null,
+      ipv6: address.ipv6 ?? null,
+      changedAt: time(address.changedAtMs),
+    },
+    friends: facts.friends.map(friendStatus),
+    zones: facts.zones.map(zoneStatus),
+    mail: facts.mail.map(mailStatus),
+    takeovers: facts.takeovers.map(({ sinceAtMs, votes, ...takeover }) => ({
+      ...takeover,
+      sinceAt: isoTime(sinceAtMs),
+      votes: [...votes],
+    })),
+    line: { ...line, limitBytesPerSecond: line.limitBytesPerSecond ?? null },
+    events: events.map(({ atMs, kind, text }) => ({ at: isoTime(atMs), kind, text })),
+  };
+}

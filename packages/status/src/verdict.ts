@@ -1,0 +1,208 @@
+import { humanDuration, visible } from '@copain/core';
+import type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+import { statusLimits } from './limits.ts';
+import type { Todo, Verdict, VerdictLevel } from './status-document.ts';
+import { count, isNewerSerial, joinNames, shellWord } from './wording.ts';
+
+/** A to-do and how much it matters: a hint leaves the verdict as it is. */
+interface Finding {
+  weight: 'danger' | 'attention' | 'hint';
+  todo: Todo;
+}
+
+/** What the judgement of one zone or domain needs to know about the circle. */
+interface Circle {
+  facts: StatusFacts;
+  nowMs: number;
+  friends: ReadonlyMap<string, FriendFacts>;
+  isOld: boolean;
+}
+
+function openCircle(facts: StatusFacts, nowMs: number): Circle {
+  const friends = new Map(facts.friends.map((friend) => [friend.name, friend]));
+  return { facts, nowMs, friends, isOld: nowMs - facts.startedAtMs >= statusLimits.startGraceMs };
+}
+
+/** Can strangers count on this friend's box now? */
+function isThere({ friends, isOld }: Circle, name: string): boolean {
+  const state = friends.get(name)?.state;
+  if (state === 'unknown') return !isOld;
+  return state === 'up' || state === 'slow' || state === 'suspect' || state === 'partial';
+}
+
+const holdersOf = (circle: Circle, zone: ZoneFacts): string[] =>
+  zone.friends
+    .filter(({ name, serial }) => serial !== undefined && isThere(circle, name))
+    .map(({ name }) => name);
+
+const backupsOf = (circle: Circle, mail: MailFacts): string[] =>
+  mail.backups.filter((name) => isThere(circle, name));
+
+/** Things that share an answer, in the order of their first: they become one part of the sentence. */
+function groupBy<T>(items: readonly T[], answer: (item: T) => string): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(answer(item), [...(groups.get(answer(item)) ?? []), item]);
+  return [...groups.values()];
+}
+
+function zoneParts(circle: Circle, own: readonly ZoneFacts[]): string[] {
+  return groupBy(own, (zone) => holdersOf(circle, zone).join(' ')).map((group) => {
+    const [first] = group;
+    const holders = first ? holdersOf(circle, first) : [];
+    const names = joinNames(group.map(({ origin }) => origin));
+    if (holders.length === 0) return `${names} ${group.length === 1 ? 'is' : 'are'} answered by nobody`;
+    const ends = group.flatMap(({ expiresAtMs }) => (expiresAtMs === undefined ? [] : [expiresAtMs]));
+    const lasts = ends.length === 0 ? '' : ` for ${humanDuration(Math.min(...ends) - circle.nowMs)}`;
+    return `${names} ${group.length === 1 ? 'stays' : 'stay'} answered by ${joinNames(holders)}${lasts}`;
+  });
+}
+
+function mailParts(circle: Circle, own: readonly MailFacts[]): string[] {
+  return groupBy(own, (mail) => backupsOf(circle, mail).join(' ')).map((group) => {
+    const [first] = group;
+    return `mail for ${joinNames(group.map(({ domain }) => domain))} is kept by ${joinNames(first ? backupsOf(circle, first) : [])}`;
+  });
+}
+
+/** What happens if this box dies now, as one sentence. */
+function prognosis(circle: Circle): string {
+  const { zones, mail } = circle.facts;
+  const ownZones = zones.filter(({ role }) => role === 'primary');
+  const ownMail = mail.filter(({ role }) => role === 'primary');
+  const parts = [...zoneParts(circle, ownZones), ...mailParts(circle, ownMail)];
+  if (parts.length > 0) return `If this box dies now: ${parts.join('; ')}.`;
+  const forFriends = [
+    ...(zones.length > 0 ? [`answers ${count(zones.length, 'zone')}`] : []),
+    ...(mail.length > 0 ? [`keeps mail for ${count(mail.length, 'domain')}`] : []),
+  ];
+  const rest = forFriends.length > 0 ? ` For friends it ${forFriends.join(' and ')}.` : '';
+  return `If this box dies now: nothing of yours is lost, it owns no zone and no mail domain yet.${rest}`;
+}
+
+function lineFindings({ facts }: Circle): Finding[] {
+  if (facts.line.state !== 'cut') return [];
+  const text = 'This box hears none of its friends: its own line seems to be cut.';
+  return [{ weight: 'danger', todo: { text, command: 'peer friends' } }];
+}
+
+function friendFindings({ facts, nowMs }: Circle): Finding[] {
+  if (facts.friends.length === 0) {
+    const text = 'No friends yet: nobody keeps anything for this box.';
+    return [{ weight: 'attention', todo: { text, command: 'peer invite NAME' } }];
+  }
+  if (facts.line.state === 'cut') return [];
+  return facts.friends.flatMap((friend): Finding[] => {
+    const name = visible(friend.name);
+    if (friend.state === 'down' || friend.state === 'partial') {
+      const since = friend.sinceAtMs === undefined ? '' : ` for ${humanDuration(nowMs - friend.sinceAtMs)}`;
+      const witnesses = friend.seenDownBy.length === 0 ? '' : `, seen by ${joinNames(friend.seenDownBy)}`;
+      const what = friend.state === 'down' ? 'is down' : 'is heard by some friends only';
+      const doubt = friend.state === 'down' && !friend.confirmed ? ' (not confirmed by others)' : '';
+      const command = `peer friends show ${shellWord(friend.name)}`;
+      return [
+        { weight: 'attention', todo: { text: `${name} ${what}${since}${witnesses}${doubt}.`, command } },
+      ];
+    }
+    if (friend.may.includes('dns') || friend.may.includes('mail')) return [];
+    const text = `This box does nothing for ${name} yet, so ${name}'s zones and mail are not kept here.`;
+    const command = `peer friends may ${shellWord(friend.name)} +dns +mail`;
+    return [{ weight: 'hint', todo: { text, command } }];
+  });
+}
+
+function problemFindings({ facts }: Circle): Finding[] {
+  return facts.zones.flatMap(({ origin, file, serial, problems }): Finding[] => {
+    const errors = problems.filter(({ severity }) => severity === 'error');
+    const [first] = errors;
+    if (!first) return [];
+    const place = `${visible(first.file)}:${first.line}:${first.column}`;
+    const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+    const served = serial === undefined ? 'nothing is served yet' : `serial ${serial} stays served`;
+    const text = `${place}: ${visible(first.text)}${more}; ${served} for ${visible(origin)}.`;
+    const command = `peer zone check ${shellWord(file ?? first.file)} ${shellWord(origin)}`;
+    return [{ weight: serial === undefined ? 'danger' : 'attention', todo: { text, command } }];
+  });
+}
+
+function ownZoneFindings(circle: Circle, zone: ZoneFacts): Finding[] {
+  const { serial, origin } = zone;
+  if (serial === undefined || circle.friends.size === 0) return [];
+  const shown = visible(origin);
+  if (holdersOf(circle, zone).length === 0) {
+    const text = `${shown} is held by no friend who can be reached.`;
+    return [{ weight: 'danger', todo: { text, command: `peer zone show ${shellWord(origin)}` } }];
+  }
+  const late = zone.friends.filter(
+    (friend) =>
+      friend.serial !== undefined &&
+      isNewerSerial(serial, friend.serial) &&
+      isThere(circle, friend.name) &&
+      friend.heardAtMs !== undefined &&
+      circle.nowMs - friend.heardAtMs > statusLimits.copyLateAfterMs,
+  );
+  if (late.length === 0) return [];
+  const text = `${joinNames(late.map(({ name }) => name))} ${late.length === 1 ? 'has' : 'have'} an old copy of ${shown}.`;
+  return [{ weight: 'attention', todo: { text, command: `peer zone push ${shellWord(origin)}` } }];
+}
+
+function friendsZoneFindings({ nowMs }: Circle, zone: ZoneFacts): Finding[] {
+  if (zone.expiresAtMs === undefined) return [];
+  const leftMs = zone.expiresAtMs - nowMs;
+  if (leftMs > statusLimits.expirySoonMs) return [];
+  const end = leftMs <= 0 ? 'is no longer answered' : `is answered for ${humanDuration(leftMs)} more`;
+  const text = `${visible(zone.origin)} of ${visible(zone.owner)} was not refreshed and ${end}.`;
+  const command = `peer friends show ${shellWord(zone.owner)}`;
+  return [{ weight: leftMs <= 0 ? 'danger' : 'attention', todo: { text, command } }];
+}
+
+function mailFindings(circle: Circle, mail: MailFacts): Finding[] {
+  const { domain, owner, role, messages, oldestAtMs } = mail;
+  const shown = visible(domain);
+  const waitsMs = oldestAtMs === undefined ? 0 : circle.nowMs - oldestAtMs;
+  const isLate = messages > 0 && waitsMs > statusLimits.mailWaitsAfterMs;
+  const findings: Finding[] = [];
+  if (role === 'primary' && circle.friends.size > 0 && backupsOf(circle, mail).length === 0) {
+    const text = `Nobody who can be reached keeps mail for ${shown} while this box is away.`;
+    findings.push({ weight: 'attention', todo: { text, command: 'peer friends' } });
+  }
+  if (isLate && (role === 'primary' || isThere(circle, owner))) {
+    const whom = role === 'primary' ? 'your mail server' : visible(owner);
+    const text = `${count(messages, 'message')} for ${shown} ${messages === 1 ? 'waits' : 'wait'} for ${whom}, the oldest for ${humanDuration(waitsMs)}.`;
+    findings.push({ weight: 'attention', todo: { text, command: `peer mail flush ${shellWord(domain)}` } });
+  }
+  return findings;
+}
+
+function firstSteps({ facts }: Circle): Finding[] {
+  if (facts.friends.length === 0) return [];
+  if ([...facts.zones, ...facts.mail].some(({ role }) => role === 'primary')) return [];
+  const text = 'This box owns no zone and no mail domain yet.';
+  return [{ weight: 'hint', todo: { text, command: 'peer zone add ORIGIN --file FILE' } }];
+}
+
+const gravity = { danger: 0, attention: 1, hint: 2 };
+
+/**
+ * What happens if this box dies now, how worried to be, and what to do, the gravest first. A friend whose mail lies
+ * here because he is away is no finding: that is what this box is for.
+ */
+export function judge(facts: StatusFacts, nowMs: number): Verdict {
+  const circle = openCircle(facts, nowMs);
+  const findings = [
+    ...lineFindings(circle),
+    ...problemFindings(circle),
+    ...facts.zones.flatMap((zone) =>
+      zone.role === 'primary' ? ownZoneFindings(circle, zone) : friendsZoneFindings(circle, zone),
+    ),
+    ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),
+    ...friendFindings(circle),
+    ...firstSteps(circle),
+  ].sort((a, b) => gravity[a.weight] - gravity[b.weight]);
+  const worst = findings[0]?.weight ?? 'hint';
+  const level: VerdictLevel = worst === 'hint' ? 'ok' : worst;
+  return {
+    level,
+    text: prognosis(circle),
+    todo: findings.slice(0, statusLimits.todos).map(({ todo }) => todo),
+  };
+}
