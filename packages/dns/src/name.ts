@@ -220,7 +220,8 @@ export function replaceSuffix(name: DomainName, from: DomainName, to: DomainName
 
 /**
  * Reads a possibly compressed name from a message (RFC 1035 §4.1.4). Undefined where it runs past `end`, is too long,
- * uses another label type, or a pointer does not point to before the labels read so far (so that loops cannot be).
+ * uses another label type, or a pointer does not point behind the header and before the labels read so far (so that
+ * loops cannot be).
  * `next` is the offset behind the name where it stood.
  */
 export function readName(
@@ -240,7 +241,7 @@ export function readName(
       if (offset + 1 >= limit) return undefined;
       if (next < 0) next = offset + 2;
       const target = ((octet & 0x3f) << 8) | (message[offset + 1] ?? 0);
-      if (target >= runStart) return undefined;
+      if (target < 12 || target >= runStart) return undefined;
       runStart = target;
       offset = target;
       limit = message.length;

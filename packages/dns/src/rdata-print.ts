@@ -23,7 +23,7 @@ export function rdataToText(type: number, rdata: Uint8Array): string {
   return texts.includes(undefined) ? opaqueRdataText(rdata) : texts.filter((text) => text !== '').join(' ');
 }
 
-function valueOf(octets: Uint8Array): number {
+function numberIn(octets: Uint8Array): number {
   return octets.reduce((sum, octet) => sum * 256 + octet, 0);
 }
 
@@ -41,9 +41,9 @@ function fieldToText(type: number, field: RdataField, octets: Uint8Array): strin
     case 'time':
     case 'algorithm':
     case 'certificate-type':
-      return String(valueOf(octets));
+      return String(numberIn(octets));
     case 'type':
-      return typeToText(valueOf(octets));
+      return typeToText(numberIn(octets));
     case 'ipv4':
       return formatIpv4(octets);
     case 'ipv6':

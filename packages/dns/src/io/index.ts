@@ -1,1 +1,1 @@
-export {};
+export { sha1, sha256 } from './hash.ts';

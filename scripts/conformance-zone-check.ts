@@ -1,0 +1,2 @@
+export interface ZoneCheckCase { id: string }
+export function judgeZoneCheck(_one: ZoneCheckCase): undefined { return undefined; }

@@ -1,0 +1,301 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import {
+  type Answerer,
+  buildZone,
+  canonicalRdata,
+  createAnswerer,
+  decodeMessage,
+  encodeMessage,
+  isAtOrBelow,
+  type MasterRecord,
+  type Message,
+  type MessageRecord,
+  nameKey,
+  nameOf,
+  nameToText,
+  parseMasterFile,
+  RecordType,
+  rcodeToText,
+  rdataToText,
+  typeFromText,
+  typeToText,
+} from '@copain/dns';
+import { sha1 } from '@copain/dns/io';
+import { judgeZoneCheck, type ZoneCheckCase } from './conformance-zone-check.ts';
+
+interface RecordedAnswer {
+  servers: string[];
+  rcode: string;
+  flags: string[];
+  answer: string[];
+  authority: string[];
+  additional: string[];
+}
+
+interface AnswerCase {
+  id: string;
+  origin: string;
+  zone?: string[];
+  zones?: string;
+  q: [name: string, type: string];
+  edns?: { size: number; do: boolean };
+  responses: RecordedAnswer[];
+}
+
+interface ZoneFileCase {
+  case: string;
+  origin: string;
+  default_ttl: number;
+  input_b64: string;
+  expect: (unknown[] | { error?: string; warning?: string })[];
+}
+
+interface PacketCase {
+  id: string;
+  b64: string;
+}
+
+/** `undefined` counts as not judged; a text says what is wrong. `additional` is judged apart, and only for answers. */
+interface Verdict {
+  id: string;
+  wrong: string | undefined;
+  additional?: boolean;
+}
+
+/** The servers an answer may agree with. */
+const anchors = ['nsd', 'knot', 'bind'];
+/** The rule of the packet set: each ends in a message or a clean error within this time. */
+const packetMs = 5;
+const shownMax = 20;
+
+function readCases(file: string): unknown[] {
+  const bytes = readFileSync(file);
+  const text = (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as unknown);
+}
+
+function readRecords(lines: string[], origin: string): MasterRecord[] {
+  return parseMasterFile({ text: lines.join('\n'), file: 'case', origin: nameOf(origin), defaultTtl: 0 })
+    .records;
+}
+
+function answererOf(zones: { origin: string; lines: string[] }[]): Answerer {
+  const served = zones.map(({ origin, lines }) => {
+    const records = readRecords(lines, origin).filter(({ owner }) => isAtOrBelow(owner, nameOf(origin)));
+    const built = buildZone(nameOf(origin), records);
+    if (built.kind === 'refused') throw new Error(`${origin}: ${built.text}`);
+    return { zone: built.zone, expired: false };
+  });
+  return createAnswerer(served, { sha1 });
+}
+
+const answererOfFolder = new Map<string, Answerer>();
+
+function answererOfCase(one: AnswerCase, folder: string): Answerer {
+  if (one.zones === undefined) return answererOf([{ origin: one.origin, lines: one.zone ?? [] }]);
+  const path = join(folder, one.zones);
+  let answerer = answererOfFolder.get(path);
+  if (!answerer) {
+    const files = readdirSync(path);
+    answerer = answererOf(
+      files.map((file) => ({ origin: `${file}.`, lines: [readFileSync(join(path, file), 'latin1')] })),
+    );
+    answererOfFolder.set(path, answerer);
+  }
+  return answerer;
+}
+
+function queryOf({ q: [name, type], edns }: AnswerCase): Uint8Array {
+  const opt: MessageRecord[] = edns
+    ? [
+        {
+          owner: nameOf('.'),
+          type: RecordType.OPT,
+          class: edns.size,
+          ttl: edns.do ? 0x8000 : 0,
+          rdata: new Uint8Array(),
+        },
+      ]
+    : [];
+  const question = { name: nameOf(name), type: typeFromText(type) ?? 0, class: 1 };
+  const query = encodeMessage({
+    id: 1,
+    flags: 0,
+    questions: [question],
+    answers: [],
+    authority: [],
+    additional: opt,
+  });
+  if (!query) throw new Error(`${name} is no question`);
+  return query;
+}
+
+function recordMark({
+  owner,
+  ttl,
+  type,
+  rdata,
+}: {
+  owner: Uint8Array;
+  ttl: number;
+  type: number;
+  rdata: Uint8Array;
+}): string {
+  const data = Buffer.from(canonicalRdata(type, rdata)).toString('latin1').toLowerCase();
+  return `${nameKey(owner)}|${ttl}|${type}|${data}`;
+}
+
+function sameSet(ours: readonly string[], theirs: readonly string[]): boolean {
+  const a = new Set(ours);
+  const b = new Set(theirs);
+  return a.size === b.size && [...a].every((item) => b.has(item));
+}
+
+/** RRSIGs over NS count as NS: both may be added to a positive answer or left out. */
+function isAboutNs({ type, rdata }: { type: number; rdata: Uint8Array }): boolean {
+  return (
+    type === RecordType.NS || (type === RecordType.RRSIG && rdata[0] === 0 && rdata[1] === RecordType.NS)
+  );
+}
+
+function rcodeOf(message: Message): string {
+  const opt = message.additional.find(({ type }) => type === RecordType.OPT);
+  return rcodeToText((message.flags & 15) | (((opt?.ttl ?? 0) >>> 24) << 4));
+}
+
+function agrees(ours: Message, recorded: RecordedAnswer): { rest: boolean; additional: boolean } {
+  const authoritative = (ours.flags & 0x0400) !== 0;
+  const theirs = {
+    answer: readRecords(recorded.answer, '.'),
+    authority: readRecords(recorded.authority, '.'),
+    additional: readRecords(recorded.additional, '.'),
+  };
+  const optional = authoritative && ours.answers.length > 0;
+  const kept = <T extends { type: number; rdata: Uint8Array }>(records: T[]) =>
+    records.filter((one) => !optional || !isAboutNs(one));
+  const rest =
+    rcodeOf(ours) === recorded.rcode &&
+    authoritative === recorded.flags.includes('AA') &&
+    sameSet(ours.answers.map(recordMark), theirs.answer.map(recordMark)) &&
+    sameSet(kept(ours.authority).map(recordMark), kept(theirs.authority).map(recordMark));
+  const own = ours.additional.filter(({ type }) => type !== RecordType.OPT);
+  return { rest, additional: rest && sameSet(own.map(recordMark), theirs.additional.map(recordMark)) };
+}
+
+function show(message: Message): string {
+  const section = (records: MessageRecord[]) =>
+    records
+      .map(
+        ({ owner, ttl, type, rdata }) =>
+          `      ${nameToText(owner)} ${ttl} ${typeToText(type)} ${rdataToText(type, rdata)}`,
+      )
+      .join('\n');
+  const { answers, authority, additional } = message;
+  return `    ours: ${rcodeOf(message)}${message.flags & 0x0400 ? ' AA' : ''}\n${[answers, authority, additional].map(section).join('\n    --\n')}`;
+}
+
+function judgeAnswer(one: AnswerCase, folder: string): Verdict {
+  const answerer = answererOfCase(one, folder);
+  const query = queryOf(one);
+  const over = (transport: 'udp' | 'tcp') =>
+    decodeMessage(answerer.answer(query, transport) ?? new Uint8Array());
+  const first = over('udp');
+  const ours = first && first.flags & 0x0200 ? over('tcp') : first;
+  if (!ours) return { id: one.id, wrong: 'no answer, or a malformed one' };
+  const judged = one.responses
+    .filter(({ servers }) => servers.some((server) => anchors.includes(server)))
+    .map((recorded) => agrees(ours, recorded));
+  const right = judged.some(({ rest }) => rest);
+  return {
+    id: one.id,
+    wrong: right
+      ? undefined
+      : `${one.q.join(' ')}\n${show(ours)}\n    recorded: ${JSON.stringify(one.responses)}`,
+    additional: judged.some(({ additional }) => additional),
+  };
+}
+
+function judgeZoneFile(one: ZoneFileCase, folder: string): Verdict {
+  const text = Buffer.from(one.input_b64, 'base64').toString('latin1');
+  const includes = join(folder, 'zonefile-knot-includes');
+  const parsed = parseMasterFile({
+    text,
+    file: one.case,
+    origin: nameOf(one.origin),
+    defaultTtl: one.default_ttl,
+    include: (path) => {
+      const file = path.startsWith('@TMPDIR@') ? path.replace('@TMPDIR@', includes) : join(includes, path);
+      try {
+        return { kind: 'text', file, text: readFileSync(file, 'latin1') };
+      } catch (error) {
+        return { kind: 'problem', text: String(error) };
+      }
+    },
+  });
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex').toUpperCase();
+  const ours = parsed.records.map((record) =>
+    JSON.stringify([hex(record.owner), 1, record.ttl, record.type, hex(record.rdata)]),
+  );
+  const theirs = one.expect.filter(Array.isArray).map((record) => JSON.stringify(record));
+  const differs = ours.findIndex((record, index) => record !== theirs[index]);
+  const errorExpected = one.expect.some((entry) => !Array.isArray(entry) && entry.error !== undefined);
+  const wrong =
+    ours.length !== theirs.length || differs >= 0
+      ? `record ${differs < 0 ? Math.min(ours.length, theirs.length) : differs} of ${theirs.length} differs: ${ours[differs]} for ${theirs[differs]}`
+      : errorExpected && parsed.problems.length === 0
+        ? 'no error where one is expected'
+        : undefined;
+  return { id: one.case, wrong };
+}
+
+function judgePacket(one: PacketCase): Verdict {
+  const bytes = Buffer.from(one.b64, 'base64');
+  const startedAt = performance.now();
+  const message = decodeMessage(bytes);
+  const tookMs = performance.now() - startedAt;
+  if (tookMs > packetMs) return { id: one.id, wrong: `took ${tookMs.toFixed(1)} ms` };
+  const again = message && encodeMessage(message);
+  if (!message || !again) return { id: one.id, wrong: message ? 'does not encode again' : undefined };
+  const same = JSON.stringify(decodeMessage(again)) === JSON.stringify(message);
+  return { id: one.id, wrong: same ? undefined : 'decodes differently after encoding' };
+}
+
+function judge(one: Record<string, unknown>, folder: string): Verdict | undefined {
+  if ('responses' in one) return judgeAnswer(one as unknown as AnswerCase, folder);
+  if ('default_ttl' in one) return judgeZoneFile(one as unknown as ZoneFileCase, folder);
+  if ('violates' in one || 'bind_expects' in one || ('expect' in one && 'input_b64' in one)) {
+    return judgeZoneCheck(one as unknown as ZoneCheckCase);
+  }
+  if ('b64' in one) return judgePacket(one as unknown as PacketCase);
+  return undefined;
+}
+
+function runFile(file: string): boolean {
+  const verdicts = readCases(file).map((one) => judge(one as Record<string, unknown>, dirname(file)));
+  const judged = verdicts.filter((verdict) => verdict !== undefined);
+  const wrong = judged.filter((verdict) => verdict.wrong !== undefined);
+  for (const { id, wrong: text } of wrong.slice(0, shownMax)) console.log(`  ${id}: ${text}`);
+  if (wrong.length > shownMax) console.log(`  … and ${wrong.length - shownMax} more`);
+  const withAdditional = judged.filter(({ additional }) => additional !== undefined);
+  const additional = withAdditional.filter((verdict) => verdict.additional).length;
+  const more =
+    withAdditional.length > 0
+      ? `, with the additional section ${additional} of ${withAdditional.length}`
+      : '';
+  const skipped = verdicts.length - judged.length;
+  const unjudged =
+    skipped > 0 ? `, ${skipped} not judged (no rule for this kind of case, or the anchors disagree)` : '';
+  console.log(`${basename(file)}: ${judged.length - wrong.length} of ${judged.length}${more}${unjudged}`);
+  return wrong.length === 0 && judged.length > 0;
+}
+
+const files = process.argv.slice(2);
+if (files.length === 0) {
+  console.error('usage: scripts/conformance FILE.jsonl[.gz] …');
+  process.exitCode = 64;
+} else process.exitCode = files.map(runFile).every(Boolean) ? 0 : 1;
