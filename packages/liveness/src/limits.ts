@@ -22,6 +22,12 @@ export const claimValidMs = 30_000;
  */
 export const claimProvesAfterMs = 42_000;
 
+/**
+ * A cut takes away several friends within one beat interval, 9 to 11 s, or two where a beat was lost. Whoever was heard
+ * this long after another fell silent was not taken away by the same cut.
+ */
+export const outlastsAfterMs = 22_000;
+
 /** While nobody is heard, something outside the circle is asked this often. */
 export const lineCheckEveryMs = 30_000;
 

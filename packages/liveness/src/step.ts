@@ -1,5 +1,5 @@
 import { lineCheckEveryMs, secondDialAfterMs, stallMs, suspectAfterMs, voteAfterMs } from './limits.ts';
-import { hearsEnough, isClaimed, judge, lineState } from './verdict.ts';
+import { hearsEnough, isClaimed, judge, lineState, mayJudge } from './verdict.ts';
 import {
   type Friend,
   type FriendState,
@@ -77,7 +77,8 @@ export function step(
     case 'vote':
       return settle(view, withVote(view, input, nowMs), nowMs);
     case 'heard-bits':
-      return settle(view, withHeardBits(view, input, nowMs), nowMs);
+      // What follows from a claim can wait for the next tick; nearly all beats change nothing.
+      return [withHeardBits(view, input, nowMs), []];
     case 'line-check':
       return settle(view, { ...view, lineCheck: { answered: input.answered, atMs: nowMs } }, nowMs);
     case 'tick':
@@ -227,7 +228,7 @@ function thawed(view: LivenessState, nowMs: number): LivenessState {
 function withOwnVote(view: LivenessState, friend: Friend, nowMs: number, effects: LivenessEffect[]): Friend {
   const mine = friend.votes.get(view.self);
   const silent = friend.state !== 'up';
-  const due = silent ? !view.frozen && nowMs - friend.clockAtMs >= voteAfterMs : true;
+  const due = !silent || (nowMs - friend.clockAtMs >= voteAfterMs && mayJudge(view, friend));
   if (!due || (mine?.silent ?? false) === silent) return friend;
   const heardAtMs = friend.lastHeardAtMs ?? 0;
   effects.push({ kind: 'vote', about: friend.peer, heardAtMs, silent });

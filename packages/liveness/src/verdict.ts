@@ -4,6 +4,7 @@ import {
   downAloneAfterMs,
   lineCheckValidMs,
   networksNeeded,
+  outlastsAfterMs,
   suspectAfterMs,
   voteAfterMs,
 } from './limits.ts';
@@ -17,20 +18,33 @@ import {
 } from './view.ts';
 
 /**
- * Do I hear enough of the circle to judge others? More than half of those not agreed to be down, myself counted; of
- * two equal halves the one with the lowest PeerId. Whoever hears less may sit on the wrong side of a cut, where two
- * boxes could agree that all the others are down.
+ * Do I hear enough of the circle to judge others? More than half of it, myself counted; of two equal halves the one
+ * with the lowest PeerId. Whoever hears less may sit on the wrong side of a cut, where two boxes could agree that all
+ * the others are down. Friends long gone count too: leaving them out was tried, and after several cuts on top of each
+ * other two sides each took themselves for the rest of the circle.
  */
 export function hearsEnough(view: LivenessState): boolean {
-  const heard = heardNow(view);
-  if (heard.length === 0) return false;
-  const counted = [...view.friends.values()].filter(
-    ({ state, confirmed }) => !(state === 'down' && confirmed),
+  return isEnough(view, heardNow(view));
+}
+
+/**
+ * May I judge this friend? Only by those whom I heard when he had been silent for more than a beat: a box whose own line
+ * was just cut misses its friends one after the other, and would else vote against the first of them.
+ */
+export function mayJudge(view: LivenessState, friend: Friend): boolean {
+  const fromMs = friend.clockAtMs + outlastsAfterMs;
+  return isEnough(
+    view,
+    heardNow(view).filter(({ clockAtMs }) => clockAtMs >= fromMs),
   );
+}
+
+function isEnough(view: LivenessState, heard: readonly Friend[]): boolean {
+  if (heard.length === 0) return false;
   const mine = heard.length + 1;
-  const all = counted.length + 1;
+  const all = view.friends.size + 1;
   if (2 * mine !== all) return 2 * mine > all;
-  const [lowest] = [view.self, ...counted.map(({ peer }) => peer)].toSorted();
+  const [lowest] = [view.self, ...view.friends.keys()].toSorted();
   return lowest === view.self || heard.some(({ peer }) => peer === lowest);
 }
 
@@ -76,9 +90,9 @@ export function isClaimed(view: LivenessState, friend: Friend, nowMs: number): b
  * - `partial`: somebody I hear has heard him after I lost him. One such witness outweighs any number of votes: he
  *   lives, and the fault is between us.
  * - `down`, confirmed: votes from two networks, nobody claims to hear him, and I hear enough of the circle to judge.
- * - `down`, not confirmed: 60 s of silence, nobody claims to hear him, and my own line is known to work: I hear enough
- *   others, or he closed the connection himself, or the line check answers. Without any of these it stays `suspect`,
- *   because a circle of two cannot tell "he is down" from "I am cut off".
+ * - `down`, not confirmed: 60 s of silence, nobody claims to hear him, and my own line is known to work: I hear
+ *   somebody else, or he closed the connection himself, or the line check answers. Without any of these it stays
+ *   `suspect`, because a circle of two cannot tell "he is down" from "I am cut off".
  */
 export function judge(
   view: LivenessState,
@@ -96,9 +110,9 @@ export function judge(
     return proven ? { state: 'partial', confirmed: false } : unchanged;
   }
   if (friend.state === 'down' && friend.confirmed) return unchanged;
-  if (!view.frozen && networksAgainst(view, friend) >= networksNeeded)
+  if (networksAgainst(view, friend) >= networksNeeded && mayJudge(view, friend))
     return { state: 'down', confirmed: true };
-  const lineWorks = !view.frozen || friend.closed || freshLineCheck(view, nowMs) === true;
+  const lineWorks = heardNow(view).length > 0 || friend.closed || freshLineCheck(view, nowMs) === true;
   const alone =
     nowMs - Math.max(friend.clockAtMs, friend.claimedAtMs ?? friend.clockAtMs) >= downAloneAfterMs;
   return lineWorks && alone && friend.lastHeardAtMs !== undefined
