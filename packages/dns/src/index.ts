@@ -1,3 +1,19 @@
+/**
+ * DNS for a circle of friends: reads master files, answers queries as NSD and Knot do, and decides which version of
+ * whose zone is published, fetched and served.
+ *
+ *     const { zone, problems } = loadZone({ text, file: 'alice.zone', origin: nameOf('alice.example') });
+ *     for (const problem of problems) console.log(formatProblem(problem));
+ *     const answerer = createAnswerer([{ zone, expired: false }], { sha1 });
+ *     const answer = answerer.answer(query, 'udp');
+ *     const [next, effects] = stepSecondary(state, { kind: 'announced', header, from, direct: true }, nowMs);
+ *     for (const effect of effects) await perform(effect);
+ *
+ * Promises: names are raw octets, so no label is ever mangled; a malformed message is an outcome, never an exception; a
+ * zone has exactly one encoding; a version never gives way to an older one; effects come in the order of doing, what is
+ * to be durable before what is seen. Does not sign zones, transfer them in DNS's own ways (AXFR), or resolve names.
+ */
+
 export {
   type Answerer,
   type AnswererOptions,
@@ -5,6 +21,9 @@ export {
   createAnswerer,
   type Transport,
 } from './answer.ts';
+export type { Sha1 } from './denial.ts';
+export { expiresAfterDefaultMs, zoneBytesMax, zoneVersionBytesMax } from './limits.ts';
+export { type LoadedZone, loadZone } from './load-zone.ts';
 export {
   formatProblem,
   type Included,
@@ -21,6 +40,7 @@ export {
   type DomainName,
   isAtOrBelow,
   isBelow,
+  lowerName,
   type NameKey,
   nameKey,
   nameOf,
@@ -29,10 +49,43 @@ export {
   parseName,
   sameName,
 } from './name.ts';
+export {
+  type PrimaryEffect,
+  type PrimaryInput,
+  type PrimaryState,
+  type Sha256,
+  startPrimaryState,
+  stepPrimary,
+} from './primary.ts';
 export { rdataToText } from './rdata-print.ts';
-export { parseRdata } from './rdata-text.ts';
 export { canonicalRdata } from './rdata-wire.ts';
 export { RecordType, rcodeToText, typeFromText, typeToText } from './record-types.ts';
 export type { ServedZone, ServedZones } from './resolve.ts';
-export { type BuiltZone, buildZone, decodeZone, encodeZone, type Zone, zoneRecords } from './zone.ts';
+export {
+  type HeldZone,
+  type Refusal,
+  type SecondaryEffect,
+  type SecondaryInput,
+  type SecondaryState,
+  startSecondaryState,
+  stepSecondary,
+} from './secondary.ts';
+export {
+  type BuiltZone,
+  buildZone,
+  decodeZone,
+  encodeZone,
+  type RRset,
+  type Zone,
+  zoneRecords,
+} from './zone.ts';
 export { addToSerial, isNewerSerial } from './zone-serial.ts';
+export {
+  compareZoneVersions,
+  decodeZoneVersion,
+  encodeZoneVersion,
+  sameZoneVersion,
+  type ZoneKey,
+  type ZoneVersion,
+  zoneKey,
+} from './zone-version.ts';

@@ -114,14 +114,17 @@ export function octetsOf(word: Word): Uint8Array {
   return octets.slice(0, length);
 }
 
+/** Characters that stand in a name only by mistake, unless they are escaped. */
+const oddInName = /[^\w*/.!+:;@()\\-]/;
+
 /**
  * A name in a master file; relative ones are completed with `origin`. Characters that host names and service labels
  * never need must be escaped, which catches slips such as a comma in place of a dot.
  */
 export function nameIn(word: Word, origin: DomainName): DomainName {
   if (word.quoted) throw new WordProblem('a name is written without quotation marks', word);
-  const odd = word.text === '@' ? undefined : /[^\w*/.-]/.exec(word.text.replaceAll(/\\./gs, ''))?.[0];
-  if (odd !== undefined && odd !== '\\') {
+  const odd = word.text === '@' ? undefined : oddInName.exec(word.text.replaceAll(/\\./gs, ''))?.[0];
+  if (odd !== undefined) {
     throw new WordProblem(`the character '${odd}' in a name must be written as \\${odd}`, word);
   }
   const parsed = parseName(word.text, origin);

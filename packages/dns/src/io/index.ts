@@ -1,1 +1,22 @@
+/**
+ * The acting side of DNS: sockets, files, hashes.
+ *
+ *     await using server = await startDnsServer({
+ *       listen: [{ host: '127.0.0.1', port: 5300 }],
+ *       answer: (query, { transport }) => answerer.answer(query, transport),
+ *     });
+ *
+ * Promises: an idle or malicious client never keeps others out; a query that breaks the answer function is dropped and
+ * reported. Decides nothing about zones.
+ */
 export { sha1, sha256 } from './hash.ts';
+export {
+  type DnsServer,
+  type DnsServerEvents,
+  type DnsServerOptions,
+  type QuerySource,
+  startDnsServer,
+} from './listener.ts';
+export { querySoa, type SoaAnswer } from './query-client.ts';
+export { watchZoneFile, type ZoneFileWatch, type ZoneFileWatchOptions } from './watch-zone-file.ts';
+export { readZoneFile, type ZoneFile } from './zone-file.ts';

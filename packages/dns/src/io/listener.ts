@@ -1,0 +1,273 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { CommandError, ExitCode, formatHostPort, type HostPort } from '@copain/core';
+import { rescanMs } from '../limits.ts';
+import { startTcpConnections, type TcpConnections, type TcpLimits } from './tcp-connections.ts';
+
+/** Where a query came from. */
+export interface QuerySource {
+  transport: 'udp' | 'tcp';
+  remote: HostPort;
+}
+
+/** Facts for logs and metrics. Callbacks must not throw and should be quick: `answered` comes once a query. */
+export interface DnsServerEvents {
+  answered?(fact: { transport: 'udp' | 'tcp'; rcode: number; queryBytes: number; answerBytes: number }): void;
+  /** A message to which no answer may be given, or a TCP connection closed for one of its limits. */
+  dropped?(fact: {
+    transport: 'udp' | 'tcp';
+    remote: HostPort;
+    why: 'no-answer' | 'idle' | 'slow' | 'too-many';
+  }): void;
+  listening?(fact: { address: HostPort }): void;
+  /** A local address of a wildcard that vanished or could not be had; it is tried again at each rescan. */
+  notListening?(fact: { address: HostPort; cause: unknown }): void;
+  /** The answer function threw, or a socket failed. The query is dropped; serving goes on. */
+  failed?(fact: { cause: unknown }): void;
+}
+
+export interface DnsServerOptions {
+  /** Addresses for UDP and TCP both. A wildcard means one socket for each local address, now and later. */
+  listen: readonly HostPort[];
+  /** Called for each query; undefined means no answer. */
+  answer: (query: Uint8Array, source: QuerySource) => Uint8Array | undefined;
+  events?: DnsServerEvents;
+  /** Tests shorten these; see limits.ts for the real ones. */
+  limits?: Partial<TcpLimits> & { rescanMs?: number };
+}
+
+export interface DnsServer extends AsyncDisposable {
+  /** The addresses served now, with their real ports. */
+  addresses(): HostPort[];
+}
+
+interface Endpoint {
+  address: HostPort;
+  udp: UdpSocket;
+  tcp: Server;
+}
+
+/**
+ * Starts to answer over UDP and TCP on each address. Rejects with a CommandError that names the address and what to do
+ * where an address cannot be had; of a wildcard, one local address is enough.
+ */
+export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
+  const server = new RunningServer(options);
+  try {
+    await server.open();
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+  return server;
+}
+
+const wildcards: ReadonlyMap<string, 'IPv4' | 'IPv6'> = new Map([
+  ['0.0.0.0', 'IPv4'],
+  ['::', 'IPv6'],
+]);
+
+/** Answers come from the address that was asked, which Node's sockets only give when bound to one address each. */
+function localAddresses(family: 'IPv4' | 'IPv6'): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter((address) => address.family === family && !address.address.toLowerCase().startsWith('fe80:'))
+    .map(({ address }) => address);
+}
+
+class RunningServer implements DnsServer {
+  readonly #options: DnsServerOptions;
+  readonly #events: DnsServerEvents;
+  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #connections: TcpConnections;
+  #timer: NodeJS.Timeout | undefined;
+  #rescan: Promise<void> = Promise.resolve();
+  #disposed = false;
+
+  constructor(options: DnsServerOptions) {
+    this.#options = options;
+    this.#events = options.events ?? {};
+    this.#connections = startTcpConnections({
+      answer: (query, remote) => this.#answer(query, { transport: 'tcp', remote }),
+      dropped: (remote, why) => this.#events.dropped?.({ transport: 'tcp', remote, why }),
+      limits: options.limits ?? {},
+    });
+  }
+
+  addresses(): HostPort[] {
+    return [...this.#endpoints.values()].map(({ address }) => address);
+  }
+
+  async open(): Promise<void> {
+    for (const address of this.#options.listen) {
+      const family = wildcards.get(address.host);
+      if (family) await this.#openWildcard(address, family);
+      else await this.#openOne(address, formatHostPort(address));
+    }
+    if (!this.#options.listen.some(({ host }) => wildcards.has(host))) return;
+    this.#timer = setInterval(() => {
+      this.#rescan = this.#rescan.then(() => this.#rescanNow());
+    }, this.#options.limits?.rescanMs ?? rescanMs);
+    this.#timer.unref();
+  }
+
+  async #openWildcard(wildcard: HostPort, family: 'IPv4' | 'IPv6'): Promise<void> {
+    const hosts = localAddresses(family);
+    const causes: unknown[] = [];
+    for (const host of hosts) {
+      await this.#openOne({ host, port: wildcard.port }, wildcardId(host, wildcard.port)).catch(
+        (cause: unknown) => {
+          causes.push(cause);
+          this.#events.notListening?.({ address: { host, port: wildcard.port }, cause });
+        },
+      );
+    }
+    if (causes.length > 0 && causes.length === hosts.length) throw causes[0];
+  }
+
+  async #rescanNow(): Promise<void> {
+    for (const wildcard of this.#options.listen) {
+      const family = wildcards.get(wildcard.host);
+      if (!family || this.#disposed) continue;
+      const hosts = new Set(localAddresses(family));
+      for (const host of hosts) {
+        const id = wildcardId(host, wildcard.port);
+        if (this.#endpoints.has(id)) continue;
+        await this.#openOne({ host, port: wildcard.port }, id).catch((cause: unknown) => {
+          this.#events.notListening?.({ address: { host, port: wildcard.port }, cause });
+        });
+      }
+      for (const [id, endpoint] of this.#endpoints) {
+        const { host } = endpoint.address;
+        if (id !== wildcardId(host, wildcard.port) || hosts.has(host)) continue;
+        if (family !== (host.includes(':') ? 'IPv6' : 'IPv4')) continue;
+        this.#endpoints.delete(id);
+        await closeEndpoint(endpoint);
+        this.#events.notListening?.({ address: endpoint.address, cause: 'the address is gone' });
+      }
+    }
+  }
+
+  async #openOne(wanted: HostPort, id: string): Promise<void> {
+    if (this.#endpoints.has(id)) return;
+    const udp = createSocket(wanted.host.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' });
+    const tcp = createServer({ noDelay: true }, (socket: Socket) => this.#connections.accept(socket));
+    try {
+      await bindUdp(udp, wanted);
+      // UDP and TCP share the port, also where any free one will do.
+      const address = { host: wanted.host, port: udp.address().port };
+      await listenTcp(tcp, address);
+      udp.on('message', (query, remote) =>
+        this.#answerDatagram(udp, query, { host: remote.address, port: remote.port }),
+      );
+      udp.on('error', (cause) => this.#events.failed?.({ cause }));
+      tcp.on('error', (cause) => this.#events.failed?.({ cause }));
+      this.#endpoints.set(id, { address, udp, tcp });
+      this.#events.listening?.({ address });
+    } catch (error) {
+      await closeEndpoint({ udp, tcp });
+      throw listenError(wanted, error);
+    }
+  }
+
+  #answer(query: Uint8Array, source: QuerySource): Uint8Array | undefined {
+    try {
+      const answer = this.#options.answer(query, source);
+      if (answer) {
+        const rcode = (answer[3] ?? 0) & 15;
+        const { transport } = source;
+        this.#events.answered?.({ transport, rcode, queryBytes: query.length, answerBytes: answer.length });
+      }
+      return answer;
+    } catch (cause) {
+      // One odd query must not take the server down with it.
+      this.#events.failed?.({ cause });
+      return undefined;
+    }
+  }
+
+  #answerDatagram(udp: UdpSocket, query: Uint8Array, remote: HostPort): void {
+    // Port 0 cannot be answered; it is only ever forged.
+    const answer = remote.port === 0 ? undefined : this.#answer(query, { transport: 'udp', remote });
+    if (!answer) this.#events.dropped?.({ transport: 'udp', remote, why: 'no-answer' });
+    else {
+      udp.send(answer, remote.port, remote.host, (cause) => {
+        if (cause) this.#events.failed?.({ cause });
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    clearInterval(this.#timer);
+    await this.#rescan;
+    const closing = [...this.#endpoints.values()].map(closeEndpoint);
+    this.#endpoints.clear();
+    // Only now, so that no connection comes in behind; the servers' close waits for the last of them.
+    this.#connections.close();
+    await Promise.all(closing);
+  }
+}
+
+/** Apart from explicitly listed addresses, so that a rescan never closes those. */
+function wildcardId(host: string, port: number): string {
+  return `* ${host} ${port}`;
+}
+
+function bindUdp(udp: UdpSocket, { host, port }: HostPort): Promise<void> {
+  return new Promise((resolve, reject) => {
+    udp.once('error', reject);
+    udp.bind({ address: host, port }, () => {
+      udp.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function listenTcp(tcp: Server, { host, port }: HostPort): Promise<void> {
+  return new Promise((resolve, reject) => {
+    tcp.once('error', reject);
+    tcp.listen({ host, port, ipv6Only: host.includes(':') }, () => {
+      tcp.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+async function closeEndpoint({ udp, tcp }: { udp: UdpSocket; tcp: Server }): Promise<void> {
+  const closed = new Promise<void>((resolve) => tcp.close(() => resolve()));
+  await Promise.all([closed, new Promise<void>((resolve) => udp.close(() => resolve()))]);
+}
+
+function listenError(address: HostPort, cause: unknown): CommandError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const at = formatHostPort(address);
+  switch (code) {
+    case 'EADDRINUSE':
+      return new CommandError(ExitCode.configuration, `${at}: another program already answers DNS there`, {
+        hint: `find it with: ss -lnptu 'sport = :${address.port}'; then stop it, or choose another [dns] listen`,
+        cause,
+      });
+    case 'EACCES':
+      return new CommandError(
+        ExitCode.permission,
+        `${at}: ports below 1024 need a permission that this process lacks`,
+        {
+          hint: 'run as root, or give AmbientCapabilities=CAP_NET_BIND_SERVICE to the service',
+          cause,
+        },
+      );
+    case 'EADDRNOTAVAIL':
+      return new CommandError(ExitCode.configuration, `${at}: this machine has no such address`, {
+        hint: 'list its addresses with: ip address; then correct [dns] listen',
+        cause,
+      });
+    default:
+      return new CommandError(
+        ExitCode.configuration,
+        `${at}: cannot listen: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause },
+      );
+  }
+}

@@ -1,0 +1,123 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+
+export interface ZoneFileWatchOptions {
+  path: string;
+  /** Called some 50 ms after the last change of a burst; may be called where nothing changed in the end. */
+  onChange: () => void;
+  debounceMs?: number;
+  /** How often the files are looked at even without a hint, for file systems that give none. */
+  pollMs?: number;
+}
+
+export interface ZoneFileWatch extends AsyncDisposable {
+  /** The files the zone consists of, as `readZoneFile` found them; included ones are then followed too. */
+  follow(files: readonly string[]): void;
+}
+
+const debounceDefaultMs = 50;
+const pollDefaultMs = 2000;
+
+/**
+ * Watches a master file. The folder is watched, not the file, because editors write a new file and rename it; whoever
+ * replaces the folder itself, or uses a network file system, is noticed by the poll.
+ */
+export async function watchZoneFile(options: ZoneFileWatchOptions): Promise<ZoneFileWatch> {
+  const zoneWatch = new RunningWatch(options);
+  await zoneWatch.start();
+  return zoneWatch;
+}
+
+class RunningWatch implements ZoneFileWatch {
+  readonly #options: ZoneFileWatchOptions;
+  readonly #folder: string;
+  #files: string[];
+  #signature = '';
+  #watcher: FSWatcher | undefined;
+  #debounce: NodeJS.Timeout | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #disposed = false;
+
+  constructor(options: ZoneFileWatchOptions) {
+    this.#options = options;
+    const path = resolve(options.path);
+    this.#files = [path];
+    this.#folder = dirname(path);
+  }
+
+  async start(): Promise<void> {
+    this.#signature = await this.#look();
+    this.#watchFolder();
+    this.#schedulePoll();
+  }
+
+  follow(files: readonly string[]): void {
+    this.#files = [...new Set([resolve(this.#options.path), ...files.map((file) => resolve(file))])];
+    void this.#look().then((signature) => {
+      this.#signature = signature;
+    });
+  }
+
+  #watchFolder(): void {
+    if (this.#watcher || this.#disposed) return;
+    try {
+      const names = () => new Set(this.#files.map((file) => basename(file)));
+      this.#watcher = watch(this.#folder, { persistent: false }, (_event, name) => {
+        if (name === null || names().has(name)) this.#changed();
+      });
+      this.#watcher.on('error', () => this.#unwatch());
+    } catch {
+      // No such folder, or no more watches to be had: the poll goes on and tries again.
+      this.#watcher = undefined;
+    }
+  }
+
+  #unwatch(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+  }
+
+  #changed(): void {
+    clearTimeout(this.#debounce);
+    this.#debounce = setTimeout(
+      () => this.#options.onChange(),
+      this.#options.debounceMs ?? debounceDefaultMs,
+    );
+  }
+
+  #schedulePoll(): void {
+    if (this.#disposed) return;
+    this.#poll = setTimeout(() => void this.#pollNow(), this.#options.pollMs ?? pollDefaultMs);
+    this.#poll.unref();
+  }
+
+  async #pollNow(): Promise<void> {
+    const signature = await this.#look();
+    if (this.#disposed) return;
+    if (signature !== this.#signature) {
+      this.#signature = signature;
+      // A folder that was replaced is watched under its old self; watch it anew.
+      this.#unwatch();
+      this.#changed();
+    }
+    this.#watchFolder();
+    this.#schedulePoll();
+  }
+
+  /** What the files look like from outside: a change shows here unless it keeps inode, size and time. */
+  async #look(): Promise<string> {
+    const looks = this.#files.map(async (file) => {
+      const found = await stat(file).catch(() => undefined);
+      return found ? `${found.ino} ${found.size} ${found.mtimeMs}` : 'missing';
+    });
+    return (await Promise.all(looks)).join('\n');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    clearTimeout(this.#debounce);
+    clearTimeout(this.#poll);
+    this.#unwatch();
+  }
+}

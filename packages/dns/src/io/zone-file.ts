@@ -1,0 +1,68 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, relative, resolve, sep } from 'node:path';
+import { masterFileBytesMax } from '../limits.ts';
+import { type LoadedZone, loadZone } from '../load-zone.ts';
+import type { Included } from '../master-file.ts';
+import type { DomainName } from '../name.ts';
+
+/** A zone read from disk, and every file it consists of, for watching. */
+export interface ZoneFile extends LoadedZone {
+  files: string[];
+}
+
+/**
+ * Reads and checks a master file with what it includes. `$INCLUDE` reaches files in the master file's own folder and
+ * below, nothing else, also not through links. A file that cannot be read is a problem like any other. `shownAs` is how
+ * the file is called in problems; by default as `path` was given.
+ */
+export async function readZoneFile(options: {
+  path: string;
+  origin: DomainName;
+  shownAs?: string;
+}): Promise<ZoneFile> {
+  const { path, origin } = options;
+  const file = options.shownAs ?? path;
+  const files = [resolve(path)];
+  const unreadable = (text: string): ZoneFile => ({
+    zone: undefined,
+    problems: [{ severity: 'error', file, line: 1, column: 1, text }],
+    files,
+  });
+  try {
+    if ((await stat(path)).size > masterFileBytesMax)
+      return unreadable(`the file is larger than ${masterFileBytesMax} octets`);
+    const text = (await readFile(path)).toString('latin1');
+    const folder = realpathSync(dirname(path));
+    const loaded = loadZone({
+      text,
+      file,
+      origin,
+      include: (wanted) => readIncluded(folder, dirname(file), wanted, files),
+    });
+    return { ...loaded, files };
+  } catch (cause) {
+    return unreadable(`cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+/** Read while parsing, hence synchronously; included files are small and local. */
+function readIncluded(folder: string, shownFolder: string, wanted: string, files: string[]): Included {
+  try {
+    const path = resolve(folder, wanted);
+    files.push(path);
+    const inside = relative(folder, realpathSync(path));
+    if (inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside) {
+      return { kind: 'problem', text: "an included file must lie in the zone file's folder or below" };
+    }
+    if (statSync(path).size > masterFileBytesMax)
+      return { kind: 'problem', text: 'the included file is too large' };
+    const shown = shownFolder === '.' ? inside : `${shownFolder}/${inside}`;
+    return { kind: 'text', file: shown, text: readFileSync(path, 'latin1') };
+  } catch (cause) {
+    return {
+      kind: 'problem',
+      text: `cannot be included: ${cause instanceof Error ? cause.message : String(cause)}`,
+    };
+  }
+}

@@ -1,0 +1,136 @@
+import { equalBytes } from '@copain/core';
+import { expiresAfterDefaultMs, zoneBytesMax } from './limits.ts';
+import type { ZoneProblem } from './master-file.ts';
+import { type DomainName, lowerName, sameName } from './name.ts';
+import { RecordType } from './record-types.ts';
+import { buildZone, decodeZone, encodeZone, type Zone, zoneRecords } from './zone.ts';
+import { addToSerial, isNewerSerial } from './zone-serial.ts';
+import type { ZoneVersion } from './zone-version.ts';
+
+/** SHA-256 as a port. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+
+/** The owner's side of one zone: what was published last, and what is wrong with the file now. */
+export interface PrimaryState {
+  readonly owner: string;
+  readonly origin: DomainName;
+  readonly expiresAfterMs: number;
+  readonly published: ZoneVersion | undefined;
+  /** Hash of the published content with its serial taken as zero: did anything but the serial change? */
+  readonly bareHash: Uint8Array | undefined;
+  /** Errors and warnings of the file as last read; with an error among them the file is not the published version. */
+  readonly problems: readonly ZoneProblem[];
+}
+
+/** The file was read, at start or after a change. `zone` is undefined where it is none; `epoch` is the owner's. */
+export interface PrimaryInput {
+  kind: 'file';
+  file: string;
+  problems: readonly ZoneProblem[];
+  zone: Zone | undefined;
+  epoch: number;
+}
+
+/**
+ * What is to be done, in order. `publish`: store durably, then sign, serve and announce. `problem`: show; the version
+ * published before stays. `note`: tell the owner what was done for him.
+ */
+export type PrimaryEffect =
+  | { kind: 'publish'; header: ZoneVersion; body: Uint8Array; zone: Zone }
+  | { kind: 'problem'; problems: readonly ZoneProblem[] }
+  | { kind: 'note'; text: string };
+
+/** The state at start; `published` is what was stored by the last run, if anything. */
+export function startPrimaryState(
+  options: {
+    owner: string;
+    origin: DomainName;
+    expiresAfterMs?: number;
+    published?: { header: ZoneVersion; body: Uint8Array } | undefined;
+  },
+  sha256: Sha256,
+): PrimaryState {
+  const zone = options.published && decodeZone(options.published.body, options.origin);
+  return {
+    owner: options.owner,
+    origin: lowerName(options.origin),
+    expiresAfterMs: options.expiresAfterMs ?? expiresAfterDefaultMs,
+    published: options.published?.header,
+    bareHash: zone && sha256(encodeZone(withSerial(zone, 0))),
+    problems: [],
+  };
+}
+
+/**
+ * Decides what a newly read file means. The same content means nothing; an error never replaces a good version; a
+ * serial that was not raised, or was set back, is raised here where no signature forbids it.
+ */
+export function stepPrimary(
+  state: PrimaryState,
+  input: PrimaryInput,
+  nowMs: number,
+  sha256: Sha256,
+): [PrimaryState, PrimaryEffect[]] {
+  const { zone, problems } = input;
+  if (!zone || problems.some(({ severity }) => severity === 'error')) return refuse(state, problems);
+  if (!sameName(zone.origin, state.origin))
+    return refuse(state, [...problems, mistake(input, 'this is another zone')]);
+  const bareHash = sha256(encodeZone(withSerial(zone, 0)));
+  const last = state.published;
+  const raised = last === undefined || isNewerSerial(zone.serial, last.serial) === true;
+  const unchanged =
+    last !== undefined && state.bareHash !== undefined && equalBytes(bareHash, state.bareHash);
+  if (unchanged && !raised) return [{ ...state, problems }, []];
+  if (!raised && zone.signed) {
+    const text =
+      `the content changed, but the SOA serial ${zone.serial} is not newer than the published ${last.serial}; ` +
+      'the zone is signed with DNSSEC, so raise the serial and sign it again';
+    return refuse(state, [...problems, mistake(input, text)]);
+  }
+  const served = raised ? zone : withSerial(zone, addToSerial(last.serial, 1));
+  const body = encodeZone(served);
+  if (body.length > zoneBytesMax) {
+    return refuse(state, [...problems, mistake(input, `the zone is larger than ${zoneBytesMax} octets`)]);
+  }
+  const header: ZoneVersion = {
+    owner: state.owner,
+    origin: state.origin,
+    serial: served.serial,
+    epoch: Math.max(input.epoch, last?.epoch ?? 0),
+    sequence: (last?.sequence ?? 0) + 1,
+    contentHash: sha256(body),
+    previousHash: last?.contentHash ?? new Uint8Array(32),
+    sizeBytes: body.length,
+    expiresAfterMs: state.expiresAfterMs,
+    atMs: nowMs,
+  };
+  const effects: PrimaryEffect[] = [{ kind: 'publish', header, body, zone: served }];
+  if (problems.length > 0) effects.push({ kind: 'problem', problems });
+  if (!raised) {
+    const text = `the SOA serial ${zone.serial} in ${input.file} is not newer than the published ${last.serial}; serving ${served.serial}`;
+    effects.push({ kind: 'note', text });
+  }
+  return [{ ...state, published: header, bareHash, problems }, effects];
+}
+
+function refuse(state: PrimaryState, problems: readonly ZoneProblem[]): [PrimaryState, PrimaryEffect[]] {
+  return [{ ...state, problems }, [{ kind: 'problem', problems }]];
+}
+
+function mistake({ file }: PrimaryInput, text: string): ZoneProblem {
+  return { severity: 'error', file, line: 1, column: 1, text };
+}
+
+/** The same zone with another serial in its SOA (RFC 1035 §3.3.13). Only for zones without signatures. */
+export function withSerial(zone: Zone, serial: number): Zone {
+  const records = zoneRecords(zone).map((record) => {
+    if (record.type !== RecordType.SOA) return record;
+    const rdata = record.rdata.slice();
+    new DataView(rdata.buffer).setUint32(rdata.length - 20, serial);
+    return { ...record, rdata };
+  });
+  const built = buildZone(zone.origin, records);
+  if (built.kind === 'refused')
+    throw new Error(`a zone stopped being one with another serial: ${built.text}`);
+  return built.zone;
+}
