@@ -1,0 +1,77 @@
+import { concatBytes, fromUtf8, toUtf8 } from '@copain/core';
+import { type CanonicalValue, readFields } from '@copain/trust';
+import { isSender } from './admission.ts';
+import { type ClientInfo, readClient } from './client-info.ts';
+import { addressMaxLength, envelopeMaxBytes, recipientsMax } from './limits.ts';
+
+/** What belongs to a message beside its bytes. */
+export interface Envelope {
+  from: string;
+  recipients: readonly string[];
+  client: ClientInfo;
+  receivedAtMs: number;
+  /** The friend who took it, by the name in his greeting. */
+  by: string;
+  body: '' | '7BIT' | '8BITMIME';
+  smtpUtf8: boolean;
+}
+
+/**
+ * What is sealed: the envelope as one line of JSON, then the message exactly as it was received. So whoever opens a
+ * record by hand (`age -d`) reads at a glance who wrote to whom, and everything from the second line on is the message.
+ */
+export function encodeSealedContent(envelope: Envelope, message: readonly Uint8Array[]): Uint8Array {
+  const line = JSON.stringify({
+    copain: 1,
+    from: envelope.from,
+    to: envelope.recipients,
+    at: envelope.receivedAtMs,
+    by: envelope.by,
+    body: envelope.body,
+    utf8: envelope.smtpUtf8,
+    client: envelope.client,
+  });
+  return concatBytes(toUtf8(`${line}\n`), ...message);
+}
+
+/**
+ * Envelope and message of what was sealed, or undefined where it is none. A friend wrote this, so it is checked like
+ * anything from outside; the message is a view of `content`.
+ */
+export function decodeSealedContent(
+  content: Uint8Array,
+): { envelope: Envelope; message: Uint8Array } | undefined {
+  const end = content.subarray(0, envelopeMaxBytes).indexOf(10);
+  if (end < 0) return undefined;
+  const value = parseJson(fromUtf8(content.subarray(0, end)) ?? '');
+  const fields = readFields(value);
+  const client = readFields(value?.client);
+  fields.integer('copain', 1, 1);
+  const envelope: Envelope = {
+    from: fields.text('from', addressMaxLength),
+    recipients: fields.texts('to', recipientsMax, addressMaxLength),
+    receivedAtMs: fields.integer('at', 0, Number.MAX_SAFE_INTEGER),
+    by: fields.text('by', 255),
+    body: fields.text('body', 8) as Envelope['body'],
+    smtpUtf8: fields.flag('utf8'),
+    client: readClient(client),
+  };
+  const good =
+    fields.ok &&
+    client.ok &&
+    isSender(envelope.from) &&
+    ['', '7BIT', '8BITMIME'].includes(envelope.body) &&
+    envelope.recipients.length > 0 &&
+    new Set(envelope.recipients).size === envelope.recipients.length;
+  return good ? { envelope, message: content.subarray(end + 1) } : undefined;
+}
+
+function parseJson(text: string): { readonly [key: string]: CanonicalValue } | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return value as { readonly [key: string]: CanonicalValue };
+  } catch {
+    return undefined;
+  }
+}

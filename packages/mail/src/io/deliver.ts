@@ -1,0 +1,290 @@
+import { type Clock, formatHostPort, type Random, toUtf8 } from '@copain/core';
+import { smallAndOldFirst } from '../drain.ts';
+import type { Envelope } from '../envelope.ts';
+import { chunkBytes, deliveriesAtOnce } from '../limits.ts';
+import type { MailDomain } from '../mail-domain.ts';
+import { retryDelayMs } from '../retry-schedule.ts';
+import { judgeReply, type Reply, replyText } from '../smtp-reply.ts';
+import { isWaiting, type QueuedMessage, type RecipientOutcome, stepQueued } from '../spool.ts';
+import { receivedHeader } from '../trace.ts';
+import { asError, pause } from './deadline.ts';
+import type { MailEvents } from './events.ts';
+import type { Inbox } from './inbox.ts';
+import { type MtaConversation, MtaError, openMta } from './smtp-client.ts';
+
+export interface DeliveriesOptions {
+  inbox: Inbox;
+  domains: () => readonly MailDomain[];
+  hostname: string;
+  clock: Clock;
+  random: Random;
+  events: MailEvents;
+  /** Told once per message when the MTA has taken all of it. */
+  delivered: (domain: string) => void;
+}
+
+interface MtaClock {
+  failures: number;
+  notBeforeMs: number;
+}
+
+/**
+ * From the owner's queue to his MTA. An MTA that does not answer stops the whole queue for it with one clock, so that
+ * everything goes at once when it is back; a message that it wants later has a clock of its own.
+ */
+export class Deliveries implements AsyncDisposable {
+  readonly #options: DeliveriesOptions;
+  readonly #active = new Map<string, Promise<void>>();
+  readonly #mtas = new Map<string, MtaClock>();
+  readonly #stop = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options;
+  }
+
+  /** Is anything on its way to this domain's MTA right now? */
+  isDelivering(domain: string): boolean {
+    return [...this.#active.keys()].some((id) => this.#options.inbox.queue.get(id)?.domain === domain);
+  }
+
+  /** Tries everything that is due, and sets the timer for the rest. Call after every change of the queue. */
+  kick(): void {
+    if (this.#stop.signal.aborted) return;
+    const { inbox, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    let nextAtMs: number | undefined;
+    const due: QueuedMessage[] = [];
+    for (const message of inbox.queue.values()) {
+      if (this.#active.has(message.id) || !isWaiting(message)) continue;
+      const target = this.#target(message.domain);
+      if (!target?.deliver) continue;
+      const mta = this.#mtas.get(formatHostPort(target.deliver));
+      const atMs = Math.max(message.notBeforeMs, mta?.notBeforeMs ?? 0);
+      if (atMs <= nowMs) due.push(message);
+      else if (nextAtMs === undefined || atMs < nextAtMs) nextAtMs = atMs;
+    }
+    due.sort(smallAndOldFirst);
+    for (const message of due.slice(0, Math.max(0, deliveriesAtOnce - this.#active.size))) {
+      const attempt = this.#attempt(message)
+        .catch((error: unknown) =>
+          this.#options.events.trouble({ where: `delivering ${message.id}`, error: asError(error) }),
+        )
+        .finally(() => {
+          this.#active.delete(message.id);
+          this.kick();
+        });
+      this.#active.set(message.id, attempt);
+    }
+    clearTimeout(this.#timer);
+    if (nextAtMs !== undefined) this.#timer = setTimeout(() => this.kick(), Math.max(10, nextAtMs - nowMs));
+  }
+
+  /** Forgets every wait (of one domain, or of all) and tries at once; answers how many messages that concerns. */
+  flush(domain: string | undefined): number {
+    const { inbox, clock } = this.#options;
+    let count = 0;
+    this.#mtas.clear();
+    for (const message of inbox.queue.values()) {
+      if ((domain !== undefined && message.domain !== domain) || !isWaiting(message)) continue;
+      const [next] = stepQueued(message, { kind: 'flush' }, clock.nowMs());
+      if (next) inbox.queue.set(message.id, next);
+      count += 1;
+    }
+    this.kick();
+    return count;
+  }
+
+  /** When a message is tried next; undefined where it does not wait for a time. */
+  nextTryAtMs(message: QueuedMessage): number | undefined {
+    const target = this.#target(message.domain)?.deliver;
+    if (!target || !isWaiting(message)) return undefined;
+    return Math.max(message.notBeforeMs, this.#mtas.get(formatHostPort(target))?.notBeforeMs ?? 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    clearTimeout(this.#timer);
+    await Promise.allSettled(this.#active.values());
+  }
+
+  #target(domain: string): MailDomain | undefined {
+    return this.#options.domains().find((one) => one.role === 'own' && one.domain === domain);
+  }
+
+  async #attempt(message: QueuedMessage): Promise<void> {
+    const { inbox, random } = this.#options;
+    const opened = await this.#open(message);
+    if (opened === undefined) return;
+    const outcomes = new Map<string, RecipientOutcome>();
+    let last: string | undefined;
+    for (const [address, group] of this.#byMta(message)) {
+      const target = group[0]?.target;
+      const mta = target && (await this.#connect(address, target, opened.envelope));
+      if (!mta) continue;
+      try {
+        const recipients = group.map(({ recipient }) => recipient);
+        last = await this.#conversation(mta, opened.envelope, opened.message, recipients, outcomes);
+      } catch (error) {
+        last = asError(error).message;
+      } finally {
+        mta.destroy();
+      }
+    }
+    if (last === undefined) return;
+    const input = { kind: 'attempted', outcomes, reply: last, fraction: random.fraction() } as const;
+    await this.#settle(inbox.queue.get(message.id) ?? message, input);
+  }
+
+  /** A conversation with the MTA, or undefined where it does not answer: that stops its whole queue for a while. */
+  async #connect(
+    address: string,
+    { deliver, client }: MailDomain,
+    envelope: Envelope,
+  ): Promise<MtaConversation | undefined> {
+    const { clock, random, events, hostname } = this.#options;
+    if (!deliver) return undefined;
+    try {
+      const mta = await openMta({
+        address: deliver,
+        form: client ?? 'none',
+        client: envelope.client,
+        hostname,
+      });
+      this.#mtas.delete(address);
+      return mta;
+    } catch (error) {
+      const failures = (this.#mtas.get(address)?.failures ?? 0) + 1;
+      const notBeforeMs = clock.nowMs() + retryDelayMs(failures, random.fraction());
+      this.#mtas.set(address, { failures, notBeforeMs });
+      if (failures === 1) events.trouble({ where: `MTA ${address}`, error: asError(error) });
+      events.changed();
+      return undefined;
+    }
+  }
+
+  /** Record and message; a record that cannot be opened now waits like one that the MTA wants later. */
+  async #open(message: QueuedMessage): Promise<{ envelope: Envelope; message: Uint8Array } | undefined> {
+    const { inbox, random, events } = this.#options;
+    let why = 'its record is gone';
+    try {
+      const opened = await inbox.open(message.id);
+      if (opened?.kind === 'opened') return opened;
+      if (opened) why = opened.why;
+    } catch (error) {
+      why = asError(error).message;
+    }
+    events.trouble({ where: `queued message ${message.id}`, error: new Error(why) });
+    const input = {
+      kind: 'attempted',
+      outcomes: new Map(),
+      reply: why,
+      fraction: random.fraction(),
+    } as const;
+    await this.#settle(message, input);
+    return undefined;
+  }
+
+  /** The recipients still waiting, by the MTA that each one's domain has. */
+  #byMta(message: QueuedMessage): Map<string, { target: MailDomain; recipient: string }[]> {
+    const groups = new Map<string, { target: MailDomain; recipient: string }[]>();
+    for (const { address, state } of message.recipients) {
+      const target = this.#target(address.slice(address.lastIndexOf('@') + 1));
+      if (state !== 'waiting' || !target?.deliver) continue;
+      const key = formatHostPort(target.deliver);
+      groups.set(key, [...(groups.get(key) ?? []), { target, recipient: address }]);
+    }
+    return groups;
+  }
+
+  /** One transaction; fills in `outcomes` and returns what the MTA said last. Throws where it did not get an answer. */
+  async #conversation(
+    mta: MtaConversation,
+    envelope: Envelope,
+    message: Uint8Array,
+    recipients: readonly string[],
+    outcomes: Map<string, RecipientOutcome>,
+  ): Promise<string> {
+    const cut = (): void => mta.destroy();
+    this.#stop.signal.addEventListener('abort', cut);
+    try {
+      const parameters = { sizeBytes: message.length, body: envelope.body, smtpUtf8: envelope.smtpUtf8 };
+      const sender = answered(await mta.mail(envelope.from, parameters));
+      if (sender.code !== 250) return judge(sender, recipients, outcomes);
+      const accepted: string[] = [];
+      let last = replyText(sender);
+      for (const recipient of recipients) {
+        const answer = answered(await mta.rcpt(recipient));
+        if (answer.code < 300) accepted.push(recipient);
+        else last = judge(answer, [recipient], outcomes);
+      }
+      if (accepted.length === 0) return last;
+      const ready = await mta.data();
+      if (ready.code !== 354) return judge(answered(ready), accepted, outcomes);
+      const recipient = envelope.recipients.length === 1 ? envelope.recipients[0] : undefined;
+      const trace = { client: envelope.client, by: envelope.by, recipient, atMs: envelope.receivedAtMs };
+      await mta.write(toUtf8(receivedHeader(trace)));
+      for (let at = 0; at < message.length; at += chunkBytes)
+        await mta.write(message.subarray(at, at + chunkBytes));
+      const final = answered(await mta.finish());
+      mta.quit();
+      return judge(final, accepted, outcomes);
+    } finally {
+      this.#stop.signal.removeEventListener('abort', cut);
+    }
+  }
+
+  /** Carries out what a try means: durable effects first and until they succeed, then what people see. */
+  async #settle(message: QueuedMessage, input: Parameters<typeof stepQueued>[1]): Promise<void> {
+    const { inbox, clock, events, delivered } = this.#options;
+    const nowMs = clock.nowMs();
+    const [next, effects] = stepQueued(message, input, nowMs);
+    // From here on this process does not try a delivered recipient again, even while the disk refuses to note it.
+    if (next) inbox.queue.set(message.id, next);
+    for (const effect of effects) {
+      if (effect.kind !== 'report') {
+        if (!(await this.#durably(() => inbox.apply(effect)))) return;
+        if (effect.kind === 'forget') inbox.queue.delete(message.id);
+        continue;
+      }
+      const fact = { id: message.id, domain: message.domain, recipients: effect.recipients.length };
+      const reply = input.kind === 'attempted' ? input.reply : '';
+      if (effect.what === 'delivered') events.delivered({ ...fact, waitedMs: nowMs - message.receivedAtMs });
+      if (effect.what === 'quarantined') events.quarantined({ ...fact, reply });
+      if (effect.what === 'deferred' && next)
+        events.deferred({ ...fact, reply, nextTryAtMs: this.nextTryAtMs(next) ?? next.notBeforeMs });
+    }
+    if (!next) delivered(message.domain);
+    events.changed();
+  }
+
+  /** Tries until it is done or we stop; after a stop the next start finds the message undelivered, which is the window. */
+  async #durably(write: () => Promise<void>): Promise<boolean> {
+    for (let failures = 1; ; failures++) {
+      try {
+        await write();
+        return true;
+      } catch (error) {
+        this.#options.events.trouble({ where: 'recording a delivery', error: asError(error) });
+        if (this.#stop.signal.aborted) return false;
+        await pause(retryDelayMs(failures, this.#options.random.fraction()), this.#stop.signal);
+      }
+    }
+  }
+}
+
+/** The reply, unless it says that the MTA is going away: then nothing it said about this message counts. */
+function answered(answer: Reply): Reply {
+  if (judgeReply(answer) === 'away') throw new MtaError(replyText(answer));
+  return answer;
+}
+
+function judge(
+  answer: Reply,
+  recipients: readonly string[],
+  outcomes: Map<string, RecipientOutcome>,
+): string {
+  const outcome = answer.code < 300 ? 'delivered' : answer.code < 500 ? 'deferred' : 'refused';
+  for (const recipient of recipients) outcomes.set(recipient, outcome);
+  return replyText(answer);
+}

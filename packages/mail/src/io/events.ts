@@ -1,0 +1,29 @@
+/** What the mail room tells; the agent logs it and counts it. No event carries a word of a message. */
+export interface MailEvents {
+  /** The owner's MTA answered a message itself (its 250 or its refusal). */
+  passed(fact: { domain: string; ownerName: string; code: number; sizeBytes: number; tookMs: number }): void;
+  /** A message was sealed and stored, and then accepted by us. */
+  held(fact: { id: string; domain: string; ownerName: string; sizeBytes: number; why: string }): void;
+  /** We refused a client, a recipient or a message. */
+  refused(fact: { client: string; domain: string | undefined; code: number; why: string }): void;
+  /** A held message is at its owner now and gone from here. */
+  handedOver(fact: {
+    id: string;
+    domain: string;
+    duplicate: boolean;
+    sizeBytes: number;
+    waitedMs: number;
+  }): void;
+  /** A message arrived at its owner (from a friend, or at our own listener while our MTA was away). */
+  queued(fact: { id: string; domain: string; from: string | undefined; sizeBytes: number }): void;
+  /** Our MTA has it. */
+  delivered(fact: { id: string; domain: string; recipients: number; waitedMs: number }): void;
+  /** Our MTA wants it later, or does not answer. */
+  deferred(fact: { id: string; domain: string; reply: string; nextTryAtMs: number }): void;
+  /** Our MTA refused it; it waits for a decision. */
+  quarantined(fact: { id: string; domain: string; recipients: number; reply: string }): void;
+  /** Something that somebody may have to look at. */
+  trouble(fact: { where: string; error: Error }): void;
+  /** The figures of `facts()` may have changed. */
+  changed(): void;
+}

@@ -1,0 +1,112 @@
+import { type Segments, toHex } from '@copain/core';
+import { heldMessagesMax } from '../limits.ts';
+import type { MailDomain } from '../mail-domain.ts';
+import { type HeldInput, type HeldMessage, stepHeld } from '../spool.ts';
+import { decodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
+import { asError } from './deadline.ts';
+import type { MailEvents } from './events.ts';
+
+export type HoldOutcome =
+  | { kind: 'stored'; message: HeldMessage }
+  /** The very same message for the very same recipients is held already. */
+  | { kind: 'duplicate' }
+  | { kind: 'full' }
+  | { kind: 'failed'; cause: unknown };
+
+/** What a friend keeps for owners who are away. The segments are the truth; this is the index of them in memory. */
+export class HeldStore {
+  readonly messages: Map<string, HeldMessage> = new Map();
+  readonly #segments: Segments;
+  readonly #events: MailEvents;
+  readonly #byTag = new Map<string, string>();
+  readonly #bytes = new Map<string, number>();
+
+  private constructor(segments: Segments, events: MailEvents) {
+    this.#segments = segments;
+    this.#events = events;
+  }
+
+  /** Reads the clear part of every record. One that cannot be read stays where it is, and is told. */
+  static async open(segments: Segments, events: MailEvents): Promise<HeldStore> {
+    const store = new HeldStore(segments, events);
+    for await (const { id } of segments.entries()) {
+      try {
+        const record = await segments.read(id);
+        const decoded = record && decodeSpoolRecord(record);
+        if (record && decoded) store.#index(id, decoded.header, record.length);
+        else if (record) throw new Error('not a spool record');
+      } catch (error) {
+        events.trouble({ where: `held message ${id}`, error: asError(error) });
+      }
+    }
+    return store;
+  }
+
+  /** Bytes on disk for one domain. */
+  heldBytes(domain: string): number {
+    return this.#bytes.get(domain) ?? 0;
+  }
+
+  hasRoom(domain: MailDomain, moreBytes: number): boolean {
+    return (
+      this.messages.size < heldMessagesMax && this.heldBytes(domain.domain) + moreBytes <= domain.maxBytes
+    );
+  }
+
+  /** Are all of these tags held already? Then a sender that lost our 250 has come back. */
+  holdsAll(tags: readonly Uint8Array[]): boolean {
+    return tags.every((tag) => this.#byTag.has(toHex(tag)));
+  }
+
+  /** Stores a record; `stored` only once it is synced. */
+  async add(record: Uint8Array, header: RecordHeader, domain: MailDomain): Promise<HoldOutcome> {
+    if (this.holdsAll(header.tags)) return { kind: 'duplicate' };
+    if (!this.hasRoom(domain, record.length)) return { kind: 'full' };
+    // Reserved before the write, so that many sessions at once cannot go over the quota together.
+    this.#bytes.set(header.domain, this.heldBytes(header.domain) + record.length);
+    const outcome = await this.#segments.append(record);
+    this.#bytes.set(header.domain, this.heldBytes(header.domain) - record.length);
+    if (outcome.kind === 'failed') return outcome;
+    const message = this.#index(outcome.entry.id, header, record.length);
+    return { kind: 'stored', message };
+  }
+
+  read(id: string): Promise<Uint8Array | undefined> {
+    return this.#segments.read(id);
+  }
+
+  /** Applies one input to one message, its effects first. Rejects where the disk refused; the message then stays. */
+  async step(id: string, input: HeldInput, nowMs: number): Promise<void> {
+    const message = this.messages.get(id);
+    if (!message) return;
+    const [next, effects] = stepHeld(message, input, nowMs);
+    for (const effect of effects) await this.#segments.remove(effect.id);
+    if (next) this.messages.set(id, next);
+    else this.#forget(message);
+    this.#events.changed();
+  }
+
+  #index(id: string, header: RecordHeader, sizeBytes: number): HeldMessage {
+    const message: HeldMessage = {
+      id,
+      ownerId: header.ownerId,
+      domain: header.domain,
+      sizeBytes,
+      receivedAtMs: header.receivedAtMs,
+      tags: header.tags.map(toHex),
+      state: 'held',
+      failures: 0,
+      notBeforeMs: 0,
+    };
+    this.messages.set(id, message);
+    for (const tag of message.tags) this.#byTag.set(tag, id);
+    this.#bytes.set(message.domain, this.heldBytes(message.domain) + sizeBytes);
+    return message;
+  }
+
+  #forget(message: HeldMessage): void {
+    this.messages.delete(message.id);
+    for (const tag of message.tags) if (this.#byTag.get(tag) === message.id) this.#byTag.delete(tag);
+    this.#bytes.set(message.domain, this.heldBytes(message.domain) - message.sizeBytes);
+  }
+}

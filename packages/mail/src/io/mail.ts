@@ -1,0 +1,231 @@
+import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@copain/core';
+import type { MailDomain, MailFact, MailFacts, MessageInfo } from '../mail-domain.ts';
+import { isWaiting } from '../spool.ts';
+import { Deliveries } from './deliver.ts';
+import { Drains } from './drain-friend.ts';
+import { handleDrain, PartialPulls } from './drain-owner.ts';
+import type { MailEvents } from './events.ts';
+import { framePair } from './frame-pair.ts';
+import { HeldStore } from './held-store.ts';
+import { Inbox } from './inbox.ts';
+import { handleLive } from './live-owner.ts';
+import type { ReceptionOptions } from './reception.ts';
+import { type SmtpListener, startSmtpListener } from './smtp-listener.ts';
+
+export interface MailOptions {
+  listen: readonly HostPort[];
+  /** In the greeting and in the trace header. */
+  hostname: string;
+  tls?: { certFile: string; keyFile: string } | undefined;
+  /** The domains as they are now; asked anew for every decision. */
+  domains: () => readonly MailDomain[];
+  /** A stream to the agent of an owner's box; rejects where none can be reached. */
+  openLive: (ownerId: string, signal: AbortSignal) => Promise<FrameStream>;
+  openDrain: (ownerId: string, signal: AbortSignal) => Promise<FrameStream>;
+  /** What is held for friends. */
+  segments: Segments;
+  /** What is queued for our own MTA. */
+  inbox: Segments;
+  /** Rows under `mail/`. */
+  table: Table;
+  /** Our age identities (`AGE-SECRET-KEY-1…`), newest first. */
+  identities: () => readonly string[];
+  clock: Clock;
+  random: Random;
+  events: MailEvents;
+}
+
+export interface Mail extends AsyncDisposable {
+  /** Where it listens, in the order of `listen`, with the real ports. */
+  readonly addresses: readonly HostPort[];
+  /** Serves one `/copain/live/1` stream. The agent has checked that this friend may pass us mail. Never rejects. */
+  handleLive(stream: FrameStream, fromPeer: string, fromName: string): Promise<void>;
+  /** Serves one `/copain/drain/1` stream. The agent has checked that this friend may hold our mail. Never rejects. */
+  handleDrain(stream: FrameStream, fromPeer: string, fromName: string): Promise<void>;
+  /** A box of this owner is connected: what is held for him goes out at once. */
+  ownerReachable(ownerId: string): void;
+  ownerGone(ownerId: string): void;
+  /** Tries everything (of one domain) now; how many messages that is. */
+  flush(domain?: string): Promise<number>;
+  list(): Promise<MessageInfo[]>;
+  facts(): MailFacts;
+}
+
+/** Starts taking and handing on mail. Resolves when it listens and has read what an earlier run left. */
+export async function startMail(options: MailOptions): Promise<Mail> {
+  const { domains, events, hostname, clock, random, table, identities } = options;
+  const totals = new Totals();
+  const held = await HeldStore.open(options.segments, events);
+  const inbox = await Inbox.open({ segments: options.inbox, table, domains, identities, clock, events });
+  const delivered = (domain: string): void => totals.add('delivered', domain);
+  const deliveries = new Deliveries({ inbox, domains, hostname, clock, random, events, delivered });
+  const drains = new Drains({
+    held,
+    open: options.openDrain,
+    clock,
+    random,
+    events,
+    handedOver: delivered,
+  });
+  const partials = new PartialPulls();
+  const liveOwner = { inbox, domains, hostname, clock, events, delivered };
+  const reception: ReceptionOptions = {
+    hostname,
+    domains,
+    openLive: async ({ role, ownerId }, signal) => {
+      if (role === 'backup') return await options.openLive(ownerId, signal);
+      const [here, there] = framePair();
+      void handleLive(there, liveOwner);
+      return here;
+    },
+    held,
+    inbox,
+    buffered: { sizeBytes: 0 },
+    clock,
+    events,
+    accepted: ({ domain, role }, how) => {
+      totals.add('accepted', domain);
+      // For a domain of ours the live conversation counts it itself, at its other end.
+      if (how === 'live' && role === 'backup') totals.add('delivered', domain);
+      events.changed();
+    },
+    waiting: (domain) => {
+      if (domain.role === 'own') deliveries.kick();
+      else drains.kick(domain.ownerId);
+    },
+  };
+  const arrived = (domain: string): void => {
+    totals.add('accepted', domain);
+    totals.add('delivered', domain);
+    events.changed();
+  };
+  const queued = (domain: string): void => {
+    totals.add('accepted', domain);
+    deliveries.kick();
+  };
+  const listeners: SmtpListener[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(listeners.map((listener) => listener[Symbol.asyncDispose]()));
+    await drains[Symbol.asyncDispose]();
+    await deliveries[Symbol.asyncDispose]();
+  };
+  try {
+    for (const listen of options.listen) {
+      const { tls } = options;
+      listeners.push(await startSmtpListener({ listen, hostname, tls, reception, clock, events }));
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  deliveries.kick();
+
+  return {
+    addresses: listeners.map(({ address }) => address),
+    handleLive: (stream) => handleLive(stream, { ...liveOwner, delivered: arrived }),
+    handleDrain: (stream, fromPeer) => handleDrain(stream, fromPeer, { inbox, partials, events, queued }),
+    ownerReachable: (ownerId) => drains.reachable(ownerId),
+    ownerGone: (ownerId) => drains.gone(ownerId),
+    flush: async (domain) => (await drains.flush(domain)) + deliveries.flush(domain),
+    list: async () => listMessages(held, inbox, deliveries, domains()),
+    facts: () => ({
+      domains: domains().map((domain) => fact({ domain, held, inbox, deliveries, drains, totals })),
+    }),
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+class Totals {
+  readonly #counts = new Map<string, number>();
+
+  add(what: 'accepted' | 'delivered', domain: string): void {
+    this.#counts.set(`${what} ${domain}`, this.get(what, domain) + 1);
+  }
+
+  get(what: 'accepted' | 'delivered', domain: string): number {
+    return this.#counts.get(`${what} ${domain}`) ?? 0;
+  }
+}
+
+function listMessages(
+  held: HeldStore,
+  inbox: Inbox,
+  deliveries: Deliveries,
+  domains: readonly MailDomain[],
+): MessageInfo[] {
+  const ownerOf = (domain: string): string => domains.find((one) => one.domain === domain)?.ownerId ?? '';
+  const heldHere = [...held.messages.values()].map(
+    (message): MessageInfo => ({
+      id: `held-${message.id}`,
+      domain: message.domain,
+      ownerId: message.ownerId,
+      from: undefined,
+      recipients: [],
+      sizeBytes: message.sizeBytes,
+      receivedAtMs: message.receivedAtMs,
+      state: 'held',
+      reply: undefined,
+      nextTryAtMs: undefined,
+    }),
+  );
+  const queued = [...inbox.queue.values()].map(
+    (message): MessageInfo => ({
+      id: `queued-${message.id}`,
+      domain: message.domain,
+      ownerId: ownerOf(message.domain),
+      from: message.from,
+      recipients: message.recipients
+        .filter(({ state }) => state !== 'delivered')
+        .map(({ address }) => address),
+      sizeBytes: message.sizeBytes,
+      receivedAtMs: message.receivedAtMs,
+      state: isWaiting(message) ? 'queued' : 'quarantined',
+      reply: message.reply === '' ? undefined : message.reply,
+      nextTryAtMs: deliveries.nextTryAtMs(message),
+    }),
+  );
+  return [...heldHere, ...queued].sort((a, b) => a.receivedAtMs - b.receivedAtMs);
+}
+
+function fact({
+  domain,
+  held,
+  inbox,
+  deliveries,
+  drains,
+  totals,
+}: {
+  domain: MailDomain;
+  held: HeldStore;
+  inbox: Inbox;
+  deliveries: Deliveries;
+  drains: Drains;
+  totals: Totals;
+}): MailFact {
+  const own = domain.role === 'own';
+  const all = own ? [...inbox.queue.values()] : [...held.messages.values()];
+  const here = all.filter((message) => message.domain === domain.domain);
+  const quarantined = own
+    ? [...inbox.queue.values()].filter((one) => one.domain === domain.domain && !isWaiting(one)).length
+    : 0;
+  const messages = here.length - quarantined;
+  const moving = own ? deliveries.isDelivering(domain.domain) : drains.isDraining(domain.ownerId);
+  const present = own || drains.isReachable(domain.ownerId);
+  const oldest = here.reduce(
+    (min, { receivedAtMs }) => Math.min(min, receivedAtMs),
+    Number.POSITIVE_INFINITY,
+  );
+  return {
+    domain: domain.domain,
+    ownerId: domain.ownerId,
+    ownerName: domain.ownerName,
+    role: domain.role,
+    state: messages > 0 ? (moving ? 'draining' : 'holding') : present ? 'live' : 'holding',
+    messages,
+    bytes: here.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    quarantined,
+    oldestAtMs: here.length > 0 ? oldest : undefined,
+    acceptedTotal: totals.get('accepted', domain.domain),
+    deliveredTotal: totals.get('delivered', domain.domain),
+  };
+}

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { equalBytes, toHex } from '@copain/core';
+import { Decrypter, Encrypter } from 'age-encryption';
+import { decodeSealedContent, type Envelope, encodeSealedContent } from '../envelope.ts';
+import { dedupeTag, messageKey } from '../message-key.ts';
+import { scanMessage } from '../message-scan.ts';
+import { decodeSpoolRecord, encodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
+
+/** SHA-256 of some bytes, or of several pieces in a row. */
+export function sha256(...pieces: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const piece of pieces) hash.update(piece);
+  return new Uint8Array(hash.digest());
+}
+
+/** One tag per recipient, in their order. */
+export function tagsOf(
+  ownerId: string,
+  { from, recipients }: { from: string; recipients: readonly string[] },
+  dataHash: Uint8Array,
+): Uint8Array[] {
+  return recipients.map((recipient) =>
+    dedupeTag({ ownerId, key: messageKey({ from, recipient, dataHash }, sha256) }, sha256),
+  );
+}
+
+export interface SealOptions {
+  ownerId: string;
+  domain: string;
+  /** age recipients; each alone can open the record. */
+  sealTo: readonly string[];
+  envelope: Envelope;
+  /** The message in pieces. */
+  message: readonly Uint8Array[];
+  messageBytes: number;
+  tags: Uint8Array[];
+}
+
+/** Seals a message into a spool record. Rejects where there is no key to seal to: then the message cannot be kept. */
+export async function sealMessage(options: SealOptions): Promise<Uint8Array> {
+  if (options.sealTo.length === 0) throw new Error('no key to seal to');
+  const encrypter = new Encrypter();
+  for (const recipient of options.sealTo) encrypter.addRecipient(recipient);
+  const sealed = await encrypter.encrypt(encodeSealedContent(options.envelope, options.message));
+  const header: RecordHeader = {
+    ownerId: options.ownerId,
+    domain: options.domain,
+    messageBytes: options.messageBytes,
+    receivedAtMs: options.envelope.receivedAtMs,
+    tags: options.tags,
+    keyIds: options.sealTo.slice(0, 16).map(keyId),
+    hash: sha256(sealed),
+  };
+  return encodeSpoolRecord(header, sealed);
+}
+
+/** The first 16 hexadecimal characters of the hash of an age recipient. */
+export function keyId(recipient: string): string {
+  return toHex(sha256(Buffer.from(recipient))).slice(0, 16);
+}
+
+export type OpenedRecord =
+  | { kind: 'opened'; header: RecordHeader; envelope: Envelope; message: Uint8Array }
+  | { kind: 'unreadable'; why: string };
+
+/**
+ * Opens a record with whichever of our keys fits, and checks all of it: hash, envelope, that the tags in clear are the
+ * ones of this very message (else a friend could make us take a good message for one we had), that no line end in it
+ * could smuggle a second message into the MTA.
+ */
+export async function openSpoolRecord(
+  record: Uint8Array,
+  identities: readonly string[],
+): Promise<OpenedRecord> {
+  const decoded = decodeSpoolRecord(record);
+  if (!decoded) return { kind: 'unreadable', why: 'not a spool record' };
+  const { header, sealed } = decoded;
+  if (!equalBytes(sha256(sealed), header.hash)) return { kind: 'unreadable', why: 'damaged' };
+  let content: Uint8Array;
+  try {
+    const decrypter = new Decrypter();
+    for (const identity of identities) decrypter.addIdentity(identity);
+    content = await decrypter.decrypt(sealed);
+  } catch {
+    return { kind: 'unreadable', why: 'no key of this box opens it' };
+  }
+  const inside = decodeSealedContent(content);
+  if (!inside) return { kind: 'unreadable', why: 'no envelope inside' };
+  const { envelope, message } = inside;
+  const tags = tagsOf(header.ownerId, envelope, sha256(message));
+  if (
+    tags.length !== header.tags.length ||
+    !tags.every((tag, i) => equalBytes(tag, header.tags[i] ?? tag.subarray(1)))
+  )
+    return { kind: 'unreadable', why: 'tags of another message' };
+  const scan = scanMessage();
+  scan.push(message);
+  if (scan.bareLineEnd) return { kind: 'unreadable', why: 'bare CR or LF inside' };
+  return { kind: 'opened', header, envelope, message };
+}

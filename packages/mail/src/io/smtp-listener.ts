@@ -1,0 +1,347 @@
+import { once } from 'node:events';
+import { readFile, stat } from 'node:fs/promises';
+import type { AddressInfo, Socket } from 'node:net';
+import { domainToASCII } from 'node:url';
+import type { Clock, HostPort } from '@copain/core';
+import {
+  SMTPServer,
+  type SMTPServerAddress,
+  type SMTPServerDataStream,
+  type SMTPServerSession,
+} from 'smtp-server';
+import { admitSender } from '../admission.ts';
+import type { ClientInfo } from '../client-info.ts';
+import {
+  messageMaxBytes,
+  recipientsMax,
+  sessionIdleMs,
+  sessionsMax,
+  sessionsPerAddressMax,
+  stopGraceMs,
+  sweepEveryMs,
+} from '../limits.ts';
+import { overdue, type SessionPace } from '../session-deadlines.ts';
+import { enhancedLines, hasEnhancedCode, type Reply, reply, replyText } from '../smtp-reply.ts';
+import { asError } from './deadline.ts';
+import type { MailEvents } from './events.ts';
+import { Reception, type ReceptionOptions } from './reception.ts';
+
+export interface ListenerOptions {
+  listen: HostPort;
+  hostname: string;
+  /** Without them STARTTLS is not offered. Read again when they change. */
+  tls: { certFile: string; keyFile: string } | undefined;
+  reception: ReceptionOptions;
+  clock: Clock;
+  events: MailEvents;
+}
+
+export interface SmtpListener extends AsyncDisposable {
+  readonly address: HostPort;
+}
+
+type Connection = SMTPServer['connections'] extends Set<infer T> ? T : never;
+
+interface SessionState {
+  pace: SessionPace;
+  reception: Reception | undefined;
+  /** Between DATA and our answer to the dot; then a lost client changes nothing about what we owe the message. */
+  inData: boolean;
+}
+
+/** Opens one listening address. Rejects where the port is taken or the certificate cannot be read. */
+export async function startSmtpListener(options: ListenerOptions): Promise<SmtpListener> {
+  const certificate = options.tls && (await readCertificate(options.tls));
+  const server = new FriendlyServer(options, certificate?.pems);
+  server.watch(certificate?.version);
+  server.listen(options.listen.port, options.listen.host);
+  try {
+    await once(server.server, 'listening');
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+  const bound = server.server.address() as AddressInfo;
+  return {
+    address: { host: bound.address, port: bound.port },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * smtp-server as the parser of the conversation. It has no hook at RSET and EHLO, so a transaction ends with the next
+ * MAIL, or with the session.
+ */
+class FriendlyServer extends SMTPServer {
+  readonly #listener: ListenerOptions;
+  readonly #sessions = new Map<string, SessionState>();
+  #sweep: NodeJS.Timeout | undefined;
+  #certificateVersion: string | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(listener: ListenerOptions, pems: { key: Buffer; cert: Buffer } | undefined) {
+    const disabled = ['AUTH', 'XCLIENT', 'XFORWARD', 'WIZ', 'SHELL', 'KILL'];
+    super({
+      ...pems,
+      name: listener.hostname,
+      heloResponse: '%s',
+      logger: false,
+      // Without a certificate of the operator's own the library would present its public one.
+      disabledCommands: pems ? disabled : [...disabled, 'STARTTLS'],
+      hideSTARTTLS: !pems,
+      authOptional: true,
+      disableReverseLookup: true,
+      minVersion: 'TLSv1.2',
+      size: messageMaxBytes,
+      rejectOversized: true,
+      maxRecipients: recipientsMax,
+      maxClients: sessionsMax,
+      socketTimeout: sessionIdleMs,
+      closeTimeout: stopGraceMs,
+      hideENHANCEDSTATUSCODES: false,
+    });
+    this.#listener = listener;
+    this.on('error', (error) => this.#told(error));
+  }
+
+  /** Begins to judge sessions by their pace and to look at the certificate files. */
+  watch(certificateVersion: string | undefined): void {
+    this.#certificateVersion = certificateVersion;
+    this.#sweep = setInterval(() => {
+      this.#endOverdue();
+      void this.#renewCertificate();
+    }, sweepEveryMs);
+    this.#sweep.unref();
+  }
+
+  override connect(socket: Socket, socketOptions?: Parameters<SMTPServer['connect']>[1]): void {
+    super.connect(socket, socketOptions);
+    let newest: Connection | undefined;
+    for (const connection of this.connections) newest = connection;
+    if (newest) keepEnhancedCodesSingle(newest);
+  }
+
+  override onConnect(session: SMTPServerSession, callback: (error?: Error | null) => void): void {
+    let count = 0;
+    for (const { remoteAddress } of this.connections) if (remoteAddress === session.remoteAddress) count += 1;
+    if (count > sessionsPerAddressMax) {
+      this.#listener.events.refused({
+        client: session.remoteAddress,
+        domain: undefined,
+        code: 421,
+        why: 'too many sessions from one address',
+      });
+      callback(smtpError(reply(421, '4.7.0 too many connections from your address')));
+      return;
+    }
+    const pace: SessionPace = { progressAtMs: this.#listener.clock.nowMs(), data: undefined };
+    this.#sessions.set(session.id, { pace, reception: undefined, inData: false });
+    callback();
+  }
+
+  override onMailFrom(
+    address: SMTPServerAddress,
+    session: SMTPServerSession,
+    callback: (error?: Error | null) => void,
+  ): void {
+    const state = this.#state(session);
+    state.reception?.abandon();
+    state.reception = undefined;
+    const decision = admitSender(asciiAddress(address.address), new Map(Object.entries(address.args || {})));
+    if (decision.kind === 'refused') {
+      callback(smtpError(decision.reply));
+      return;
+    }
+    const { from, parameters } = decision;
+    state.reception = new Reception(this.#listener.reception, {
+      client: clientOf(session),
+      from,
+      parameters,
+    });
+    callback();
+  }
+
+  override onRcptTo(
+    address: SMTPServerAddress,
+    session: SMTPServerSession,
+    callback: (error?: Error | null) => void,
+  ): void {
+    const { reception } = this.#state(session);
+    if (address.args) {
+      callback(smtpError(reply(555, '5.5.4 RCPT parameter not recognised')));
+      return;
+    }
+    const asked = asciiAddress(address.address);
+    void this.#decide(async () => (await reception?.rcpt(asked)) ?? reply(503, '5.5.1 need MAIL'), callback);
+  }
+
+  override onData(
+    stream: SMTPServerDataStream,
+    session: SMTPServerSession,
+    callback: (error?: Error | null, message?: string) => void,
+  ): void {
+    const state = this.#state(session);
+    const { reception, pace } = state;
+    state.reception = undefined;
+    state.inData = true;
+    const data = { startedAtMs: this.#listener.clock.nowMs(), sizeBytes: 0 };
+    pace.data = data;
+    // From the dot on the client waits for us and its speed says nothing.
+    stream.once('end', () => {
+      pace.data = undefined;
+      pace.progressAtMs = this.#listener.clock.nowMs();
+    });
+    const progress = (sizeBytes: number): void => {
+      data.sizeBytes += sizeBytes;
+    };
+    const receive = async (): Promise<Reply> => {
+      try {
+        return (await reception?.data(stream, progress)) ?? reply(503, '5.5.1 need MAIL and RCPT');
+      } catch (error) {
+        // A client that went away in the middle is no trouble of ours, and nobody is there to hear the answer.
+        if (stream.errored) return reply(451, '4.4.2 connection lost');
+        throw error;
+      } finally {
+        state.inData = false;
+        pace.data = undefined;
+        pace.progressAtMs = this.#listener.clock.nowMs();
+      }
+    };
+    void this.#decide(receive, callback);
+  }
+
+  override onClose(session: SMTPServerSession): void {
+    const state = this.#sessions.get(session.id);
+    this.#sessions.delete(session.id);
+    state?.reception?.abandon();
+  }
+
+  /** Stops accepting, says 421 to who is idle, lets messages under way come to their end for a few seconds. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping ??= (async () => {
+      clearInterval(this.#sweep);
+      const closed = new Promise<void>((resolve) => {
+        this.close(resolve);
+      });
+      for (const connection of this.connections)
+        if (!this.#sessions.get(connection.id)?.inData) connection.send(421, '4.3.2 shutting down');
+      await closed;
+      for (const connection of this.connections) connection._socket.destroy();
+    })();
+    return this.#stopping;
+  }
+
+  #state(session: SMTPServerSession): SessionState {
+    const known = this.#sessions.get(session.id);
+    if (known) {
+      known.pace.progressAtMs = this.#listener.clock.nowMs();
+      return known;
+    }
+    const pace: SessionPace = { progressAtMs: this.#listener.clock.nowMs(), data: undefined };
+    const fresh: SessionState = { pace, reception: undefined, inData: false };
+    this.#sessions.set(session.id, fresh);
+    return fresh;
+  }
+
+  #endOverdue(): void {
+    const nowMs = this.#listener.clock.nowMs();
+    for (const connection of this.connections) {
+      const state = this.#sessions.get(connection.id);
+      const waitsForUs = state?.inData === true && state.pace.data === undefined;
+      const why = state && !waitsForUs ? overdue(state.pace, nowMs) : undefined;
+      if (why === undefined) continue;
+      this.#listener.events.refused({ client: connection.remoteAddress, domain: undefined, code: 421, why });
+      connection.send(421, `4.4.2 ${why}`);
+    }
+  }
+
+  async #renewCertificate(): Promise<void> {
+    const { tls } = this.#listener;
+    if (!tls) return;
+    try {
+      if ((await certificateVersion(tls)) === this.#certificateVersion) return;
+      const { pems, version } = await readCertificate(tls);
+      this.updateSecureContext(pems);
+      this.#certificateVersion = version;
+    } catch (error) {
+      // The old certificate goes on being used; a half written pair is read again at the next look.
+      this.#listener.events.trouble({ where: 'SMTP certificate', error: asError(error) });
+    }
+  }
+
+  /** Gives smtp-server the decision as it wants it. What goes wrong in ours is temporary for the sender. */
+  async #decide(
+    decide: () => Promise<Reply>,
+    callback: (error?: Error | null, message?: string) => void,
+  ): Promise<void> {
+    let answer: Reply;
+    try {
+      answer = await decide();
+    } catch (error) {
+      this.#listener.events.trouble({ where: 'SMTP session', error: asError(error) });
+      answer = reply(451, '4.3.0 try again later');
+    }
+    if (answer.code < 300) callback(null, enhancedLines(answer).join(' '));
+    else callback(smtpError(answer));
+  }
+
+  #told(error: Error): void {
+    this.#listener.events.trouble({ where: 'SMTP listener', error });
+  }
+}
+
+/**
+ * A text that comes with its enhanced code (as the owner's MTA gave it) must not get a second one. smtp-server adds one
+ * to every reply; that this is the method it writes replies with is checked by a test.
+ */
+function keepEnhancedCodesSingle(connection: Connection): void {
+  const send = connection.send.bind(connection);
+  connection.send = (code, data, context) => {
+    const first = Array.isArray(data) ? data[0] : data;
+    send(code, data, typeof first === 'string' && hasEnhancedCode(first) ? false : context);
+  };
+}
+
+/** What smtp-server takes for a refusal; a text of several lines goes out as several lines. */
+function smtpError(answer: Reply): Error {
+  const lines = enhancedLines(answer);
+  const error = new Error(replyText(answer));
+  return Object.assign(error, {
+    responseCode: answer.code,
+    message: lines.length === 1 ? lines[0] : lines,
+  });
+}
+
+/** smtp-server shows domains as U-labels; what we compare, hash and pass on is the A-label form. */
+function asciiAddress(address: string): string {
+  const at = address.lastIndexOf('@');
+  const domain = address.slice(at + 1);
+  if (at < 0 || domain.startsWith('[')) return address;
+  return `${address.slice(0, at)}@${domainToASCII(domain) || domain}`;
+}
+
+function clientOf(session: SMTPServerSession): ClientInfo {
+  return {
+    ip: session.remoteAddress,
+    port: session.remotePort,
+    serverIp: session.localAddress,
+    serverPort: session.localPort,
+    helo: (session.hostNameAppearsAs || '').slice(0, 255),
+    tls: session.secure,
+    esmtp: session.openingCommand === 'EHLO',
+  };
+}
+
+async function certificateVersion(files: { certFile: string; keyFile: string }): Promise<string> {
+  const stats = await Promise.all([stat(files.certFile), stat(files.keyFile)]);
+  return stats.map(({ mtimeMs, size, ino }) => `${mtimeMs}-${size}-${ino}`).join(' ');
+}
+
+async function readCertificate(files: {
+  certFile: string;
+  keyFile: string;
+}): Promise<{ pems: { key: Buffer; cert: Buffer }; version: string }> {
+  const version = await certificateVersion(files);
+  const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
+  return { pems: { key, cert }, version };
+}

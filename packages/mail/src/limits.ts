@@ -1,0 +1,98 @@
+/** Largest message, in bytes of DATA. Larger than what the big providers send; a message is held in memory while it arrives. */
+export const messageMaxBytes: number = 50 * 1000 * 1000;
+
+/** Message bytes in memory at once, over all sessions; beyond it 452, so that a burst of large mail cannot end the process. */
+export const bufferedMaxBytes: number = 200 * 1000 * 1000;
+
+/** Recipients of one transaction; RFC 5321 §4.5.3.1.8 asks for at least 100. The rest get 452 and come again. */
+export const recipientsMax = 100;
+
+/** Longest address, angle brackets included (RFC 5321 §4.5.3.1.3). */
+export const addressMaxLength = 256;
+
+/** Received lines after which a message is taken for looping; RFC 5321 §6.3 asks for at least 100. */
+export const hopsMax = 100;
+
+/** Sessions at once over all clients. */
+export const sessionsMax = 500;
+
+/** Sessions at once from one address, so that one stranger cannot take them all. Senders open a few dozen at most. */
+export const sessionsPerAddressMax = 30;
+
+/** No bytes for this long ends a session; RFC 5321 §4.5.3.2 asks for five minutes. */
+export const sessionIdleMs = 300_000;
+
+/** A session that has got nothing done for this long ends, however many bytes it trickles. */
+export const sessionProgressMs = 600_000;
+
+/** DATA has this long before its speed is judged. */
+export const dataGraceMs = 60_000;
+
+/** Slower DATA than this, averaged since it began, ends the session: a byte a second would hold a slot for days. */
+export const dataMinBytesPerSecond = 500;
+
+/** How often sessions are judged, and the certificate files looked at. */
+export const sweepEveryMs = 5000;
+
+/** How long sessions in the middle of DATA may go on when the agent stops. */
+export const stopGraceMs = 4000;
+
+/** The owner's box must give a stream within this, else the message is held: the sender waits at its RCPT meanwhile. */
+export const liveOpenMs = 5000;
+
+/** The owner's MTA must answer MAIL and RCPT within this; it may ask blocklists first. */
+export const liveReplyMs = 60_000;
+
+/** A piece of DATA that the path does not take within this means that the path is gone. */
+export const liveStallMs = 60_000;
+
+/** From the client's dot to the owner's final reply; after that the friend answers itself. */
+export const liveFinalMs = 120_000;
+
+/** An owner's agent waits this long for the next frame of a live conversation; the client at the far end may be slow. */
+export const liveFrameMs = 660_000;
+
+/** How long the owner's MTA has to accept a connection and to greet. */
+export const mtaConnectMs = 5000;
+
+/** How long the MTA has to answer a command. */
+export const mtaReplyMs = 60_000;
+
+/** How long the MTA has to answer the final dot (RFC 5321 §4.5.3.2.6: ten minutes). */
+export const mtaFinalMs = 600_000;
+
+/** Longest line of a reply that is read from an MTA (RFC 5321 §4.5.3.1.5 allows 512), and how many lines one reply has. */
+export const replyLineMaxBytes = 2048;
+export const replyLinesMax = 64;
+
+/** Bytes of mail in one frame between boxes; small, so that a beat never waits long behind it. */
+export const chunkBytes: number = 32 * 1024;
+
+/** Longest frame that is decoded: one chunk with its fields. */
+export const frameMaxBytes: number = 64 * 1024;
+
+/** Messages in one offer, and bytes its frame may have. */
+export const offerItemsMax = 100;
+export const offerMaxBytes: number = 48 * 1024;
+
+/** Held messages known per box; beyond it 452, whatever their size. */
+export const heldMessagesMax = 200_000;
+
+/** The clear part of a spool record. */
+export const recordHeaderMaxBytes: number = 16 * 1024;
+
+/** The envelope line inside the seal: 100 recipients of 256 characters, with room. */
+export const envelopeMaxBytes: number = 64 * 1024;
+
+/** Partly pulled messages that an owner keeps, so that a broken line does not begin a large one again. */
+export const partialsMax = 4;
+
+/** Deliveries to the own MTA at once, so that one slow message does not hold up the rest. */
+export const deliveriesAtOnce = 4;
+
+/** A silent drain stream is given up after this. */
+export const drainFrameMs = 120_000;
+
+/** First and longest wait between two tries. */
+export const retryFirstMs = 5000;
+export const retryMaxMs = 300_000;
