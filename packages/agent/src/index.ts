@@ -14,7 +14,6 @@ export {
   besideConfig,
   folderOf,
   type HomePaths,
-  homePaths,
   relativeToConfig,
 } from './config-paths.ts';
 export { type ConfigProblem, formatProblems } from './config-problems.ts';

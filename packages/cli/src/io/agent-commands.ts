@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CommandError, ExitCode, visible } from '@copain/core';
+import type { FriendStatus } from '@copain/status';
+import { cliLimits } from '../limits.ts';
+import { isRunning } from './client.ts';
+import { sayRestart } from './config-file.ts';
+import type { Session } from './session.ts';
+
+/** `peer up`: the agent, in the foreground, until SIGTERM or SIGINT. The only command that loads it. */
+export async function up(session: Session): Promise<number> {
+  const { runAgent } = await import('@copain/agent/io');
+  const { env, version } = session.world;
+  return await runAgent({ paths: session.paths, env, version });
+}
+
+/** `peer reload`: 78 with every mistake where `peer.toml` is not good; the agent then goes on as it was. */
+export async function reload(session: Session): Promise<void> {
+  const { restartNeededFor = [] } = (await session.ask('reload')) as { restartNeededFor?: string[] };
+  sayRestart(session, restartNeededFor);
+  session.answer('reload', { restartNeededFor }, 'reloaded\n');
+}
+
+/** `peer stop`: resolves when the agent is gone. */
+export async function stop(session: Session): Promise<void> {
+  await session.ask('stop');
+  const endsAtMs = performance.now() + cliLimits.stopMs;
+  while (await isRunning(session.paths.socketPath)) {
+    if (performance.now() > endsAtMs)
+      throw new CommandError(
+        ExitCode.unreachable,
+        `the agent is still there after ${cliLimits.stopMs / 1000} s`,
+      );
+    await sleep(50);
+  }
+  session.answer('stop', {}, 'stopped\n');
+}
+
+/** `peer version [--friends]`. */
+export async function version(session: Session, options: { friends?: boolean | undefined }): Promise<void> {
+  const { version: own } = session.world;
+  const running = await isRunning(session.paths.socketPath);
+  const agent = running
+    ? ((await session.ask('version')) as { version: string; name: string; id: string })
+    : undefined;
+  const friends =
+    options.friends === true
+      ? ((await session.ask('friends')) as { friends: FriendStatus[] }).friends
+      : undefined;
+  if (agent !== undefined && agent.version !== own)
+    session.say(`peer: this command is ${own}, the running agent ${visible(agent.version)}: restart it`);
+  const versions = friends?.map((friend) => ({ name: friend.name, version: friend.version }));
+  const lines = [
+    `peer ${own}`,
+    ...(agent === undefined ? [] : [`agent ${visible(agent.version)} (${visible(agent.name)})`]),
+    ...(versions ?? []).map((friend) => `${visible(friend.name)} ${visible(friend.version ?? 'not known')}`),
+  ];
+  session.answer(
+    'version',
+    { version: own, agent: agent ?? null, ...(versions === undefined ? {} : { friends: versions }) },
+    `${lines.join('\n')}\n`,
+  );
+}
+
+interface Keys {
+  ownerId: string;
+  circle: string | null;
+  keys: { use: string; id: string; age: string }[];
+  boxes: { name: string; id: string; age: string; roles: string[] }[];
+}
+
+/** `peer key show`: public halves only. */
+export async function showKeys(session: Session): Promise<void> {
+  const shown = (await session.ask('key.show')) as Keys;
+  const rows: [string, string][] = [
+    ['owner', shown.ownerId],
+    ...shown.keys.flatMap(({ use, id, age }): [string, string][] => [
+      [`${use} key`, id],
+      [`${use} seal`, age],
+    ]),
+    ...shown.boxes.flatMap(({ name, id, age }): [string, string][] => [
+      [`box ${name}`, id],
+      ['  mail seal', age],
+    ]),
+  ];
+  const text = rows.map(([label, value]) => `${visible(label).padEnd(14)}${visible(value)}\n`).join('');
+  session.answer('key.show', shown, text);
+}

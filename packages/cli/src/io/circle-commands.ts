@@ -1,0 +1,212 @@
+import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { CommandError, ExitCode, parseDuration, visible } from '@copain/core';
+import {
+  type FriendStatus,
+  friendsTable,
+  friendText,
+  type InviteInfo,
+  invitesTable,
+  type StatusDocument,
+} from '@copain/status';
+import { cliLimits } from '../limits.ts';
+import { changeRights } from '../rights.ts';
+import { isRunning } from './client.ts';
+import { appliedText, changeConfig, readConfig } from './config-file.ts';
+import { type InitOptions, init } from './init-command.ts';
+import type { Session } from './session.ts';
+
+/** `peer invite NAME`: the code stands alone on the last line of stdout. */
+export async function inviteFriend(
+  session: Session,
+  name: string,
+  options: { may?: string | undefined; expires?: string | undefined },
+): Promise<void> {
+  const expiresMs = options.expires === undefined ? undefined : parseDuration(options.expires);
+  if (options.expires !== undefined && (expiresMs === undefined || expiresMs === 0))
+    throw new CommandError(ExitCode.usage, `--expires: "${options.expires}" is no time span: 90m, 72h, 7d`);
+  const changed = options.may === undefined ? undefined : changeRights([], [options.may]);
+  if (changed?.kind === 'bad') throw new CommandError(ExitCode.usage, `--may: ${changed.why}`);
+  const invite = (await session.ask('invite.create', {
+    name,
+    ...(changed === undefined ? {} : { may: changed.rights }),
+    ...(expiresMs === undefined ? {} : { expiresMs }),
+  })) as { id: string; code: string; expiresAt: string; warning?: string };
+  if (invite.warning !== undefined) session.say(`peer: ${visible(invite.warning, 400)}`);
+  session.say(`Give this code to ${name}, who types: peer join`);
+  session.say(`It works once, until ${invite.expiresAt}. Until then it is a secret; take it back with:`);
+  session.say(`  peer invite --revoke ${invite.id}`);
+  const { id, code, expiresAt } = invite;
+  session.answer('invite', { id, code, expiresAt }, `${code}\n`);
+}
+
+/** `peer invite --list`. */
+export async function listInvites(session: Session): Promise<void> {
+  const { invites } = (await session.ask('invite.list')) as { invites: InviteInfo[] };
+  const text = invites.length === 0 ? 'no invites\n' : invitesTable(invites, session.textOptions());
+  session.answer('invite.list', { invites }, text);
+}
+
+/** `peer invite --revoke ID`. */
+export async function revokeInvite(session: Session, id: string): Promise<void> {
+  await session.ask('invite.revoke', { id });
+  session.answer('invite.revoke', { id }, `invite ${id} is revoked\n`);
+}
+
+async function readBounded(chunks: AsyncIterable<unknown>): Promise<string> {
+  let text = '';
+  for await (const chunk of chunks) {
+    text += String(chunk);
+    if (text.length > cliLimits.codeBytes)
+      throw new CommandError(ExitCode.badInput, 'that is longer than an invite can be');
+  }
+  return text;
+}
+
+async function readCode(session: Session, file: string | undefined): Promise<string> {
+  const { stdin, cwd } = session.world;
+  const fromStdin = file === '-' || (file === undefined && !session.canAsk() && stdin.isTTY !== true);
+  let text: string;
+  if (fromStdin) text = await readBounded(stdin);
+  else if (file === undefined)
+    text = await session.question('Paste the invite:', { instead: 'peer join --code-file FILE' });
+  else {
+    try {
+      await using opened = await open(resolve(cwd, file));
+      text = await readBounded(opened.createReadStream({ encoding: 'utf8', autoClose: false }));
+    } catch (cause) {
+      if (cause instanceof CommandError) throw cause;
+      throw new CommandError(ExitCode.cannotRead, `cannot read the invite from ${file}`, { cause });
+    }
+  }
+  const code = text.trim();
+  if (code !== '') return code;
+  throw new CommandError(ExitCode.usage, 'there is no invite', { hint: 'peer join --code-file FILE' });
+}
+
+interface Preview {
+  circle: string;
+  inviter: { name: string; id: string };
+  member?: string;
+  name: string;
+  may: string[];
+}
+
+function previewText({ inviter, name, may }: Preview): string {
+  const offer = may.length === 0 ? 'nothing yet' : may.join(', ');
+  return [
+    `${visible(inviter.name)} invites this box into a circle, as "${visible(name)}".`,
+    `  inviter's box    ${visible(inviter.id)}`,
+    `  does for you     ${visible(offer)}`,
+    `  asks the same of you; change it later with: peer friends may ${visible(inviter.name)} -mail`,
+  ].join('\n');
+}
+
+/** `peer join`: shows who invites, asks, joins. Without a box it makes one first, and then needs `peer up` (69). */
+export async function join(
+  session: Session,
+  options: InitOptions & { codeFile?: string | undefined },
+): Promise<void> {
+  const { configFile, socketPath } = session.paths;
+  const isNew = await readConfig(configFile).then(
+    () => false,
+    (error: unknown) => {
+      if (error instanceof CommandError && error.hint?.startsWith('peer init')) return true;
+      throw error;
+    },
+  );
+  if (isNew) await init(session, options);
+  if (!(await isRunning(socketPath)))
+    throw new CommandError(
+      ExitCode.unreachable,
+      'joining needs the agent of this box, and it is not running',
+      {
+        hint: 'peer up, then peer join again',
+      },
+    );
+  const code = await readCode(session, options.codeFile);
+  const preview = (await session.ask('join.preview', { code })) as Preview;
+  session.say(previewText(preview));
+  if (!(await session.confirm('Join?')))
+    throw new CommandError(ExitCode.no, 'not joined; nothing was changed');
+  const joined = (await session.ask(
+    'join',
+    { code },
+    { onProgress: (text) => session.say(visible(text, 400)), silenceMs: 0 },
+  )) as { circle: string; friends: string[] };
+  const { circle, friends } = joined;
+  const names = friends.map((friend) => visible(friend)).join(', ');
+  session.answer('join', { circle, friends }, `Joined. Your friends: ${names}\n`);
+}
+
+/** `peer friends`. */
+export async function listFriends(session: Session): Promise<void> {
+  const { friends } = (await session.ask('friends')) as { friends: FriendStatus[] };
+  const text =
+    friends.length === 0
+      ? 'no friends yet: peer invite NAME\n'
+      : friendsTable(friends, session.textOptions());
+  session.answer('friends', { friends }, text);
+}
+
+function unknownFriend(name: string, friends: readonly FriendStatus[]): CommandError {
+  const known = friends.map((friend) => friend.name).join(', ');
+  const text = `there is no friend called "${visible(name)}"${known === '' ? '' : `; there is ${known}`}`;
+  return new CommandError(ExitCode.badInput, text, { hint: 'peer friends' });
+}
+
+/** `peer friends show NAME`, and `peer status NAME`. */
+export async function showFriend(session: Session, name: string): Promise<void> {
+  const status = (await session.ask('status')) as StatusDocument;
+  const friend = status.friends.find((candidate) => candidate.name === name);
+  const text = friendText(status, name, session.textOptions());
+  if (!friend || text === undefined) throw unknownFriend(name, status.friends);
+  session.answer('friends.show', { friend }, text);
+}
+
+/** The rights there are: what the running agent says, else what `peer.toml` says. */
+async function currentRights(session: Session, name: string): Promise<readonly string[] | undefined> {
+  if (await isRunning(session.paths.socketPath)) {
+    const { friends } = (await session.ask('friends')) as { friends: FriendStatus[] };
+    const friend = friends.find((candidate) => candidate.name === name);
+    if (!friend) throw unknownFriend(name, friends);
+    return friend.may;
+  }
+  const config = await readConfig(session.paths.configFile);
+  return config.friends.find((friend) => friend.name === name)?.may;
+}
+
+/** `peer friends may NAME +mail -backup`. */
+export async function changeFriendRights(
+  session: Session,
+  name: string,
+  words: readonly string[],
+): Promise<void> {
+  const current = await currentRights(session, name);
+  const changed = changeRights(current ?? [], words);
+  if (changed.kind === 'bad') throw new CommandError(ExitCode.usage, changed.why);
+  if (current === undefined && words.some((word) => /^[+-]/.test(word)))
+    throw new CommandError(ExitCode.unreachable, `what ${name} may do now is known to the agent only`, {
+      hint: 'peer up, or list all rights: peer friends may NAME dns,mail',
+    });
+  const { setFriend } = await import('@copain/agent');
+  const applied = await changeConfig(session, (text) => setFriend(text, { name, may: changed.rights }));
+  const rights = changed.rights.length === 0 ? 'nothing' : changed.rights.join(', ');
+  session.answer(
+    'friends.may',
+    { name, may: changed.rights, applied },
+    appliedText(`This box does for ${name}: ${rights}`, applied),
+  );
+}
+
+/** `peer friends quota NAME 20GB`. */
+export async function changeFriendQuota(session: Session, name: string, quota: string): Promise<void> {
+  await currentRights(session, name);
+  const { setFriend } = await import('@copain/agent');
+  const applied = await changeConfig(session, (text) => setFriend(text, { name, quota }));
+  session.answer(
+    'friends.quota',
+    { name, quota, applied },
+    appliedText(`${name} has ${quota} on this box`, applied),
+  );
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import type { Config, ConfigEdit } from '@copain/agent';
+import { CommandError, ExitCode } from '@copain/core';
+import type { Session } from './session.ts';
+
+/** The error for a file that cannot be read or written, by the system's reason. */
+export function fileError(path: string, doing: 'read' | 'write', cause: unknown): CommandError {
+  const { code = 'unknown error' } = cause as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new CommandError(ExitCode.permission, `you may not ${doing} ${path}`, { hint: 'use sudo', cause });
+  const exit = doing === 'read' ? ExitCode.cannotRead : ExitCode.cannotWrite;
+  return new CommandError(exit, `cannot ${doing} ${path}: ${code}`, { cause });
+}
+
+/** The text of `peer.toml`. Throws CommandError: 78 where there is none yet, 77 or 74 where it cannot be read. */
+export async function readConfigFile(configFile: string): Promise<string> {
+  try {
+    return await readFile(configFile, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw fileError(configFile, 'read', cause);
+    throw new CommandError(ExitCode.configuration, `there is no box here yet: ${configFile} does not exist`, {
+      hint: 'peer init --name NAME',
+      cause,
+    });
+  }
+}
+
+/** The checked configuration. Throws CommandError (78) with every mistake. */
+export async function readConfig(configFile: string): Promise<Config> {
+  const text = await readConfigFile(configFile);
+  const { formatProblems, parseConfig } = await import('@copain/agent');
+  const parsed = parseConfig(text, { fileName: configFile });
+  if (parsed.kind === 'ok') return parsed.config;
+  throw new CommandError(ExitCode.configuration, formatProblems(parsed.problems).trimEnd());
+}
+
+/** Puts a new text in place of the file at one instant, with the same permissions, on disk when it resolves. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}`;
+  try {
+    const { mode } = await stat(path);
+    const file = await open(temporary, 'wx', mode & 0o777);
+    try {
+      await file.writeFile(text);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw fileError(path, 'write', cause);
+  }
+}
+
+/** What became of a change: `pending` takes effect when the agent is started. */
+export type Applied = 'applied' | 'pending' | 'unchanged';
+
+/**
+ * Changes `peer.toml` and has the agent take it up. Where the agent refuses the change, the file is put back. Throws
+ * CommandError: 65 for a change that makes no sense, 77 where the file may not be written, 78 where it has mistakes.
+ */
+export async function changeConfig(session: Session, edit: (text: string) => ConfigEdit): Promise<Applied> {
+  const { configFile } = session.paths;
+  const before = await readConfigFile(configFile);
+  const edited = edit(before);
+  if (edited.kind === 'unchanged') return 'unchanged';
+  if (edited.kind === 'refused') {
+    const { parseConfig } = await import('@copain/agent');
+    const wasGood = parseConfig(before, { fileName: configFile }).kind === 'ok';
+    throw new CommandError(wasGood ? ExitCode.badInput : ExitCode.configuration, edited.why.trimEnd());
+  }
+  await replaceFile(configFile, edited.text);
+  try {
+    const result = (await session.ask('reload')) as { restartNeededFor?: string[] };
+    sayRestart(session, result.restartNeededFor);
+    return 'applied';
+  } catch (error) {
+    if (error instanceof CommandError && error.exit === ExitCode.unreachable) return 'pending';
+    await replaceFile(configFile, before);
+    throw error;
+  }
+}
+
+/** Says which settings the running agent cannot take up by itself. */
+export function sayRestart(session: Session, restartNeededFor: readonly string[] | undefined): void {
+  if (restartNeededFor === undefined || restartNeededFor.length === 0) return;
+  session.say(`Takes effect after a restart of the agent: ${restartNeededFor.join(', ')}`);
+}
+
+/** One line about what became of a change, for the person. */
+export function appliedText(done: string, applied: Applied): string {
+  if (applied === 'pending')
+    return `${done}. No agent is running: it takes effect at the next \`peer up\`.\n`;
+  return `${done}.\n`;
+}

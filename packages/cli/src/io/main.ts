@@ -1,0 +1,32 @@
+import { CommandError, ExitCode } from '@copain/core';
+import { CommanderError } from 'commander';
+import { buildProgram } from './program.ts';
+import type { World } from './session.ts';
+
+/** An error as the person reads it, and the status to leave with. */
+function explain(error: unknown): { text: string; exit: number } {
+  if (error instanceof CommandError) {
+    const hint = error.hint === undefined ? '' : `  try: ${error.hint}\n`;
+    return { text: `peer: ${error.message}\n${hint}`, exit: error.exit };
+  }
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { text: `peer: this is a bug in copain\n${detail}\n`, exit: ExitCode.bug };
+}
+
+/** Runs one command line and resolves with its exit status. Never rejects, never ends the process. */
+export async function main(argv: readonly string[], world: World): Promise<number> {
+  let exit: number = ExitCode.done;
+  const program = buildProgram(world, (status) => {
+    exit = status;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exit;
+  } catch (error) {
+    // Commander has written its own message by now; what it did because it was asked to (help, version) has status 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
+    const { text, exit: status } = explain(error);
+    world.stderr.write(text);
+    return status;
+  }
+}

@@ -1,0 +1,433 @@
+import { Command, Option } from 'commander';
+import { knownRights } from '../rights.ts';
+import type { InitOptions } from './init-command.ts';
+import { type GlobalOptions, Session, type World } from './session.ts';
+
+/** Receives the exit status of the command that ran. */
+export type Finish = (exit: number) => void;
+
+/** Puts examples before everything else in the help of a command. */
+function withExamples(command: Command, ...examples: string[]): Command {
+  const lines = examples.map((example) => `  ${example}\n`).join('');
+  return command.addHelpText('before', `Examples:\n${lines}`);
+}
+
+/** What the builders of all commands share. */
+interface Kit {
+  /** Runs an action with the session of its command; a number it returns becomes the exit status. */
+  run: (command: Command, action: (session: Session) => Promise<unknown>) => Promise<void>;
+}
+
+function withInitOptions(command: Command): Command {
+  return command
+    .option('--name <name>', 'name of this box, unique in the circle: a-z, 0-9 and -')
+    .option('--mesh-listen <a:p>', 'where friends reach it (default 0.0.0.0:4853)')
+    .option('--dns-listen <a:p,…>', 'where it answers DNS queries, or none (default 0.0.0.0:53,[::]:53)')
+    .option('--smtp-listen <a:p,…>', 'where it takes mail, or none (default 0.0.0.0:25)')
+    .option('--http-listen <a:p,…>', 'status page, or none (default 127.0.0.1:8853)');
+}
+
+function addBoxCommands(program: Command, { run }: Kit): void {
+  program.commandsGroup('This box:');
+  withExamples(
+    withInitOptions(program.command('init').description('make keys, peer.toml and state; never overwrites')),
+    'peer init --name alice',
+    'peer init --name demo --home ./demo --mesh-listen 127.0.53.1:4853 --dns-listen 127.0.53.1:5353 --smtp-listen none',
+  ).action(async (options: InitOptions, command: Command) => {
+    await run(command, async (session) => await (await import('./init-command.ts')).init(session, options));
+  });
+  withExamples(
+    program.command('up').description('run the agent in the foreground; it logs on stdout'),
+    'peer up',
+    'peer up --home ./demo',
+  ).action(async (_options: object, command: Command) => {
+    await run(command, async (session) => await (await import('./agent-commands.ts')).up(session));
+  });
+  withExamples(
+    program.command('reload').description('have the agent read peer.toml again'),
+    'peer config check && peer reload',
+  ).action(async (_options: object, command: Command) => {
+    await run(command, async (session) => await (await import('./agent-commands.ts')).reload(session));
+  });
+  withExamples(
+    program.command('stop').description('stop the agent and wait until it is gone'),
+    'peer stop',
+  ).action(async (_options: object, command: Command) => {
+    await run(command, async (session) => await (await import('./agent-commands.ts')).stop(session));
+  });
+  withExamples(
+    program.command('version').description('versions of this command, the agent and the friends'),
+    'peer version',
+    'peer version --friends',
+  )
+    .option('--friends', "the friends' versions too")
+    .action(async (options: { friends?: boolean }, command: Command) => {
+      await run(
+        command,
+        async (session) => await (await import('./agent-commands.ts')).version(session, options),
+      );
+    });
+
+  const config = program.command('config').description('check and show peer.toml');
+  withExamples(
+    config
+      .command('check')
+      .argument('[file]')
+      .description('every mistake with its line and column (exit 78)'),
+    'peer config check',
+    'peer config check /etc/peer/peer.toml.new',
+  ).action(async (file: string | undefined, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./config-commands.ts')).checkConfig(session, file),
+    );
+  });
+  withExamples(
+    config.command('show').description('every value, defaults filled in'),
+    'peer config show --json',
+  ).action(async (_options: object, command: Command) => {
+    await run(command, async (session) => await (await import('./config-commands.ts')).showConfig(session));
+  });
+
+  const key = program.command('key').description('the keys of this box and its owner');
+  withExamples(key.command('show').description('public keys of owner and box'), 'peer key show').action(
+    async (_options: object, command: Command) => {
+      await run(command, async (session) => await (await import('./agent-commands.ts')).showKeys(session));
+    },
+  );
+}
+
+function addCircleCommands(program: Command, { run }: Kit): void {
+  program.commandsGroup('Friends:');
+  const rights = knownRights.join(',');
+  withExamples(
+    program
+      .command('invite')
+      .argument('[name]', 'what you call the friend')
+      .description('ask a friend in: prints a code'),
+    'peer invite bob',
+    'peer invite bob --may dns,mail --expires 24h',
+    'peer invite --list',
+    'peer invite --revoke ID',
+  )
+    .option('--may <rights>', `what this box will do for the friend: ${rights}`)
+    .option('--expires <span>', 'how long the code works (default 72h)')
+    .addOption(new Option('--list', 'the invites there are').conflicts(['revoke', 'may', 'expires']))
+    .addOption(new Option('--revoke <id>', 'take an invite back').conflicts(['may', 'expires']))
+    .action(
+      async (
+        name: string | undefined,
+        options: { may?: string; expires?: string; list?: boolean; revoke?: string },
+        command: Command,
+      ) => {
+        if ((name === undefined) === (options.list === undefined && options.revoke === undefined))
+          command.error('error: name a friend, or use --list or --revoke ID');
+        await run(command, async (session) => {
+          const circle = await import('./circle-commands.ts');
+          if (options.list === true) await circle.listInvites(session);
+          else if (options.revoke !== undefined) await circle.revokeInvite(session, options.revoke);
+          else await circle.inviteFriend(session, name ?? '', options);
+        });
+      },
+    );
+  withExamples(
+    withInitOptions(
+      program
+        .command('join')
+        .argument('[source]', '- reads the code from stdin')
+        .description('join a circle with the code a friend gave you'),
+    ),
+    'peer join',
+    'peer join --code-file invite.txt',
+    'ssh friend cat invite.txt | peer join - --yes',
+  )
+    .option('--code-file <file>', 'read the code from a file, - for stdin')
+    .action(
+      async (source: string | undefined, options: InitOptions & { codeFile?: string }, command: Command) => {
+        if (source !== undefined && source !== '-')
+          command.error(
+            'error: a code is not written on the command line, where others could see it; use --code-file',
+          );
+        await run(command, async (session) => {
+          const { join } = await import('./circle-commands.ts');
+          await join(session, { ...options, codeFile: source ?? options.codeFile });
+        });
+      },
+    );
+
+  const friends = program.command('friends').description('who is there, and what this box does for them');
+  withExamples(
+    friends.command('list', { isDefault: true }).description('all friends (also without "list")'),
+    'peer friends',
+  ).action(async (_options: object, command: Command) => {
+    await run(command, async (session) => await (await import('./circle-commands.ts')).listFriends(session));
+  });
+  withExamples(
+    friends.command('show').argument('<name>').description('one friend in full'),
+    'peer friends show bob',
+  ).action(async (name: string, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./circle-commands.ts')).showFriend(session, name),
+    );
+  });
+  withExamples(
+    friends
+      .command('may')
+      .argument('<name>')
+      .argument('<rights...>', `+right, -right, or the whole list: ${rights}`)
+      .allowUnknownOption()
+      .description('what this box does for a friend'),
+    'peer friends may bob +mail -backup',
+    'peer friends may bob dns,mail',
+  ).action(async (name: string, words: string[], _options: object, command: Command) => {
+    await run(command, async (session) => {
+      await (await import('./circle-commands.ts')).changeFriendRights(session, name, words);
+    });
+  });
+  withExamples(
+    friends
+      .command('quota')
+      .argument('<name>')
+      .argument('<size>')
+      .description('how much a friend may store here'),
+    'peer friends quota bob 20GB',
+  ).action(async (name: string, size: string, _options: object, command: Command) => {
+    await run(command, async (session) => {
+      await (await import('./circle-commands.ts')).changeFriendQuota(session, name, size);
+    });
+  });
+}
+
+function addZoneCommands(program: Command, { run }: Kit): void {
+  program.commandsGroup('Zones and mail:');
+  const zone = program.command('zone').description('the zones that friends answer for you, and you for them');
+  withExamples(
+    zone.command('add').argument('<origin>').description('own a zone: friends who offer dns answer it too'),
+    'peer zone add alice.example --file zones/alice.example.zone',
+    'peer zone add alice.example --primary 127.0.0.1:5300 --tsig-file tsig.key',
+  )
+    .addOption(
+      new Option('--file <file>', 'a master file; copain watches it').conflicts(['primary', 'tsigFile']),
+    )
+    .option('--primary <host:port>', 'an existing hidden primary to transfer from')
+    .option('--tsig-file <file>', 'key for transfers from the primary')
+    .action(
+      async (
+        origin: string,
+        options: { file?: string; primary?: string; tsigFile?: string },
+        command: Command,
+      ) => {
+        await run(command, async (session) => {
+          await (await import('./zone-commands.ts')).addZone(session, origin, options);
+        });
+      },
+    );
+  withExamples(
+    zone.command('remove').argument('<origin>').description('own it no longer; the master file stays'),
+    'peer zone remove alice.example',
+  ).action(async (origin: string, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./zone-commands.ts')).removeZone(session, origin),
+    );
+  });
+  withExamples(
+    zone.command('list').description('all zones, their serials and who holds them'),
+    'peer zone list',
+    'peer zone list --json',
+  ).action(async (_options: object, command: Command) => {
+    await run(command, async (session) => await (await import('./zone-commands.ts')).listZones(session));
+  });
+  withExamples(
+    zone.command('show').argument('<origin>').description('one zone: mistakes, copies, expiry'),
+    'peer zone show alice.example',
+  ).action(async (origin: string, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./zone-commands.ts')).showZone(session, origin),
+    );
+  });
+  withExamples(
+    zone
+      .command('push')
+      .argument('<origin>')
+      .description('publish the file as it is now, and tell every friend'),
+    'peer zone push alice.example',
+  ).action(async (origin: string, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./zone-commands.ts')).pushZone(session, origin),
+    );
+  });
+  withExamples(
+    zone
+      .command('check')
+      .argument('<file>')
+      .argument('<origin>')
+      .description('every mistake of a master file; exit 1 where it has any'),
+    'peer zone check zones/alice.example.zone alice.example',
+  ).action(async (file: string, origin: string, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./zone-commands.ts')).checkZone(session, file, origin),
+    );
+  });
+
+  const mail = program.command('mail').description('mail that friends keep for you, and you for them');
+  withExamples(
+    mail
+      .command('add')
+      .argument('<domain>')
+      .description('own the mail of a domain: friends who offer mail keep it'),
+    'peer mail add alice.example --deliver 127.0.0.1:2525',
+    'peer mail add alice.example --deliver 127.0.0.1:25 --client proxy-v2 --recipients learn',
+  )
+    .requiredOption('--deliver <host:port>', 'your mail server, SMTP')
+    .addOption(
+      new Option('--client <how>', 'how it learns the true client').choices([
+        'proxy-v1',
+        'proxy-v2',
+        'xclient',
+        'none',
+      ]),
+    )
+    .option('--recipients <which>', 'learn, any, or a file with one address a line')
+    .action(
+      async (
+        domain: string,
+        options: {
+          deliver: string;
+          client?: 'proxy-v1' | 'proxy-v2' | 'xclient' | 'none';
+          recipients?: string;
+        },
+        command: Command,
+      ) => {
+        await run(command, async (session) => {
+          await (await import('./mail-commands.ts')).addMail(session, domain, options);
+        });
+      },
+    );
+  withExamples(
+    mail.command('remove').argument('<domain>').description('own its mail no longer'),
+    'peer mail remove alice.example',
+  ).action(async (domain: string, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./mail-commands.ts')).removeMail(session, domain),
+    );
+  });
+  withExamples(mail.command('list').description('messages that wait on this box'), 'peer mail list').action(
+    async (_options: object, command: Command) => {
+      await run(command, async (session) => await (await import('./mail-commands.ts')).listMail(session));
+    },
+  );
+  withExamples(
+    mail.command('show').argument('<id>').description('the envelope of one message'),
+    'peer mail show ID',
+  ).action(async (id: string, _options: object, command: Command) => {
+    await run(command, async (session) => await (await import('./mail-commands.ts')).showMail(session, id));
+  });
+  withExamples(
+    mail.command('flush').argument('[domain]').description('try to hand over now'),
+    'peer mail flush',
+    'peer mail flush alice.example',
+  ).action(async (domain: string | undefined, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./mail-commands.ts')).flushMail(session, domain),
+    );
+  });
+}
+
+function addWatchCommands(program: Command, { run }: Kit): void {
+  program.commandsGroup('Looking:');
+  withExamples(
+    program
+      .command('status')
+      .argument('[name]', 'one friend')
+      .description('what happens if this box dies now'),
+    'peer status',
+    'peer status bob',
+    'peer status --json | jq .verdict',
+    'peer status --watch',
+  )
+    .option('--watch', 'again every two seconds')
+    .option('--plain', 'tab-separated records, one a line')
+    .action(
+      async (name: string | undefined, options: { watch?: boolean; plain?: boolean }, command: Command) => {
+        await run(command, async (session) => {
+          await (await import('./status-commands.ts')).status(session, name, options);
+        });
+      },
+    );
+  withExamples(
+    program.command('events').description('what happened, oldest first'),
+    'peer events --since 2h',
+    'peer events -f',
+  )
+    .option('-f, --follow', 'and what happens from now on')
+    .option('--since <when>', 'so long ago (2h) or at a time (2026-11-22T20:00:00Z)')
+    .action(async (options: { follow?: boolean; since?: string }, command: Command) => {
+      await run(
+        command,
+        async (session) => await (await import('./status-commands.ts')).events(session, options),
+      );
+    });
+  withExamples(
+    program.command('wait').description('wait until something is so; exit 1 when the time is up'),
+    'peer wait --for ready',
+    'peer wait --for friend:bob --timeout 10s',
+    'peer wait --for zone:alice.example=2026112204',
+    'peer wait --for mail-empty:alice.example',
+  )
+    .requiredOption('--for <what>', 'ready | friend:NAME | zone:ORIGIN[=SERIAL] | mail-empty:DOMAIN')
+    .option('--timeout <span>', 'how long', '60s')
+    .action(async (options: { for: string; timeout: string }, command: Command) => {
+      await run(
+        command,
+        async (session) => await (await import('./status-commands.ts')).waitFor(session, options),
+      );
+    });
+}
+
+/**
+ * The tree of commands. Each action loads the module that does the work only when it runs, so that a command costs no
+ * more than itself. Nothing here ends the process: usage errors are thrown as CommanderError.
+ */
+export function buildProgram(world: World, finish: Finish): Command {
+  const program = new Command('peer');
+  program
+    .description('copain: DNS, mail and watch among friends who host themselves')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => world.stdout.write(text),
+      writeErr: (text) => world.stderr.write(text),
+    })
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+    .helpCommand('help [command]', 'show the help of a command')
+    .showHelpAfterError('(peer help shows all commands)')
+    .version(world.version, '--version')
+    .option('--home <dir>', 'everything of one box lies here (or PEER_HOME)')
+    .option('--json', 'answer with one JSON document')
+    .option('--yes', 'answer every question with yes')
+    .option('--no-input', 'never ask');
+  withExamples(
+    program,
+    'peer init --name alice && peer up     the first box of a circle',
+    'peer invite bob                       ask a friend in',
+    'peer join                             on the friend’s box',
+    'peer status                           what happens if this box dies now',
+  );
+  const run: Kit['run'] = async (command, action) => {
+    const session = new Session(world, command.optsWithGlobals<GlobalOptions>());
+    const status = await action(session);
+    if (typeof status === 'number') finish(status);
+  };
+  addBoxCommands(program, { run });
+  addCircleCommands(program, { run });
+  addZoneCommands(program, { run });
+  addWatchCommands(program, { run });
+  return program;
+}

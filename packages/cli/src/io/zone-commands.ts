@@ -1,0 +1,130 @@
+import { access, constants } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { CommandError, ExitCode, visible } from '@copain/core';
+import { problemLine, type ZoneProblem, type ZoneStatus, zonesTable } from '@copain/status';
+import { appliedText, changeConfig, fileError } from './config-file.ts';
+import type { Session } from './session.ts';
+
+interface Check {
+  problems: ZoneProblem[];
+  serial?: number | undefined;
+}
+
+const hasErrors = ({ problems }: Check): boolean => problems.some(({ severity }) => severity === 'error');
+
+/** Lower case, no dot at the end: how the agent names zones and domains. */
+export const plainDomain = (text: string): string => text.toLowerCase().replace(/(?<=.)\.$/, '');
+
+/** Reads a master file as the agent would: by the agent where one runs, else here. */
+async function check(session: Session, file: string, origin: string): Promise<Check> {
+  try {
+    await access(file, constants.R_OK);
+  } catch (cause) {
+    throw fileError(file, 'read', cause);
+  }
+  try {
+    return (await session.ask('zone.check', { file, origin })) as Check;
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.exit !== ExitCode.unreachable) throw error;
+    return await checkHere(file, origin);
+  }
+}
+
+async function checkHere(file: string, origin: string): Promise<Check> {
+  const [{ parseName }, { readZoneFile }] = await Promise.all([
+    import('@copain/dns'),
+    import('@copain/dns/io'),
+  ]);
+  const parsed = parseName(origin);
+  if (parsed.kind !== 'name')
+    throw new CommandError(ExitCode.badInput, `"${visible(origin)}" is no name of a zone`);
+  const { problems, zone } = await readZoneFile({ path: file, origin: parsed.name });
+  return { problems, serial: zone?.serial };
+}
+
+/** `peer zone check FILE ORIGIN`: 0 where the file can be published, 1 where it has mistakes. */
+export async function checkZone(session: Session, file: string, origin: string): Promise<number> {
+  const result = await check(session, resolve(session.world.cwd, file), plainDomain(origin));
+  const { problems, serial } = result;
+  const isGood = !hasErrors(result);
+  const lines = problems.map((problem) => `${problemLine(problem)}\n`).join('');
+  const verdict = isGood ? `${file} is good${serial === undefined ? '' : `, serial ${serial}`}\n` : '';
+  session.answer(
+    'zone.check',
+    { origin, file, good: isGood, serial: serial ?? null, problems },
+    lines + verdict,
+  );
+  return isGood ? ExitCode.done : ExitCode.no;
+}
+
+/** `peer zone add ORIGIN --file FILE | --primary HOST:PORT`. A file with mistakes is refused (65). */
+export async function addZone(
+  session: Session,
+  name: string,
+  options: { file?: string | undefined; primary?: string | undefined; tsigFile?: string | undefined },
+): Promise<void> {
+  const { file, primary, tsigFile } = options;
+  const origin = plainDomain(name);
+  if ((file === undefined) === (primary === undefined))
+    throw new CommandError(ExitCode.usage, 'give the zone one source: --file FILE or --primary HOST:PORT');
+  const { addZone: add, relativeToConfig } = await import('@copain/agent');
+  const { cwd } = session.world;
+  const { configFile } = session.paths;
+  const written = (path: string): string => relativeToConfig(configFile, resolve(cwd, path));
+  if (file !== undefined) {
+    const result = await check(session, resolve(cwd, file), origin);
+    for (const problem of result.problems) session.say(problemLine(problem));
+    if (hasErrors(result))
+      throw new CommandError(ExitCode.badInput, `${file} has mistakes; nothing was changed`, {
+        hint: `peer zone check ${file} ${origin}`,
+      });
+  }
+  const source =
+    primary === undefined
+      ? { file: written(file ?? '') }
+      : { primary, tsigFile: tsigFile === undefined ? undefined : written(tsigFile) };
+  const applied = await changeConfig(session, (text) => add(text, { origin, ...source }));
+  session.answer('zone.add', { origin, ...source, applied }, appliedText(`Zone ${origin} is added`, applied));
+}
+
+/** `peer zone remove ORIGIN`. The master file stays. */
+export async function removeZone(session: Session, name: string): Promise<void> {
+  const origin = plainDomain(name);
+  const { removeZone: remove } = await import('@copain/agent');
+  const applied = await changeConfig(session, (text) => remove(text, origin));
+  const done = applied === 'unchanged' ? `peer.toml has no zone ${origin}` : `Zone ${origin} is removed`;
+  session.answer('zone.remove', { origin, applied }, appliedText(done, applied));
+}
+
+/** `peer zone list`. */
+export async function listZones(session: Session): Promise<void> {
+  const { zones } = (await session.ask('zone.list')) as { zones: ZoneStatus[] };
+  const text =
+    zones.length === 0
+      ? 'no zones yet: peer zone add ORIGIN --file FILE\n'
+      : zonesTable(zones, session.textOptions());
+  session.answer('zone.list', { zones }, text);
+}
+
+function zoneText(zone: ZoneStatus, table: string): string {
+  const copies = zone.friends.map(
+    ({ name, serial, heardAt }) =>
+      `  ${visible(name)}  ${serial ?? 'no copy'}  ${heardAt ?? 'not heard yet'}\n`,
+  );
+  const file = zone.file === null ? '' : `file ${visible(zone.file, 4096)}\n`;
+  return `${table}${file}${copies.length === 0 ? '' : `copies:\n${copies.join('')}`}`;
+}
+
+/** `peer zone show ORIGIN`. */
+export async function showZone(session: Session, name: string): Promise<void> {
+  const { zone } = (await session.ask('zone.show', { origin: plainDomain(name) })) as { zone: ZoneStatus };
+  session.answer('zone.show', { zone }, zoneText(zone, zonesTable([zone], session.textOptions())));
+}
+
+/** `peer zone push ORIGIN`: publishes the file as it is now and tells every friend. */
+export async function pushZone(session: Session, name: string): Promise<void> {
+  const origin = plainDomain(name);
+  const { zone } = (await session.ask('zone.push', { origin })) as { zone: ZoneStatus };
+  const serial = zone.serial === null ? 'without a good version' : `at serial ${zone.serial}`;
+  session.answer('zone.push', { zone }, `Zone ${origin} is pushed, ${serial}\n`);
+}
