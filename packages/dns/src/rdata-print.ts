@@ -6,7 +6,7 @@ import { nameToText, readName } from './name.ts';
 import { type RdataField, rdataLayout } from './rdata-layout.ts';
 import { opaqueRdataText } from './rdata-text.ts';
 import { bitmapTypes, splitRdata } from './rdata-wire.ts';
-import { typeToText } from './record-types.ts';
+import { RecordType, typeToText } from './record-types.ts';
 import { escapeOctets, formatSvcParams } from './svc-params.ts';
 
 /**
@@ -16,11 +16,16 @@ import { escapeOctets, formatSvcParams } from './svc-params.ts';
 export function rdataToText(type: number, rdata: Uint8Array): string {
   const layout = rdataLayout(type);
   const parts = layout && splitRdata(type, rdata, 0, rdata.length);
-  if (!layout || !parts) return opaqueRdataText(rdata);
+  if (!layout || !parts || hasOddKey(type, rdata, parts.at(-1)?.bytes)) return opaqueRdataText(rdata);
   const texts = layout.map((field, index) =>
     fieldToText(type, field, parts[index]?.bytes ?? new Uint8Array()),
   );
   return texts.includes(undefined) ? opaqueRdataText(rdata) : texts.filter((text) => text !== '').join(' ');
+}
+
+/** IPSECKEY (RFC 4025 §2.4): algorithm 0 and "no key" go together in text; octets may say otherwise. */
+function hasOddKey(type: number, rdata: Uint8Array, key: Uint8Array | undefined): boolean {
+  return type === RecordType.IPSECKEY && (rdata[2] === 0) !== (key?.length === 0);
 }
 
 function numberIn(octets: Uint8Array): number {

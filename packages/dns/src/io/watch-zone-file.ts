@@ -54,6 +54,10 @@ class RunningWatch implements ZoneFileWatch {
 
   follow(files: readonly string[]): void {
     this.#files = [...new Set([resolve(this.#options.path), ...files.map((file) => resolve(file))])];
+    this.#remember();
+  }
+
+  #remember(): void {
     void this.#look().then((signature) => {
       this.#signature = signature;
     });

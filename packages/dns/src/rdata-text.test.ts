@@ -1,0 +1,100 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { parseMasterFile } from './master-file.ts';
+import { nameOf } from './name.ts';
+import { rdataToText } from './rdata-print.ts';
+import { isRdata } from './rdata-wire.ts';
+import { typeFromText, typeToText } from './record-types.ts';
+
+/** One line of every type, in the form in which it is printed again. */
+const lines = [
+  'A 192.0.2.1',
+  'NS ns1.example.',
+  'CNAME a\\.b.example.',
+  'SOA ns1.example. hostmaster.example. 2026112201 14400 3600 1209600 300',
+  'PTR host.example.',
+  'HINFO "PC" "Linux"',
+  'MINFO a.example. b.example.',
+  'MX 10 mail.example.',
+  'TXT "v=spf1 mx -all" "\\000\\255\\"\\\\"',
+  'RP admin.example. text.example.',
+  'AFSDB 1 db.example.',
+  'AAAA 2001:db8::1',
+  'AAAA ::ffff:c000:201',
+  'LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000.00m 10.00m',
+  'SRV 0 5 5060 sip.example.',
+  'NAPTR 100 10 "u" "E2U+sip" "!^.*$!sip:a@example!" .',
+  'CERT 1 12345 8 AQID',
+  'DNAME other.example.',
+  'DS 60485 5 1 2bb183af5f22588179a53b0a98631fad1a292118',
+  'SSHFP 4 2 123456789abcdef67890123456789abcdef67890123456789abcdef123456789',
+  'IPSECKEY 10 1 2 192.0.2.38 AQID',
+  'RRSIG A 13 2 3600 1798761599 1767225600 12345 example. AQIDBA==',
+  'NSEC b.example. A MX RRSIG NSEC TYPE1234',
+  'DNSKEY 257 3 13 AQIDBA==',
+  'DHCID AQIDBA==',
+  'NSEC3 1 1 12 aabbccdd 2vptu5timamqttgl4luu9kg21e0aor3s A RRSIG',
+  'NSEC3PARAM 1 0 0 -',
+  'TLSA 3 1 1 0b9fa5a59eed715c26c1020c711b4f6ec42d58b0015e14337a39dad301c5afc3',
+  'SMIMEA 3 0 0 aabb',
+  'CDS 0 0 0 00',
+  'CDNSKEY 0 3 0 AA==',
+  'OPENPGPKEY AQIDBA==',
+  'CSYNC 66 3 A NS AAAA',
+  'ZONEMD 2026112201 1 1 c68090d90a7aed71',
+  'SVCB 1 svc.example. mandatory=alpn alpn="h2,h3" port=8443 ipv4hint=192.0.2.1 ipv6hint=2001:db8::1 key667="hello"',
+  'HTTPS 0 www.example.',
+  'URI 10 1 "https://www.example/"',
+  'CAA 0 issue "ca.example"',
+  'NID 10 0014:4fff:ff20:ee64',
+  'EUI48 00-00-5e-00-53-2a',
+  'TYPE65534 \\# 3 010203',
+];
+
+function parseOne(line: string) {
+  return parseMasterFile({ text: `x 1 ${line}\n`, file: 'x', origin: nameOf('example') });
+}
+
+it.each(lines)('reads and prints %s', (line) => {
+  const { records, problems } = parseOne(line);
+  expect(problems).toEqual([]);
+  const [record] = records;
+  expect(record && `${typeToText(record.type)} ${rdataToText(record.type, record.rdata)}`).toBe(line);
+  expect(record && isRdata(record.type, record.rdata)).toBe(true);
+});
+
+it('prints whatever octets a type accepts so that they read back the same', () => {
+  const types = lines.map((line) => typeFromText(line.split(' ')[0] ?? '') ?? 0);
+  fc.assert(
+    fc.property(fc.constantFrom(...types), fc.uint8Array({ maxLength: 60 }), (type, rdata) => {
+      if (!isRdata(type, rdata)) return;
+      const { records, problems } = parseOne(`${typeToText(type)} ${rdataToText(type, rdata)}`);
+      expect(problems).toEqual([]);
+      expect(records[0]?.rdata).toEqual(rdata);
+    }),
+    { numRuns: 20_000 },
+  );
+});
+
+it.each([
+  'A 192.0.2.256',
+  'A 192.0.2.01',
+  'AAAA 1::2::3',
+  'AAAA 1:2:3:4:5:6:7:8:9',
+  'MX 65536 a.',
+  `TXT "${'x'.repeat(256)}"`,
+  'TXT',
+  'DS 1 1 1 abc',
+  'DNSKEY 257 3 13 AQI',
+  'RRSIG A 13 2 3600 20261301000000 20260101000000 1 example. AQID',
+  'NSEC b.example. NOTYPE',
+  'A \\# 3 010203',
+  'A \\# 5 01020304',
+  'SVCB 1 . alpn=h2 alpn=h3',
+  'SVCB 1 . mandatory=port alpn=h2',
+  'LOC 91 0 0 N 4 0 0 E 0m',
+  'CAA 0 is-sue "x"',
+])('refuses %s', (line) => {
+  const { records, problems } = parseOne(line);
+  expect([records.length, problems.length]).toEqual([0, 1]);
+});
