@@ -65,6 +65,7 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
       '@copain/status',
       '@copain/store',
       '@copain/store/io',
+      'age-encryption',
       'pino',
       'pino-pretty',
     ],

@@ -73,17 +73,20 @@ it('a full log takes no new keys but still takes newer versions of known ones', 
 
 const context = (log: FactLog) => ({ log, friends: [], heard: [], jitter: 0.5 });
 
-it('beats go out every 10 s from one side only; the other acks', () => {
+it('beats go out after a second and then every 10 s, from one side only; the other acks', () => {
   const log = emptyFactLog();
   let lower = startSync(newPeer(), true, 0);
   const upper = startSync(newPeer(), false, 0);
-  expect(stepSync(lower, { kind: 'tick' }, context(log), 9_999)[1]).toEqual([]);
-  const [next, effects] = stepSync(lower, { kind: 'tick' }, context(log), 10_000);
+  expect(stepSync(lower, { kind: 'tick' }, context(log), 999)[1]).toEqual([]);
+  const [next, effects] = stepSync(lower, { kind: 'tick' }, context(log), 1000);
   lower = next;
   expect(effects).toMatchObject([{ kind: 'send', frame: { t: 'beat', counter: 1 } }]);
-  expect(stepSync(lower, { kind: 'tick' }, context(log), 10_001)[1]).toEqual([]);
+  expect(stepSync(lower, { kind: 'tick' }, context(log), 10_999)[1]).toEqual([]);
+  expect(stepSync(lower, { kind: 'tick' }, context(log), 11_000)[1]).toMatchObject([
+    { frame: { counter: 2 } },
+  ]);
   expect(stepSync(upper, { kind: 'tick' }, context(log), 60_000)[1]).toEqual([]);
-  const beat = { t: 'beat' as const, counter: 1, digest: log.digest, heard: new Uint8Array() };
+  const beat = { t: 'beat' as const, counter: 1, rttMicros: 0, digest: log.digest, heard: new Uint8Array() };
   expect(stepSync(upper, { kind: 'frame', frame: beat }, context(log), 10_000)[1]).toContainEqual(
     expect.objectContaining({ frame: expect.objectContaining({ t: 'ack', counter: 1 }) }),
   );

@@ -10,6 +10,7 @@ export const maxFacts = 8000;
 /** Between beats on a healthy stream; ± 10 % so that friends do not beat in step. */
 export const beatEveryMs = 10_000;
 export const beatJitter = 0.1;
+export const firstBeatAfterMs = 1000;
 
 /** A digest exchange that brought nothing new is not repeated at every beat: it waits twice as long each time, up to this. */
 export const exchangeBackoffMaxMs = 300_000;

@@ -21,7 +21,8 @@ export type SyncFrame =
       nowMs: number;
     }
   /** `heard`: tags of the friends heard in the last 30 s, 4 bytes each. */
-  | { t: 'beat' | 'ack'; counter: number; digest: Uint8Array; heard: Uint8Array }
+  | { t: 'beat'; counter: number; rttMicros: number; digest: Uint8Array; heard: Uint8Array }
+  | { t: 'ack'; counter: number; digest: Uint8Array; heard: Uint8Array }
   /** `reached`: tags of the boxes that were sent this record already. */
   | { t: 'push'; kind: RecordKind; reached: Uint8Array; envelope: Uint8Array }
   | { t: 'have' | 'want'; hashes: Uint8Array }
@@ -70,6 +71,13 @@ function readFrame(t: string, fields: ReturnType<typeof readFields>): SyncFrame 
         nowMs: fields.integer('nowMs', 0, 8.64e15),
       };
     case 'beat':
+      return {
+        t,
+        counter: fields.integer('counter', 0, Number.MAX_SAFE_INTEGER),
+        rttMicros: fields.integer('rttMicros', 0, 600_000_000),
+        digest: fields.bytes('digest', 8, 8),
+        heard: fields.bytes('heard', 0, 4 * 512),
+      };
     case 'ack':
       return {
         t,

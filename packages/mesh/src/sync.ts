@@ -1,6 +1,6 @@
 import { compareBytes } from '@copain/core';
 import { answerHave, answerWant, type Fact, type FactLog, haveList } from './fact-log.ts';
-import { beatEveryMs, beatJitter, exchangeBackoffMaxMs } from './limits.ts';
+import { beatEveryMs, beatJitter, exchangeBackoffMaxMs, firstBeatAfterMs } from './limits.ts';
 import { peersInTags, peerTags, type SyncFrame } from './sync-frames.ts';
 
 /** One friend's sync stream, as this box sees it. The lower PeerId of a pair opens it and beats; the other acks. */
@@ -8,6 +8,8 @@ export interface SyncState {
   peer: string;
   beats: boolean;
   counter: number;
+  /** Round trip as the beating side measured it last, in microseconds; 0 while it is not known. */
+  rttMicros: number;
   nextBeatAtMs: number;
   /** When the next digest exchange may start, and how long the one after that waits if this brings nothing. */
   exchangeAtMs: number;
@@ -52,7 +54,9 @@ export function startSync(peer: string, beats: boolean, nowMs: number): SyncStat
     peer,
     beats,
     counter: 0,
-    nextBeatAtMs: nowMs + beatEveryMs,
+    rttMicros: 0,
+    // A first beat comes soon, so that both sides know the round trip; then one every interval.
+    nextBeatAtMs: nowMs + firstBeatAfterMs,
     exchangeAtMs: nowMs,
     exchangeBackoffMs: beatEveryMs,
     lastDigest: new Uint8Array(8),
@@ -79,17 +83,20 @@ export function stepSync(
       if (!state.beats || nowMs < state.nextBeatAtMs) return [state, []];
       const spread = 1 + beatJitter * (2 * context.jitter - 1);
       const next = { ...state, counter: state.counter + 1, nextBeatAtMs: nowMs + beatEveryMs * spread };
-      return [next, [{ kind: 'send', frame: beatFrame('beat', next.counter, context) }]];
+      const frame: SyncFrame = {
+        t: 'beat',
+        counter: next.counter,
+        rttMicros: state.rttMicros,
+        digest: context.log.digest,
+        heard: peerTags(context.heard),
+      };
+      return [next, [{ kind: 'send', frame }]];
     }
     case 'fact':
       return [state, [push(input.fact, input.reached)]];
     case 'frame':
       return stepFrame(state, input.frame, context, nowMs);
   }
-}
-
-function beatFrame(t: 'beat' | 'ack', counter: number, context: SyncContext): SyncFrame {
-  return { t, counter, digest: context.log.digest, heard: peerTags(context.heard) };
 }
 
 function stepFrame(
@@ -109,8 +116,9 @@ function stepFrame(
     case 'ack': {
       const [next, exchange] = exchangeIfDifferent(state, frame.digest, context, nowMs);
       const bits: SyncEffect = { kind: 'heard-bits', peers: peersInTags(frame.heard, context.friends) };
-      const answer: SyncEffect[] =
-        frame.t === 'beat' ? [{ kind: 'send', frame: beatFrame('ack', frame.counter, context) }] : [];
+      const heard = peerTags(context.heard);
+      const ack: SyncFrame = { t: 'ack', counter: frame.counter, digest: context.log.digest, heard };
+      const answer: SyncEffect[] = frame.t === 'beat' ? [{ kind: 'send', frame: ack }] : [];
       return [next, [bits, ...answer, ...exchange]];
     }
     case 'push':

@@ -1,3 +1,4 @@
+/** The agent on a real machine: what `peer up` runs, and what `peer init` needs to make keys. */
 export {
   type ControlContext,
   type ControlHandler,
@@ -7,6 +8,8 @@ export {
   type ControlSocketEvents,
   startControlSocket,
 } from './control-socket.ts';
+export { createIdentity } from './identity.ts';
+export { runAgent } from './run-agent.ts';
 export {
   type StatusHttp,
   type StatusHttpEvents,

@@ -1,5 +1,5 @@
 import { noise } from '@chainsafe/libp2p-noise';
-import { type FrameStream, formatHostPort, type HostPort, isPrivate, parseHostPort } from '@copain/core';
+import { type FrameStream, type HostPort, isPrivate, parseHostPort } from '@copain/core';
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
 import { identify } from '@libp2p/identify';
 import type { Connection, Libp2p, Stream } from '@libp2p/interface';
@@ -14,13 +14,17 @@ import { frameStream } from './frame-stream.ts';
 
 /** How a protocol is served: the handler owns the stream and ends or aborts it. */
 export interface ProtocolHandler {
+  /** Largest frame taken from whoever opens the stream to us. */
   maxFrameBytes: number;
+  /** Largest frame taken on streams that we open; by default the same. */
+  maxAnswerBytes?: number;
   handle(stream: FrameStream, from: { peer: string; connectionId: string }): Promise<void>;
 }
 
 /** What the host tells: facts, for the agent to act on and to log. */
 export interface HostEvents {
-  connected(peer: string, connectionId: string, address: string | undefined): void;
+  /** `remote`: where the connection comes from, or leads to where it is `outbound`. */
+  connected(peer: string, connection: { id: string; outbound: boolean; remote: HostPort | undefined }): void;
   /** One connection closed; `last` when no other to that peer is left. */
   disconnected(peer: string, connectionId: string, last: boolean): void;
   heard(peer: string): void;
@@ -183,8 +187,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
       timer.unref();
       guestTimers.set(connection.id, timer);
     }
-    const remote = connection.direction === 'outbound' ? fromMultiaddr(connection.remoteAddr) : undefined;
-    events.connected(peer, connection.id, remote === undefined ? undefined : formatHostPort(remote));
+    const outbound = connection.direction === 'outbound';
+    events.connected(peer, { id: connection.id, outbound, remote: fromMultiaddr(connection.remoteAddr) });
   });
   node.addEventListener('connection:close', (event) => {
     const connection = event.detail;
@@ -218,7 +222,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
         connectionId === undefined ? candidates[0] : candidates.find((one) => one.id === connectionId);
       if (connection === undefined) throw new Error('not connected');
       const stream = await connection.newStream(protocols[protocol], { signal });
-      const { maxFrameBytes } = options.handlers[protocol];
+      const handler = options.handlers[protocol];
+      const maxFrameBytes = handler.maxAnswerBytes ?? handler.maxFrameBytes;
       return frameStream(stream, { maxFrameBytes, meter: meterFor(peer, protocol) });
     },
     connectedPeers: () => [

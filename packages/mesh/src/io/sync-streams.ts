@@ -36,6 +36,8 @@ interface Session {
   state: SyncState;
   stream: FrameStream;
   connectionId: string;
+  openedAtMs: number;
+  greeted: boolean;
   sending: Promise<void>;
   beatSentAt: Map<number, number>;
 }
@@ -63,7 +65,10 @@ const maxQueuedFrames = 2000;
  */
 export function startSyncStreams(options: SyncOptions): SyncStreams {
   const { clock, random, events } = options;
+  /** The stream in use with each friend, and all that are open. */
   const sessions = new Map<string, Session>();
+  const open = new Set<Session>();
+  const opening = new Set<string>();
   const queued = new Map<FrameStream, number>();
   let stopped = false;
 
@@ -74,7 +79,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       return;
     }
     queued.set(session.stream, waiting + 1);
-    if (frame.t === 'beat') session.beatSentAt.set(frame.counter, clock.nowMs());
+    if (frame.t === 'beat') session.beatSentAt.set(frame.counter, performance.now());
     session.sending = session.sending
       .then(() => session.stream.send(encodeSyncFrame(frame)))
       .catch((error: unknown) => {
@@ -116,11 +121,17 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
     }
   };
 
+  /** The beating side measures, and tells the other with its next beat. */
   const noteRoundTrip = (session: Session, frame: SyncFrame): void => {
+    if (frame.t === 'beat' && frame.rttMicros > 0)
+      events.roundTrip(session.state.peer, frame.rttMicros / 1000);
     if (frame.t !== 'ack') return;
     const sentAtMs = session.beatSentAt.get(frame.counter);
     session.beatSentAt.clear();
-    if (sentAtMs !== undefined) events.roundTrip(session.state.peer, clock.nowMs() - sentAtMs);
+    if (sentAtMs === undefined) return;
+    const rttMs = performance.now() - sentAtMs;
+    session.state = { ...session.state, rttMicros: Math.round(rttMs * 1000) };
+    events.roundTrip(session.state.peer, rttMs);
   };
 
   /** Runs one stream until it ends; both sides say hello first. */
@@ -134,14 +145,15 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       state: startSync(peer, beats, clock.nowMs()),
       stream,
       connectionId,
+      openedAtMs: openedAt(peer, connectionId),
+      greeted: false,
       sending: Promise.resolve(),
       beatSentAt: new Map(),
     };
+    open.add(session);
     const { name, version, bootId, previousBootId } = options.hello();
     const nowMs = Math.round(clock.nowMs());
     send(session, { t: 'hello', name, version, bootId, previousBootId, digest: options.log().digest, nowMs });
-    // The round trip of the first exchange stands until the first beat was acked.
-    const helloSentAtMs = clock.nowMs();
     try {
       for (;;) {
         const bytes = await stream.receive();
@@ -149,8 +161,8 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
         const frame = decodeSyncFrame(bytes);
         if (frame === undefined) throw new Error('not a frame of the sync protocol');
         if (frame.t === 'hello') {
-          replace(session);
-          if (beats) events.roundTrip(peer, clock.nowMs() - helloSentAtMs);
+          session.greeted = true;
+          choose(peer);
         }
         noteRoundTrip(session, frame);
         await act(session, step(session, { kind: 'frame', frame }));
@@ -158,30 +170,50 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       }
     } finally {
       queued.delete(stream);
-      if (sessions.get(peer) === session) sessions.delete(peer);
+      open.delete(session);
+      choose(peer);
       stream.abort(new Error('sync stream ended'));
     }
   };
 
-  const replace = (session: Session): void => {
-    const { peer } = session.state;
-    const older = sessions.get(peer);
-    sessions.set(peer, session);
-    if (older === undefined || older === session) return;
-    older.stream.abort(new Error('replaced by a newer stream'));
-    if (session.state.beats && older.connectionId !== session.connectionId) {
-      options.host().closeConnection(peer, older.connectionId);
+  const openedAt = (peer: string, connectionId: string): number =>
+    options
+      .host()
+      .connections(peer)
+      .find((one) => one.id === connectionId)?.openedAtMs ?? 0;
+
+  /**
+   * The greeted stream on the newest connection is the one in use. Only the side that beats closes the others, so that
+   * two boxes that dialled each other at once never close one connection each.
+   */
+  const choose = (peer: string): void => {
+    const greeted = [...open].filter((session) => session.state.peer === peer && session.greeted);
+    const [newest, ...older] = greeted.reverse().sort((a, b) => b.openedAtMs - a.openedAtMs);
+    if (newest === undefined) {
+      sessions.delete(peer);
+      return;
+    }
+    sessions.set(peer, newest);
+    if (!newest.state.beats) return;
+    for (const session of older) {
+      session.stream.abort(new Error('replaced by a newer stream'));
+      if (session.connectionId !== newest.connectionId)
+        options.host().closeConnection(peer, session.connectionId);
     }
   };
 
   return {
     connected: (peer, connectionId) => {
       if (stopped || options.self > peer || !options.friends().includes(peer)) return;
+      if (opening.has(connectionId) || [...open].some((session) => session.connectionId === connectionId))
+        return;
+      opening.add(connectionId);
       const signal = AbortSignal.timeout(30_000);
       options
         .host()
         .open(peer, 'sync', { signal, connectionId })
         .then((stream) => run(stream, peer, connectionId, true))
+        .finally(() => opening.delete(connectionId))
         .catch((error: unknown) => {
           events.failed(peer, error);
           // Without a sync stream the connection is of no use; closing it lets the redial try again.
@@ -217,7 +249,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
     peers: () => [...sessions.keys()],
     stop: () => {
       stopped = true;
-      for (const session of sessions.values()) session.stream.abort(new Error('stopping'));
+      for (const session of open) session.stream.abort(new Error('stopping'));
     },
   };
 }

@@ -1,0 +1,367 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, CommandError, ExitCode, type FrameStream, fromHex, toHex } from '@copain/core';
+import { factsInOrder, guestDeadlineMs } from '@copain/mesh';
+import { type Host, openEnvelope, sha256, signingKeyFromSeed, verifySignature } from '@copain/mesh/io';
+import {
+  admitInvite,
+  admitJoiner,
+  decodeInviteText,
+  decodeOwnerRecord,
+  encodeInviteRecord,
+  encodeInviteText,
+  encodeMemberRecord,
+  encodeRevocationRecord,
+  type InviteText,
+  inviteLifeMs,
+  type JoinRefusal,
+  joinProofBytes,
+  joinRefusalText,
+  keyFromPeerId,
+  maxInviteContacts,
+  maxInviteLifeMs,
+  type Service,
+  type Signed,
+} from '@copain/trust';
+import { decodeJoinFrame, encodeJoinFrame, type JoinFrame, knownServices } from '../join-frames.ts';
+import { recordsOf } from '../known-records.ts';
+import { listInvites } from '../wiring.ts';
+import type { Identity } from './identity.ts';
+import type { RecordStore } from './record-store.ts';
+
+/** What a joiner learns of the circle before it agrees. */
+export interface JoinPreview {
+  circle: string;
+  inviter: { name: string; id: string };
+  /** The member who answered: the inviter, or another who can admit. */
+  member: string;
+  /** The name under which the circle will know this box. */
+  name: string;
+  may: Service[];
+}
+
+/** Invites and joining, on both sides. */
+export interface CircleService {
+  invite(options: {
+    name: string;
+    may: Service[];
+    lifeMs: number | undefined;
+  }): Promise<{ id: string; code: string; expiresAtMs: number; warning: string | undefined }>;
+  revoke(id: string): Promise<void>;
+  preview(code: string): Promise<JoinPreview>;
+  join(code: string, progress: (text: string) => void): Promise<JoinPreview>;
+  /** Serves the join protocol to a guest. */
+  answer(stream: FrameStream, joiner: string): Promise<void>;
+}
+
+const defaultMay: Service[] = ['dns', 'mail', 'witness'];
+
+/** Records of a circle a joiner takes at most: what the mesh keeps at most. */
+const maxWelcomeRecords = 8000;
+
+export function circleService(options: {
+  identity: Identity;
+  records: RecordStore;
+  host(): Host;
+  clock: Clock;
+  /** Where this box can be dialled, best first. */
+  ownAddresses(): string[];
+  addressesOf(peer: string): string[];
+  /** Remembers where the members of a new circle were reached. */
+  rememberContacts(contacts: InviteText['contacts']): Promise<void>;
+}): CircleService {
+  const { identity, records, clock } = options;
+  const self = identity.box.peer;
+
+  const revocations = () => recordsOf(records.knowledge(), 'revocation').map((record) => record.signed);
+  const nameOf = (peer: string): string => {
+    const { roster } = records.knowledge();
+    return roster.members.get(roster.ownerOf.get(peer) ?? '')?.name ?? 'unknown';
+  };
+
+  /** The same id on both sides: from the public half of the one-time key. */
+  const inviteId = (keyPeer: string): string =>
+    toHex(sha256(keyFromPeerId(keyPeer) ?? new Uint8Array()).slice(0, 8));
+
+  const decode = (code: string): InviteText => {
+    const decoded = decodeInviteText(code, sha256);
+    if (decoded.kind === 'refused') throw new CommandError(ExitCode.badInput, decoded.why);
+    const { members } = records.knowledge().roster;
+    if (records.knowledge().circle === decoded.invite.circle && members.size > 1) {
+      throw new CommandError(ExitCode.badInput, 'this box is a member of that circle already', {
+        hint: 'peer friends',
+      });
+    }
+    if (members.size > 1) {
+      throw new CommandError(
+        ExitCode.badInput,
+        `this box is in a circle of ${members.size} already, and a box is in one circle at a time`,
+        { hint: 'set up a second box with another --home' },
+      );
+    }
+    return decoded.invite;
+  };
+
+  /** Dials the contacts in turn and asks about the invite; the first who answers is the one to join by. */
+  const ask = async (
+    invite: InviteText,
+  ): Promise<{ stream: FrameStream; responder: string; offer: Extract<JoinFrame, { t: 'offer' }> }> => {
+    const key = await signingKeyFromSeed(invite.seed);
+    const failures: string[] = [];
+    for (const contact of invite.contacts) {
+      const signal = AbortSignal.timeout(guestDeadlineMs);
+      try {
+        await options.host().dial(contact.peer, [contact.address], { signal });
+        const stream = await options.host().open(contact.peer, 'join', { signal });
+        await stream.send(
+          encodeJoinFrame({ t: 'ask', invite: fromHex(inviteId(key.peer)) ?? new Uint8Array() }),
+        );
+        const answer = await nextFrame(stream);
+        if (answer.t === 'offer') return { stream, responder: contact.peer, offer: answer };
+        stream.abort(new Error('refused'));
+        if (answer.t === 'refused') throw refusal(answer.why);
+        throw new CommandError(
+          ExitCode.unreachable,
+          'the member answered in a way that is not the join protocol',
+        );
+      } catch (error) {
+        if (error instanceof CommandError) throw error;
+        failures.push(`${contact.address} (${reason(error)})`);
+      }
+    }
+    throw new CommandError(
+      ExitCode.unreachable,
+      `no member of the circle could be reached: ${failures.join(', ')}`,
+      { hint: 'ask the inviter whether his box is up and its port is open, then try again' },
+    );
+  };
+
+  const preview = (
+    invite: InviteText,
+    responder: string,
+    offer: Extract<JoinFrame, { t: 'offer' }>,
+  ): JoinPreview => {
+    if (toHex(offer.circle) !== invite.circle) {
+      throw new CommandError(
+        ExitCode.badInput,
+        'the member answers for another circle than the invite names',
+      );
+    }
+    const inviter = invite.contacts[0]?.peer ?? responder;
+    return {
+      circle: invite.circle,
+      inviter: { name: offer.inviter, id: inviter },
+      member: offer.member,
+      name: offer.name,
+      may: knownServices(offer.may),
+    };
+  };
+
+  return {
+    invite: async ({ name, may, lifeMs }) => {
+      const { roster, circle } = records.knowledge();
+      if ([...roster.members.values()].some((member) => member.name === name)) {
+        throw new CommandError(ExitCode.usage, `somebody called ${name} is in the circle already`, {
+          hint: 'choose another name for the new friend',
+        });
+      }
+      const expiresInMs = lifeMs ?? inviteLifeMs;
+      if (expiresInMs <= 0 || expiresInMs > maxInviteLifeMs) {
+        throw new CommandError(ExitCode.usage, 'an invite is open for at least a second and at most 30 days');
+      }
+      const own = options.ownAddresses();
+      const [first] = own;
+      if (first === undefined) {
+        throw new CommandError(
+          ExitCode.configuration,
+          'this box does not know an address at which friends can dial it',
+          {
+            hint: 'set [mesh] announce = ["HOST:PORT"] in peer.toml, then peer reload',
+          },
+        );
+      }
+      const seed = new Uint8Array(randomBytes(32));
+      const key = await signingKeyFromSeed(seed);
+      const id = inviteId(key.peer);
+      const expiresAtMs = clock.nowMs() + expiresInMs;
+      const services = may.length > 0 ? may : defaultMay;
+      await records.publish(
+        'invite',
+        encodeInviteRecord({ circle, id, name, key: key.peer, may: services, expiresAtMs }),
+      );
+      const others = [...roster.ownerOf.keys()]
+        .filter((peer) => peer !== self)
+        .flatMap((peer) => {
+          const [address] = options.addressesOf(peer);
+          return address === undefined ? [] : [{ peer, address }];
+        });
+      const contacts = [{ peer: self, address: first }, ...others].slice(0, maxInviteContacts);
+      const code = encodeInviteText({ circle, contacts, seed }, sha256);
+      return { id, code, expiresAtMs, warning: undefined };
+    },
+
+    revoke: async (id) => {
+      const found = listInvites(records.knowledge(), clock.nowMs()).find(
+        ({ invite }) => invite.record.id === id,
+      );
+      if (found === undefined) {
+        throw new CommandError(ExitCode.badInput, `there is no invite ${id}`, { hint: 'peer invite --list' });
+      }
+      if (found.state === 'used') {
+        throw new CommandError(
+          ExitCode.badInput,
+          `invite ${id} was used already: ${found.invite.record.name} is a member`,
+          {
+            hint: `peer friends show ${found.invite.record.name}`,
+          },
+        );
+      }
+      if (found.invite.signer !== self) {
+        throw new CommandError(
+          ExitCode.permission,
+          `invite ${id} is ${nameOf(found.invite.signer)}'s to revoke`,
+        );
+      }
+      if (found.state === 'revoked') return;
+      await records.publish(
+        'revocation',
+        encodeRevocationRecord({ circle: records.knowledge().circle, inviteId: id }),
+      );
+    },
+
+    preview: async (code) => {
+      const invite = decode(code);
+      const { stream, responder, offer } = await ask(invite);
+      stream.abort(new Error('only asking'));
+      return preview(invite, responder, offer);
+    },
+
+    join: async (code, progress) => {
+      const invite = decode(code);
+      progress('dialling a member of the circle');
+      const { stream, responder, offer } = await ask(invite);
+      const seen = preview(invite, responder, offer);
+      const key = await signingKeyFromSeed(invite.seed);
+      progress(`${seen.member} answered; showing the invite`);
+      const signature = await key.sign(
+        joinProofBytes({
+          circle: invite.circle,
+          ownerId: identity.ownerId,
+          joiner: self,
+          responder,
+          challenge: offer.challenge,
+        }),
+      );
+      await stream.send(encodeJoinFrame({ t: 'proof', owner: identity.ownerEnvelope, signature }));
+      const received: Extract<JoinFrame, { t: 'record' }>[] = [];
+      for (;;) {
+        const frame = await nextFrame(stream);
+        if (frame.t === 'refused') throw refusal(frame.why);
+        if (frame.t === 'welcome') break;
+        if (frame.t !== 'record' || received.length >= maxWelcomeRecords) {
+          throw new CommandError(
+            ExitCode.unreachable,
+            'the member broke off the join; nothing was changed here',
+          );
+        }
+        received.push(frame);
+      }
+      progress(`${seen.member} admitted this box; taking ${received.length} records of the circle`);
+      await options.rememberContacts(invite.contacts);
+      await records.moveTo(invite.circle);
+      for (const { kind, envelope } of received) await records.offer(kind, envelope);
+      if (!records.knowledge().roster.members.has(identity.ownerId)) {
+        throw new CommandError(
+          ExitCode.unreachable,
+          'the records of the circle do not name this box; ask for a new invite',
+        );
+      }
+      await stream.end();
+      return seen;
+    },
+
+    answer: async (stream, joiner) => {
+      const refuse = async (why: JoinRefusal): Promise<void> => {
+        await stream.send(encodeJoinFrame({ t: 'refused', why }));
+        await stream.end();
+      };
+      const asked = await nextFrame(stream);
+      if (asked.t !== 'ask') throw new Error('a join begins with a question');
+      const invite = recordsOf(records.knowledge(), 'invite').find(
+        ({ signed }) => signed.record.id === toHex(asked.invite),
+      )?.signed;
+      const known = () => ({ roster: records.knowledge().roster, revocations: revocations() });
+      const closed = admitInvite(invite, known(), clock.nowMs());
+      if (closed !== undefined || invite === undefined) return await refuse(closed ?? 'unknown-invite');
+      const { circle } = records.knowledge();
+      const challenge = new Uint8Array(randomBytes(32));
+      await stream.send(
+        encodeJoinFrame({
+          t: 'offer',
+          circle: fromHex(circle) ?? new Uint8Array(),
+          member: nameOf(self),
+          inviter: nameOf(invite.signer),
+          name: invite.record.name,
+          may: invite.record.may,
+          challenge,
+        }),
+      );
+      const proof = await stream.receive();
+      // The joiner only wanted to see who invites.
+      if (proof === undefined) return;
+      const frame = decodeJoinFrame(proof);
+      if (frame?.t !== 'proof') throw new Error('a join goes on with a proof');
+      const opened = await openEnvelope('owner', frame.owner);
+      const record = opened === undefined ? undefined : decodeOwnerRecord(opened.payload);
+      if (opened === undefined || record === undefined) return await refuse('bad-owner');
+      const owner: Signed<typeof record> = { signer: opened.signer, hash: opened.hash, record };
+      const ownerId = toHex(opened.hash);
+      const proofHolds = await verifySignature(
+        invite.record.key,
+        joinProofBytes({ circle, ownerId, joiner, responder: self, challenge }),
+        frame.signature,
+      );
+      const refused =
+        admitInvite(invite, known(), clock.nowMs()) ??
+        admitJoiner({ peer: joiner, owner, ownerId, proofHolds }, records.knowledge().roster);
+      if (refused !== undefined) return await refuse(refused);
+      await records.publish(
+        'member',
+        encodeMemberRecord({
+          circle,
+          name: invite.record.name,
+          owner: frame.owner,
+          inviteId: invite.record.id,
+          atMs: Math.round(clock.nowMs()),
+        }),
+      );
+      for (const fact of factsInOrder(records.log().facts.values())) {
+        await stream.send(encodeJoinFrame({ t: 'record', kind: fact.kind, envelope: fact.envelope }));
+      }
+      await stream.send(encodeJoinFrame({ t: 'welcome' }));
+      await stream.end();
+    },
+  };
+}
+
+function refusal(why: JoinRefusal): CommandError {
+  return new CommandError(ExitCode.badInput, joinRefusalText[why]);
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : 'connection closed');
+
+/** The next frame within the guest's deadline; anything else is an error of the conversation. */
+async function nextFrame(stream: FrameStream): Promise<JoinFrame> {
+  const timer = setTimeout(() => stream.abort(new Error('no answer in time')), guestDeadlineMs);
+  try {
+    const bytes = await stream.receive();
+    if (bytes === undefined)
+      throw new Error(
+        'the connection was closed: this circle lets nobody in now, the invite may be long over',
+      );
+    const frame = decodeJoinFrame(bytes);
+    if (frame === undefined) throw new Error('not a frame of the join protocol');
+    return frame;
+  } finally {
+    clearTimeout(timer);
+  }
+}

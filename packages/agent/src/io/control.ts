@@ -1,0 +1,233 @@
+import { CommandError, ExitCode, isoTime } from '@copain/core';
+import { parseName } from '@copain/dns';
+import { readZoneFile } from '@copain/dns/io';
+import type { MessageInfo } from '@copain/status';
+import { type Service, services } from '@copain/trust';
+import { listInvites } from '../wiring.ts';
+import type { Agent } from './agent.ts';
+import type { ControlHandler } from './control-socket.ts';
+
+/** The commands of the control socket. */
+export const controlCommands = [
+  'version',
+  'status',
+  'friends',
+  'key.show',
+  'invite.create',
+  'invite.list',
+  'invite.revoke',
+  'join.preview',
+  'join',
+  'zone.list',
+  'zone.show',
+  'zone.push',
+  'zone.check',
+  'mail.list',
+  'mail.show',
+  'mail.flush',
+  'events',
+  'wait',
+  'reload',
+  'stop',
+] as const;
+export type ControlCommand = (typeof controlCommands)[number];
+
+/** What each command does; each is one line of `peer`. Bad arguments are usage errors (64). */
+export function controlHandlers(
+  agent: Agent,
+  lifecycle: { reload: () => Promise<string[]>; stop: () => void; nowMs: () => number },
+): Record<ControlCommand, ControlHandler> {
+  const zoneNamed = (origin: string) => {
+    const found = agent.status().zones.find((zone) => zone.origin === origin);
+    if (found === undefined) {
+      throw new CommandError(ExitCode.badInput, `this box has no zone ${origin}`, { hint: 'peer zone list' });
+    }
+    return found;
+  };
+  const messages = async (): Promise<MessageInfo[]> =>
+    (await agent.mail.list()).map((message) => ({
+      id: message.id,
+      domain: message.domain,
+      // Sealed to its owner, envelope and all: a friend's box cannot say who wrote to whom.
+      from: message.from ?? '',
+      recipients: message.recipients,
+      sizeBytes: message.sizeBytes,
+      receivedAt: isoTime(message.receivedAtMs),
+      heldBy: [agent.status().name],
+      state: message.state,
+    }));
+
+  return {
+    version: async () => ({ version: agent.version, name: agent.status().name, id: agent.identity.box.peer }),
+    status: async () => agent.status(),
+    friends: async () => ({ friends: agent.status().friends }),
+    'key.show': async () => {
+      const { record } = agent.identity.owner;
+      return {
+        ownerId: agent.identity.ownerId,
+        circle: agent.records.knowledge().circle,
+        keys: record.keys.map((key) => ({ use: key.use, id: key.peer, age: key.sealTo })),
+        boxes: record.boxes.map((box) => ({
+          name: box.name,
+          id: box.peer,
+          age: box.sealTo,
+          roles: box.roles,
+        })),
+      };
+    },
+
+    'invite.create': async (args) => {
+      const expiresMs = args.expiresMs;
+      const made = await agent.circle.invite({
+        name: text(args, 'name'),
+        may: serviceList(args.may),
+        lifeMs: typeof expiresMs === 'number' ? expiresMs : undefined,
+      });
+      return { id: made.id, code: made.code, expiresAt: isoTime(made.expiresAtMs) };
+    },
+    'invite.list': async () => ({
+      invites: listInvites(agent.records.knowledge(), lifecycle.nowMs()).map(({ invite, state }) => ({
+        id: invite.record.id,
+        name: invite.record.name,
+        may: invite.record.may,
+        expiresAt: isoTime(invite.record.expiresAtMs),
+        state,
+      })),
+    }),
+    'invite.revoke': async (args) => {
+      await agent.circle.revoke(text(args, 'id'));
+      return {};
+    },
+    'join.preview': async (args) => await agent.circle.preview(text(args, 'code')),
+    join: async (args, { progress }) => {
+      const joined = await agent.circle.join(text(args, 'code'), progress);
+      return { ...joined, friends: agent.namesOfFriends() };
+    },
+
+    'zone.list': async () => ({ zones: agent.status().zones }),
+    'zone.show': async (args) => ({ zone: zoneNamed(text(args, 'origin')) }),
+    'zone.push': async (args) => {
+      const origin = text(args, 'origin');
+      zoneNamed(origin);
+      await agent.zones.push(origin);
+      return { zone: zoneNamed(origin) };
+    },
+    'zone.check': async (args) => {
+      const origin = parseName(text(args, 'origin'));
+      if (origin.kind === 'problem') throw new CommandError(ExitCode.usage, `origin: ${origin.text}`);
+      const { problems, zone } = await readZoneFile({ path: text(args, 'file'), origin: origin.name });
+      return { problems, serial: zone?.serial ?? null };
+    },
+
+    'mail.list': async () => ({ messages: await messages() }),
+    'mail.show': async (args) => {
+      const id = text(args, 'id');
+      const message = (await messages()).find((one) => one.id === id);
+      if (message !== undefined) return { message };
+      throw new CommandError(ExitCode.badInput, `there is no message ${id} on this box`, {
+        hint: 'peer mail list',
+      });
+    },
+    'mail.flush': async (args) => {
+      const domain = args.domain;
+      return { started: await agent.mail.flush(typeof domain === 'string' ? domain : undefined) };
+    },
+
+    events: async (args, { item, signal }) => {
+      const sinceMs = args.sinceMs;
+      const show = (event: { atMs: number; kind: string; text: string }): void => {
+        item({ at: isoTime(event.atMs), kind: event.kind, text: event.text });
+      };
+      agent.events.list(typeof sinceMs === 'number' ? sinceMs : 0).forEach(show);
+      if (args.follow === true) {
+        const unfollow = agent.events.follow(show);
+        await new Promise<void>((resolve) => {
+          if (signal.aborted) resolve();
+          signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+        unfollow();
+      }
+      return {};
+    },
+    wait: async (args, { signal }) => {
+      const condition = waitCondition(agent, text(args, 'for'));
+      const timeoutMs = typeof args.timeoutMs === 'number' ? args.timeoutMs : 60_000;
+      const untilMs = lifecycle.nowMs() + timeoutMs;
+      while (!(await condition())) {
+        const leftMs = untilMs - lifecycle.nowMs();
+        if (leftMs <= 0 || signal.aborted) {
+          throw new CommandError(
+            ExitCode.no,
+            `still waiting for ${text(args, 'for')} after ${timeoutMs / 1000} s`,
+          );
+        }
+        await agent.changed(Math.min(leftMs, 250), signal);
+      }
+      return {};
+    },
+    reload: async () => ({ restartNeededFor: await lifecycle.reload() }),
+    stop: async () => {
+      lifecycle.stop();
+      return {};
+    },
+  };
+}
+
+function text(args: Record<string, unknown>, name: string): string {
+  const value = args[name];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new CommandError(ExitCode.usage, `${name} is missing`);
+}
+
+function serviceList(value: unknown): Service[] {
+  if (value === undefined) return [];
+  const words: unknown[] = Array.isArray(value) ? value : [value];
+  return words.map((word) => {
+    const service = services.find((one) => one === word);
+    if (service !== undefined) return service;
+    throw new CommandError(
+      ExitCode.usage,
+      `'${String(word)}' is nothing a box can do; it may ${services.join(', ')}`,
+    );
+  });
+}
+
+/** `ready`, `friend:NAME` (up), `zone:ORIGIN[=SERIAL]` (served here, at least that serial), `mail-empty:DOMAIN`. */
+function waitCondition(agent: Agent, wanted: string): () => Promise<boolean> {
+  const [what = '', ...rest] = wanted.split(':');
+  const subject = rest.join(':');
+  switch (what) {
+    case 'ready':
+      return async () => agent.ready();
+    case 'friend':
+      return async () =>
+        agent
+          .status()
+          .friends.some(
+            (friend) => friend.name === subject && (friend.state === 'up' || friend.state === 'slow'),
+          );
+    case 'zone': {
+      const [origin = '', serial] = subject.split('=');
+      const least = serial === undefined ? undefined : Number(serial);
+      if (least !== undefined && !Number.isInteger(least)) break;
+      return async () => {
+        const zone = agent
+          .status()
+          .zones.find((one) => one.origin === origin.replace(/\.$/, '').toLowerCase());
+        if (zone === undefined || zone.serial === null) return false;
+        return least === undefined || ((zone.serial - least) | 0) >= 0;
+      };
+    }
+    case 'mail-empty':
+      return async () =>
+        !(await agent.mail.list()).some(
+          (message) => message.domain === subject && (message.state === 'held' || message.state === 'queued'),
+        );
+    default:
+      break;
+  }
+  throw new CommandError(
+    ExitCode.usage,
+    `cannot wait for '${wanted}': ready, friend:NAME, zone:ORIGIN[=SERIAL] or mail-empty:DOMAIN`,
+  );
+}

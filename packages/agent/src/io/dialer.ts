@@ -1,0 +1,113 @@
+import {
+  type Clock,
+  formatHostPort,
+  fromUtf8,
+  type HostPort,
+  type Random,
+  type Table,
+  toUtf8,
+} from '@copain/core';
+import {
+  dialableAddresses,
+  dialTimeoutMs,
+  type RedialInput,
+  type RedialState,
+  stepRedial,
+} from '@copain/mesh';
+import type { Host } from '@copain/mesh/io';
+
+/** Keeps a connection to every friend's box: the addresses known for it, and the redial that never gives up. */
+export interface Dialer {
+  /** Who is to be dialled, and what each announced; call it whenever either changed. */
+  friends(boxes: readonly { peer: string; announced: readonly string[] }[]): void;
+  connected(peer: string, reachedAt: HostPort | undefined): void;
+  disconnected(peer: string): void;
+  /** Dial beside the connection that seems to be there. */
+  second(peer: string): void;
+  tick(): void;
+  addressesOf(peer: string): string[];
+  /** Where an invite said that members can be dialled; kept until they announce addresses of their own. */
+  remember(contacts: readonly { peer: string; address: string }[]): Promise<void>;
+}
+
+const goodPrefix = 'dialled/';
+const contactPrefix = 'contact/';
+
+export async function startDialer(options: {
+  table: Table;
+  clock: Clock;
+  random: Random;
+  host(): Host;
+  allowPrivate(): boolean;
+  stopping: AbortSignal;
+  events: { dialFailed(peer: string, addresses: readonly string[], error: unknown): void };
+}): Promise<Dialer> {
+  const { table, clock, random, events } = options;
+  let state: RedialState = new Map();
+  let listed: readonly { peer: string; announced: readonly string[] }[] = [];
+  const lastGood = new Map<string, string>();
+  const contacts = new Map<string, string>();
+  for (const [prefix, known] of [
+    [goodPrefix, lastGood],
+    [contactPrefix, contacts],
+  ] as const) {
+    for await (const [key, value] of table.entries(prefix))
+      known.set(key.slice(prefix.length), fromUtf8(value) ?? '');
+  }
+
+  const addressesOf = (peer: string): string[] => {
+    const contact = contacts.get(peer);
+    const sources = {
+      lastGood: lastGood.get(peer),
+      announced: listed.find((box) => box.peer === peer)?.announced ?? [],
+      invited: contact === undefined ? [] : [contact],
+    };
+    return dialableAddresses(sources, options.allowPrivate());
+  };
+
+  const step = (input: RedialInput): void => {
+    const [next, effects] = stepRedial(state, input, random.fraction(), clock.nowMs());
+    state = next;
+    for (const { peer, addresses, second } of effects) {
+      const signal = AbortSignal.any([options.stopping, AbortSignal.timeout(dialTimeoutMs)]);
+      options
+        .host()
+        .dial(peer, addresses, { signal, fresh: second })
+        .catch((error: unknown) => {
+          if (options.stopping.aborted) return;
+          events.dialFailed(peer, addresses, error);
+          step({ kind: 'dial-failed', peer });
+        });
+    }
+  };
+
+  const refresh = (): void => {
+    step({ kind: 'friends', boxes: listed.map(({ peer }) => ({ peer, addresses: addressesOf(peer) })) });
+  };
+
+  return {
+    friends: (boxes) => {
+      listed = boxes;
+      refresh();
+    },
+    connected: (peer, reachedAt) => {
+      step({ kind: 'connected', peer });
+      const address = reachedAt === undefined ? undefined : formatHostPort(reachedAt);
+      if (address === undefined || lastGood.get(peer) === address) return;
+      lastGood.set(peer, address);
+      // Losing this hint costs one slower dial, so a failed write is not worth more than that.
+      table.write([{ key: goodPrefix + peer, value: toUtf8(address) }]).catch(() => undefined);
+    },
+    disconnected: (peer) => step({ kind: 'disconnected', peer }),
+    second: (peer) => step({ kind: 'dial-second', peer }),
+    tick: () => step({ kind: 'tick' }),
+    addressesOf,
+    remember: async (found) => {
+      for (const { peer, address } of found) contacts.set(peer, address);
+      await table.write(
+        found.map(({ peer, address }) => ({ key: contactPrefix + peer, value: toUtf8(address) })),
+      );
+      refresh();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { equalBytes } from '@copain/core';
+import {
+  type AddressRecord,
+  encodeAddressRecord,
+  encodeGrantsRecord,
+  encodeHoldsRecord,
+  encodeMemberRecord,
+  encodeOffersRecord,
+  type GrantsRecord,
+  type HoldsRecord,
+  type OffersRecord,
+} from '@copain/trust';
+import type { Identity } from './identity.ts';
+import type { RecordStore } from './record-store.ts';
+
+/** Signs our own numbered records, each only when what it says has changed. */
+export interface OwnRecords {
+  found(name: string, atMs: number): Promise<void>;
+  offers(offers: OffersRecord['offers']): Promise<void>;
+  grants(grants: Pick<GrantsRecord, 'zones' | 'mail'>): Promise<void>;
+  addresses(addresses: string[]): Promise<void>;
+  holds(zones: HoldsRecord['zones']): Promise<void>;
+}
+
+export function ownRecords(identity: Identity, records: RecordStore): OwnRecords {
+  const self = identity.box.peer;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  /** Publishes `encode(sequence)` unless the record under `kind` says the same already. One at a time. */
+  const publish = async (
+    kind: 'offers' | 'grants' | 'address' | 'holds',
+    encode: (sequence: number) => Uint8Array,
+    empty: boolean,
+  ): Promise<void> => {
+    const work = async (): Promise<void> => {
+      const known = records.knowledge().records.get(`${kind}/${self}`);
+      const signed = known?.kind === kind ? known.signed : undefined;
+      const last = signed === undefined ? undefined : (signed.record as { sequence: number }).sequence;
+      if (last === undefined && empty) return;
+      if (
+        signed !== undefined &&
+        last !== undefined &&
+        equalBytes(encode(last), encodeKnown(kind, signed.record))
+      ) {
+        return;
+      }
+      await records.publish(kind, encode((last ?? 0) + 1));
+    };
+    const turn = queue.then(work, work);
+    queue = turn.catch(() => undefined);
+    await turn;
+  };
+
+  return {
+    found: async (name, atMs) => {
+      const { circle, roster } = records.knowledge();
+      if (circle !== identity.ownerId || roster.members.size > 0) return;
+      await records.publish(
+        'member',
+        encodeMemberRecord({ circle, name, owner: identity.ownerEnvelope, inviteId: undefined, atMs }),
+      );
+    },
+    offers: async (offers) => {
+      await publish('offers', (sequence) => encodeOffersRecord({ sequence, offers }), offers.length === 0);
+    },
+    grants: async ({ zones, mail }) => {
+      const empty = zones.length + mail.length === 0;
+      await publish('grants', (sequence) => encodeGrantsRecord({ sequence, zones, mail }), empty);
+    },
+    addresses: async (addresses) => {
+      await publish(
+        'address',
+        (sequence) => encodeAddressRecord({ sequence, addresses }),
+        addresses.length === 0,
+      );
+    },
+    holds: async (zones) => {
+      await publish('holds', (sequence) => encodeHoldsRecord({ sequence, zones }), zones.length === 0);
+    },
+  };
+}
+
+function encodeKnown(kind: 'offers' | 'grants' | 'address' | 'holds', record: unknown): Uint8Array {
+  switch (kind) {
+    case 'offers':
+      return encodeOffersRecord(record as OffersRecord);
+    case 'grants':
+      return encodeGrantsRecord(record as GrantsRecord);
+    case 'address':
+      return encodeAddressRecord(record as AddressRecord);
+    case 'holds':
+      return encodeHoldsRecord(record as HoldsRecord);
+  }
+}

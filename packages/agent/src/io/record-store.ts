@@ -1,0 +1,201 @@
+import { type Clock, fromUtf8, type Table, toUtf8 } from '@copain/core';
+import { addFact, emptyFactLog, type Fact, type FactLog, judgeFact } from '@copain/mesh';
+import { openEnvelope, type SigningKey } from '@copain/mesh/io';
+import {
+  type CanonicalValue,
+  decodeCanonical,
+  decodeMemberRecord,
+  decodeOwnerRecord,
+  encodeCanonical,
+  type OwnerRecord,
+  type RecordKind,
+  readFields,
+  recordKinds,
+  type Signed,
+} from '@copain/trust';
+import {
+  emptyKnowledge,
+  judgeRecord,
+  type Knowledge,
+  type KnownRecord,
+  type OpenedRecord,
+  withCircle,
+  withRecord,
+} from '../known-records.ts';
+import { type RoomCall, routeRecord } from '../wiring.ts';
+
+/** What became of a record that came in. */
+export type RecordOutcome =
+  | { kind: 'new'; fact: Fact }
+  | { kind: 'known' }
+  | { kind: 'refused'; why: string };
+
+/** Everything this box knows of its circle: on disk, checked, and in memory. */
+export interface RecordStore {
+  knowledge(): Knowledge;
+  log(): FactLog;
+  /** When a record was last confirmed here (ms since 1970): at its arrival, or at the start of the agent. */
+  heardAtMs(key: string): number | undefined;
+  /** Takes a signed record in: checks all of it, stores it (synced), and only then lets the rooms hear of it. */
+  offer(kind: RecordKind, envelope: Uint8Array): Promise<RecordOutcome>;
+  /** Signs a record of ours and takes it in. */
+  publish(kind: RecordKind, payload: Uint8Array): Promise<Fact>;
+  /** The envelope of the newest record with this key. */
+  envelope(key: string): Uint8Array | undefined;
+  /** Leaves the old circle for a new one, durably; our own numbered records stay. */
+  moveTo(circle: string): Promise<void>;
+}
+
+const circleKey = 'circle';
+const factPrefix = 'fact/';
+
+/**
+ * Opens the records of this box. Each is checked again as if it had just arrived; one that fails is left out and
+ * counted, since friends will bring it again.
+ */
+export async function openRecordStore(options: {
+  table: Table;
+  clock: Clock;
+  key: SigningKey;
+  ownerId: string;
+  onChange(calls: readonly RoomCall[], record: KnownRecord, fact: Fact): void;
+  events: {
+    refused(kind: RecordKind, signer: string | undefined, why: string): void;
+    damaged(key: string): void;
+  };
+}): Promise<RecordStore> {
+  const { table, clock, key, events } = options;
+  const stored = await table.get(circleKey);
+  let knowledge = emptyKnowledge(
+    stored === undefined ? options.ownerId : (fromUtf8(stored) ?? options.ownerId),
+  );
+  let log = emptyFactLog();
+  const heardAt = new Map<string, number>();
+  let queue: Promise<unknown> = Promise.resolve();
+
+  const read = async (kind: RecordKind, envelope: Uint8Array): Promise<OpenedRecord | undefined> => {
+    const opened = await openEnvelope(kind, envelope);
+    if (opened === undefined) return undefined;
+    const { signer, hash, payload } = opened;
+    const ownerRecord = kind === 'member' ? await openOwner(payload) : undefined;
+    return { kind, signer, hash, payload, ownerRecord };
+  };
+
+  /** Judges and remembers in memory; the caller has the fact stored before anybody hears of it. */
+  const consider = async (
+    kind: RecordKind,
+    envelope: Uint8Array,
+  ): Promise<RecordOutcome & { record?: KnownRecord }> => {
+    const opened = await read(kind, envelope);
+    if (opened === undefined) return { kind: 'refused', why: 'signature, size or form' };
+    const judgement = judgeRecord(knowledge, opened);
+    if (judgement.kind === 'refused') {
+      events.refused(kind, opened.signer, judgement.why);
+      return judgement;
+    }
+    const envelopeHash = (await openEnvelope(kind, envelope))?.envelopeHash ?? new Uint8Array(8);
+    const fact: Fact = {
+      kind,
+      key: judgement.key,
+      epoch: judgement.epoch,
+      sequence: judgement.sequence,
+      hash: envelopeHash.slice(0, 8),
+      envelope,
+    };
+    const outcome = judgeFact(log, fact);
+    switch (outcome) {
+      case 'known':
+      case 'older':
+        heardAt.set(fact.key, clock.nowMs());
+        return { kind: 'known' };
+      case 'equivocation':
+      case 'full':
+        events.refused(kind, opened.signer, outcome);
+        return { kind: 'refused', why: outcome };
+      case 'new':
+        return { kind: 'new', fact, record: judgement.record };
+    }
+  };
+
+  const remember = (fact: Fact, record: KnownRecord): void => {
+    log = addFact(log, fact);
+    knowledge = withRecord(knowledge, fact.key, record);
+    heardAt.set(fact.key, clock.nowMs());
+  };
+
+  /** One record at a time, so that each is judged by what all earlier ones added up to. */
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = queue.then(work, work);
+    queue = turn.catch(() => undefined);
+    return await turn;
+  };
+
+  const offer = async (kind: RecordKind, envelope: Uint8Array): Promise<RecordOutcome> =>
+    await inTurn(async () => {
+      const outcome = await consider(kind, envelope);
+      if (outcome.kind !== 'new' || outcome.record === undefined) return outcome;
+      const { fact, record } = outcome;
+      await table.write([{ key: factPrefix + fact.key, value: encodeStored(fact) }]);
+      remember(fact, record);
+      options.onChange(routeRecord(record), record, fact);
+      return { kind: 'new', fact };
+    });
+
+  const waiting: { key: string; kind: RecordKind; envelope: Uint8Array }[] = [];
+  for await (const [storedKey, value] of table.entries(factPrefix)) {
+    const fields = readFields(decodeCanonical(value, 131_072));
+    const kind = recordKinds.find((one) => one === fields.text('kind', 16));
+    const envelope = fields.bytes('envelope', 1, 131_072);
+    if (fields.ok && kind !== undefined) waiting.push({ key: storedKey, kind, envelope });
+    else events.damaged(storedKey);
+  }
+  // Members first: who may sign the others depends on them.
+  waiting.sort((a, b) => Number(b.kind === 'member') - Number(a.kind === 'member'));
+  for (const { key: storedKey, kind, envelope } of waiting) {
+    const outcome = await consider(kind, envelope);
+    if (outcome.kind === 'new' && outcome.record !== undefined) remember(outcome.fact, outcome.record);
+    else if (outcome.kind === 'refused') events.damaged(storedKey);
+  }
+
+  return {
+    knowledge: () => knowledge,
+    log: () => log,
+    heardAtMs: (factKey) => heardAt.get(factKey),
+    offer,
+    publish: async (kind, payload) => {
+      const outcome = await offer(kind, await key.seal(kind, payload));
+      if (outcome.kind === 'new') return outcome.fact;
+      throw new Error(
+        `our own ${kind} record was not taken: ${outcome.kind === 'refused' ? outcome.why : 'known'}`,
+      );
+    },
+    envelope: (factKey) => log.facts.get(factKey)?.envelope,
+    moveTo: async (circle) => {
+      await inTurn(async () => {
+        const next = withCircle(knowledge, circle, key.peer);
+        const gone = [...log.facts.keys()].filter((factKey) => !next.records.has(factKey));
+        await table.write([
+          { key: circleKey, value: toUtf8(circle) },
+          ...gone.map((factKey) => ({ key: factPrefix + factKey, value: undefined })),
+        ]);
+        const kept = [...log.facts.values()].filter((fact) => next.records.has(fact.key));
+        log = kept.reduce(addFact, emptyFactLog());
+        knowledge = next;
+      });
+    },
+  };
+}
+
+function encodeStored(fact: Fact): Uint8Array {
+  const value: CanonicalValue = { kind: fact.kind, envelope: fact.envelope };
+  return encodeCanonical(value);
+}
+
+/** The owner record inside a member record: it has its own envelope, signed by the member's own key. */
+async function openOwner(memberPayload: Uint8Array): Promise<Signed<OwnerRecord> | undefined> {
+  const member = decodeMemberRecord(memberPayload);
+  const opened = member === undefined ? undefined : await openEnvelope('owner', member.owner);
+  const record = opened === undefined ? undefined : decodeOwnerRecord(opened.payload);
+  if (opened === undefined || record === undefined) return undefined;
+  return { signer: opened.signer, hash: opened.hash, record };
+}

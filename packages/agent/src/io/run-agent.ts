@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { type Clock, CommandError, ExitCode, formatHostPort, fromUtf8, type Random } from '@copain/core';
+import { type Logger, pino } from 'pino';
+import { parseConfig } from '../config.ts';
+import { besideConfig, type HomePaths } from '../config-paths.ts';
+import { formatProblems } from '../config-problems.ts';
+import type { Config } from '../config-schema.ts';
+import { type Agent, startAgent } from './agent.ts';
+import { type ControlCommand, controlCommands, controlHandlers } from './control.ts';
+import { type ControlHandler, startControlSocket } from './control-socket.ts';
+import { loadIdentity } from './identity.ts';
+import { startStatusHttp } from './status-http.ts';
+
+const systemClock: Clock = { nowMs: () => Date.now() };
+const systemRandom: Random = {
+  bytes: (length) => new Uint8Array(randomBytes(length)),
+  fraction: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+};
+
+/** A clean stop takes at most this long; after it the process ends with what is on disk, which is always enough. */
+const stopWithinMs = 9000;
+
+async function readConfig(paths: HomePaths): Promise<Config> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(paths.configFile);
+  } catch (error) {
+    throw new CommandError(ExitCode.configuration, `there is no ${paths.configFile} that can be read`, {
+      hint: 'peer init --name NAME',
+      cause: error,
+    });
+  }
+  const parsed = parseConfig(fromUtf8(bytes) ?? '', { fileName: paths.configFile });
+  if (parsed.kind === 'ok') return parsed.config;
+  throw new CommandError(ExitCode.configuration, formatProblems(parsed.problems), {
+    hint: 'peer config check',
+  });
+}
+
+async function makeLog(env: Readonly<Record<string, string | undefined>>): Promise<Logger> {
+  const level = env.PEER_LOG ?? 'info';
+  if (!process.stdout.isTTY) return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const { default: pretty } = await import('pino-pretty');
+  return pino({ level, base: null }, pretty({ translateTime: 'SYS:HH:MM:ss', ignore: 'event' }));
+}
+
+/**
+ * Runs the agent in the foreground until SIGTERM, SIGINT or `peer stop`; SIGHUP reloads. Resolves with the exit
+ * status. Called by `peer up` only. Throws CommandError where it cannot start.
+ */
+export async function runAgent(options: {
+  paths: HomePaths;
+  env: Readonly<Record<string, string | undefined>>;
+  version: string;
+}): Promise<number> {
+  const { paths, version } = options;
+  const config = await readConfig(paths);
+  const identity = await loadIdentity(paths.stateDir);
+  const log = await makeLog(options.env);
+  let stop = (): void => {};
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  // Listeners come before anything that takes time, so that a stop during the start is a clean stop too.
+  const onSignal = (): void => stop();
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+
+  let agent: Agent | undefined;
+  const reload = async (): Promise<string[]> => {
+    if (agent === undefined) return [];
+    const notes = await agent.reconfigure(await readConfig(paths));
+    log.info({ restartNeededFor: notes }, 'configuration reloaded');
+    return notes;
+  };
+  const onHangup = (): void => {
+    reload().catch((error: unknown) =>
+      log.error({ err: error }, 'reload failed; the old configuration stays'),
+    );
+  };
+  process.on('SIGHUP', onHangup);
+
+  const parts = new AsyncDisposableStack();
+  try {
+    const started = Promise.withResolvers<Agent>();
+    started.promise.catch(() => undefined);
+    const lifecycle = { reload, stop, nowMs: () => systemClock.nowMs() };
+    /** A command that comes while the agent starts waits until it is up. */
+    const handler =
+      (command: ControlCommand): ControlHandler =>
+      async (args, context) =>
+        await controlHandlers(await started.promise, lifecycle)[command](args, context);
+    // The control socket comes first: it is also the lock that keeps a second agent out of this home.
+    parts.use(
+      await startControlSocket({
+        path: paths.socketPath,
+        mode: 0o600,
+        handlers: Object.fromEntries(controlCommands.map((command) => [command, handler(command)])),
+        events: {
+          handlerFailed: ({ command, error }) => log.error({ command, err: error }, 'a command failed'),
+          connectionRefused: ({ why }) => log.warn({ why }, 'a control connection was refused'),
+        },
+      }),
+    );
+    try {
+      agent = parts.use(
+        await startAgent({ config, paths, identity, version, log, clock: systemClock, random: systemRandom }),
+      );
+    } catch (error) {
+      started.reject(new CommandError(ExitCode.unreachable, 'the agent could not start', { cause: error }));
+      throw error;
+    }
+    const running = agent;
+    started.resolve(running);
+    const token =
+      config.http.tokenFile === undefined ? undefined : await readToken(paths, config.http.tokenFile);
+    const http = parts.use(
+      await startStatusHttp({
+        listen: config.http.listen,
+        status: () => running.status(),
+        metrics: () => running.metrics(),
+        ready: () => running.ready(),
+        ...(token === undefined ? {} : { token }),
+        events: { requestFailed: ({ path, error }) => log.error({ path, err: error }, 'status page') },
+      }),
+    );
+    log.info(
+      {
+        name: config.name,
+        id: identity.box.peer,
+        dns: running.zones.addresses().map(formatHostPort),
+        smtp: running.mail.addresses.map(formatHostPort),
+        http: http.addresses.map(formatHostPort),
+        version,
+      },
+      `${config.name} is up`,
+    );
+    await stopped;
+    log.info('stopping');
+  } finally {
+    await disposeInTime(parts, log);
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+    process.off('SIGHUP', onHangup);
+  }
+  log.info('stopped');
+  return ExitCode.done;
+}
+
+/** Everything accepted is on disk already, so a part that does not stop in time loses nothing but its good-bye. */
+async function disposeInTime(parts: AsyncDisposableStack, log: Logger): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      log.warn('some part did not stop in time; ending all the same');
+      resolve();
+    }, stopWithinMs);
+  });
+  await Promise.race([parts.disposeAsync(), late]);
+  clearTimeout(timer);
+}
+
+async function readToken(paths: HomePaths, file: string): Promise<string> {
+  const path = besideConfig(paths.configFile, file);
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    throw new CommandError(ExitCode.configuration, `[http] token-file: ${path} cannot be read`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,145 @@
+import type { Clock, HostPort } from '@copain/core';
+import type { Mail } from '@copain/mail/io';
+import type { StatusFacts } from '@copain/status';
+import { offered } from '@copain/trust';
+import type { Config } from '../config-schema.ts';
+import { recordsOf } from '../known-records.ts';
+import { providers } from '../wiring.ts';
+import type { EventLog } from './event-log.ts';
+import type { Identity } from './identity.ts';
+import type { RecordStore } from './record-store.ts';
+import type { Traffic } from './traffic.ts';
+import type { Watch } from './watch.ts';
+import type { Zones } from './zones.ts';
+
+/** What a friend's box told in its hello, and how long a round trip takes. */
+export interface FriendDetails {
+  version: string | undefined;
+  rttMs: number | undefined;
+}
+
+/** Everything the status is collected from, at one instant. */
+export interface StatusSources {
+  config: Config;
+  identity: Identity;
+  version: string;
+  startedAtMs: number;
+  clock: Clock;
+  records: RecordStore;
+  watch: Watch;
+  zones: Zones;
+  mail: Mail;
+  traffic: Traffic;
+  events: EventLog;
+  details: ReadonlyMap<string, FriendDetails>;
+  observed: { ipv4: HostPort | undefined; ipv6: HostPort | undefined; changedAtMs: number | undefined };
+}
+
+/** The facts of every room in the words of the status document. Called for each page, JSON and metrics request. */
+export function collectStatus(sources: StatusSources): StatusFacts {
+  const { config, identity, records, watch } = sources;
+  const { roster, agreements } = records.knowledge();
+  const nameOf = (ownerId: string): string =>
+    ownerId === identity.ownerId ? config.name : (roster.members.get(ownerId)?.name ?? 'unknown');
+  const nameOfPeer = (peer: string): string => nameOf(roster.ownerOf.get(peer) ?? '');
+  const liveness = new Map(watch.facts().map((facts) => [facts.peer, facts]));
+  const holds = recordsOf(records.knowledge(), 'holds');
+
+  const friends: StatusFacts['friends'] = [...roster.members.values()]
+    .filter((member) => member.ownerId !== identity.ownerId)
+    .flatMap((member) =>
+      member.boxes.slice(0, 1).map((box) => {
+        const alive = liveness.get(box.peer);
+        const details = sources.details.get(box.peer);
+        const state = alive?.state ?? 'unknown';
+        return {
+          name: member.name,
+          id: box.peer,
+          state,
+          confirmed: alive?.confirmed ?? false,
+          sinceAtMs: alive?.sinceAtMs,
+          lastHeardAtMs: alive?.lastHeardAtMs,
+          rttMs: details?.rttMs,
+          path: state === 'up' ? ('direct' as const) : undefined,
+          via: undefined,
+          seenDownBy: (alive?.seenDownBy ?? []).map((peer) =>
+            peer === identity.box.peer ? config.name : nameOfPeer(peer),
+          ),
+          may: offered(agreements, identity.ownerId, member.ownerId),
+          offers: offered(agreements, member.ownerId, identity.ownerId),
+          version: details?.version,
+        };
+      }),
+    );
+
+  /** Which serial each granted friend says he serves. */
+  const holders = (ownerId: string, origin: string): StatusFacts['zones'][number]['friends'] =>
+    [...roster.members.values()]
+      .filter((member) => member.ownerId !== identity.ownerId && member.ownerId !== ownerId)
+      .flatMap((member) => {
+        const granted = isProvider(ownerId, member.ownerId, origin);
+        const peer = member.boxes[0]?.peer ?? '';
+        const record = holds.find((one) => one.signed.signer === peer);
+        const held = record?.signed.record.zones.find(
+          (zone) => zone.owner === ownerId && zone.origin === origin,
+        );
+        if (!granted && held === undefined) return [];
+        return [{ name: member.name, serial: held?.serial, heardAtMs: records.heardAtMs(`holds/${peer}`) }];
+      });
+  const isProvider = (ownerId: string, by: string, origin: string): boolean => {
+    const grant = agreements.grants.get(ownerId)?.zones.find((one) => one.name === origin);
+    return (
+      grant !== undefined &&
+      (grant.to === undefined || grant.to.includes(by)) &&
+      offered(agreements, by, ownerId).includes('dns')
+    );
+  };
+
+  const zones: StatusFacts['zones'] = sources.zones.facts().map((zone) => ({
+    origin: zone.origin,
+    owner: nameOf(zone.ownerId),
+    role: zone.role,
+    serial: zone.serial,
+    expiresAtMs: zone.expiresAtMs,
+    friends: holders(zone.ownerId, zone.origin),
+    file: zone.file,
+    problems: zone.problems,
+  }));
+
+  const mail: StatusFacts['mail'] = sources.mail.facts().domains.map((domain) => ({
+    domain: domain.domain,
+    owner: nameOf(domain.ownerId),
+    role: domain.role === 'own' ? ('primary' as const) : ('backup' as const),
+    state: domain.state,
+    messages: domain.messages,
+    bytes: domain.bytes,
+    oldestAtMs: domain.oldestAtMs,
+    alsoHeldBy: [],
+    backups: providers(records.knowledge(), domain.ownerId, { service: 'mail', name: domain.domain }).map(
+      nameOf,
+    ),
+  }));
+
+  const { observed } = sources;
+  return {
+    name: config.name,
+    id: identity.box.peer,
+    version: sources.version,
+    startedAtMs: sources.startedAtMs,
+    address: {
+      ipv4: observed.ipv4?.host,
+      ipv6: observed.ipv6?.host,
+      changedAtMs: observed.changedAtMs,
+    },
+    friends,
+    zones,
+    mail,
+    takeovers: [],
+    line: {
+      state: watch.line(),
+      ...sources.traffic.totals(),
+      limitBytesPerSecond: config.line.upBytesPerSecond,
+    },
+    events: sources.events.list(),
+  };
+}

@@ -1,0 +1,268 @@
+import { toHex } from '@copain/core';
+import { type DomainName, decodeZoneVersion, nameToText, type ZoneVersion } from '@copain/dns';
+import {
+  type AddressRecord,
+  type Agreements,
+  boxMay,
+  computeRoster,
+  decodeAddressRecord,
+  decodeGrantsRecord,
+  decodeHoldsRecord,
+  decodeInviteRecord,
+  decodeMemberRecord,
+  decodeOffersRecord,
+  decodeRevocationRecord,
+  decodeVoteRecord,
+  type GrantsRecord,
+  type HoldsRecord,
+  type InviteRecord,
+  maxMembers,
+  type OffersRecord,
+  type OwnerRecord,
+  type RecordKind,
+  type RevocationRecord,
+  type Roster,
+  type Signed,
+  type SignedMember,
+  type VoteRecord,
+} from '@copain/trust';
+
+/** A record that was read, with what it says. */
+export type KnownRecord =
+  | { kind: 'member'; signed: SignedMember }
+  | { kind: 'invite'; signed: Signed<InviteRecord> }
+  | { kind: 'revocation'; signed: Signed<RevocationRecord> }
+  | { kind: 'offers'; signed: Signed<OffersRecord> }
+  | { kind: 'grants'; signed: Signed<GrantsRecord> }
+  | { kind: 'address'; signed: Signed<AddressRecord> }
+  | { kind: 'holds'; signed: Signed<HoldsRecord> }
+  | { kind: 'vote'; signed: Signed<VoteRecord> }
+  | { kind: 'zone'; signed: Signed<ZoneVersion> };
+
+/** What this box knows of its circle: the records by key, and what they add up to. */
+export interface Knowledge {
+  circle: string;
+  records: ReadonlyMap<string, KnownRecord>;
+  roster: Roster;
+  agreements: Agreements;
+}
+
+/** An opened envelope of some kind; `ownerRecord` is the opened owner record inside a member record. */
+export interface OpenedRecord {
+  kind: RecordKind;
+  signer: string;
+  hash: Uint8Array;
+  payload: Uint8Array;
+  ownerRecord: Signed<OwnerRecord> | undefined;
+}
+
+/** May this record count here? `key`, `epoch` and `sequence` say what it replaces. */
+export type RecordJudgement =
+  | { kind: 'ok'; key: string; epoch: number; sequence: number; record: KnownRecord }
+  | { kind: 'refused'; why: 'malformed' | 'wrong-signer' | 'wrong-circle' | 'too-many' };
+
+const refused = (why: 'malformed' | 'wrong-signer' | 'wrong-circle' | 'too-many'): RecordJudgement => ({
+  kind: 'refused',
+  why,
+});
+
+/** Member records that lead to nobody are kept until they do, up to this many: a chain may arrive from its end. */
+const maxMemberRecords = 4 * maxMembers;
+
+/** Nothing known yet, in the circle with this id. */
+export function emptyKnowledge(circle: string): Knowledge {
+  return {
+    circle,
+    records: new Map(),
+    roster: computeRoster(circle, [], toHex),
+    agreements: { offers: new Map(), grants: new Map() },
+  };
+}
+
+/**
+ * Steps 6 to 8 of a record's way in: the signer is who may sign this, the form is exact, and what it replaces. The
+ * envelope said only that somebody signed; here that somebody is compared with the roster.
+ */
+export function judgeRecord(knowledge: Knowledge, opened: OpenedRecord): RecordJudgement {
+  const { roster } = knowledge;
+  const { signer, hash, payload } = opened;
+  const owner = roster.members.get(roster.ownerOf.get(signer) ?? '');
+  const numbered = (key: string, sequence: number, record: KnownRecord): RecordJudgement => ({
+    kind: 'ok',
+    key,
+    epoch: 0,
+    sequence,
+    record,
+  });
+  const mayGrant = owner !== undefined && boxMay(owner, signer, 'sign-grant');
+  switch (opened.kind) {
+    case 'owner':
+      return refused('malformed');
+    case 'member': {
+      const record = decodeMemberRecord(payload);
+      if (record === undefined || opened.ownerRecord === undefined) return refused('malformed');
+      if (record.circle !== knowledge.circle) return refused('wrong-circle');
+      const key = `member/${toHex(hash)}`;
+      if (!knowledge.records.has(key) && countKind(knowledge, 'member') >= maxMemberRecords)
+        return refused('too-many');
+      return numbered(key, 0, {
+        kind: 'member',
+        signed: { signer, hash, record, ownerRecord: opened.ownerRecord },
+      });
+    }
+    case 'invite': {
+      const record = decodeInviteRecord(payload);
+      if (record === undefined) return refused('malformed');
+      if (record.circle !== knowledge.circle) return refused('wrong-circle');
+      if (owner === undefined) return refused('wrong-signer');
+      return numbered(`invite/${record.id}`, 0, { kind: 'invite', signed: { signer, hash, record } });
+    }
+    case 'revocation': {
+      const record = decodeRevocationRecord(payload);
+      if (record === undefined) return refused('malformed');
+      if (record.circle !== knowledge.circle) return refused('wrong-circle');
+      if (owner === undefined) return refused('wrong-signer');
+      const key = `revocation/${record.inviteId}/${signer}`;
+      return numbered(key, 0, { kind: 'revocation', signed: { signer, hash, record } });
+    }
+    case 'offers': {
+      const record = decodeOffersRecord(payload);
+      if (record === undefined) return refused('malformed');
+      if (!mayGrant) return refused('wrong-signer');
+      return numbered(`offers/${signer}`, record.sequence, {
+        kind: 'offers',
+        signed: { signer, hash, record },
+      });
+    }
+    case 'grants': {
+      const record = decodeGrantsRecord(payload);
+      if (record === undefined) return refused('malformed');
+      if (!mayGrant) return refused('wrong-signer');
+      return numbered(`grants/${signer}`, record.sequence, {
+        kind: 'grants',
+        signed: { signer, hash, record },
+      });
+    }
+    case 'address': {
+      const record = decodeAddressRecord(payload);
+      if (record === undefined) return refused('malformed');
+      if (owner === undefined) return refused('wrong-signer');
+      return numbered(`address/${signer}`, record.sequence, {
+        kind: 'address',
+        signed: { signer, hash, record },
+      });
+    }
+    case 'holds': {
+      const record = decodeHoldsRecord(payload);
+      if (record === undefined) return refused('malformed');
+      if (owner === undefined) return refused('wrong-signer');
+      return numbered(`holds/${signer}`, record.sequence, {
+        kind: 'holds',
+        signed: { signer, hash, record },
+      });
+    }
+    case 'vote': {
+      const record = decodeVoteRecord(payload);
+      if (record === undefined) return refused('malformed');
+      if (owner === undefined || record.about === signer) return refused('wrong-signer');
+      const key = `vote/${signer}/${record.about}`;
+      return numbered(key, record.sequence, { kind: 'vote', signed: { signer, hash, record } });
+    }
+    case 'zone': {
+      const record = decodeZoneVersion(payload);
+      if (record === undefined) return refused('malformed');
+      if (owner?.ownerId !== record.owner || !boxMay(owner, signer, 'sign-zone'))
+        return refused('wrong-signer');
+      return {
+        kind: 'ok',
+        key: zoneRecordKey(record.owner, originText(record.origin)),
+        epoch: record.epoch,
+        sequence: record.sequence,
+        record: { kind: 'zone', signed: { signer, hash, record } },
+      };
+    }
+  }
+}
+
+/** An origin as people write it, without the final dot; the form that grants, claims and configuration use. */
+export function originText(origin: DomainName): string {
+  return nameToText(origin).replace(/\.$/, '');
+}
+
+/** The key of a zone's newest version: one a zone and owner, so that two owners' claims never replace one another. */
+export function zoneRecordKey(ownerId: string, origin: string): string {
+  return `zone/${ownerId}/${origin}`;
+}
+
+function countKind(knowledge: Knowledge, kind: KnownRecord['kind']): number {
+  let count = 0;
+  for (const record of knowledge.records.values()) if (record.kind === kind) count += 1;
+  return count;
+}
+
+/** The records of one kind. */
+export function recordsOf<K extends KnownRecord['kind']>(
+  knowledge: Knowledge,
+  kind: K,
+): Extract<KnownRecord, { kind: K }>[] {
+  return [...knowledge.records.values()].filter(
+    (record): record is Extract<KnownRecord, { kind: K }> => record.kind === kind,
+  );
+}
+
+/** What is known with this record added, in place of what had its key. The record was judged `ok` before. */
+export function withRecord(knowledge: Knowledge, key: string, record: KnownRecord): Knowledge {
+  return derive(knowledge.circle, new Map(knowledge.records).set(key, record), record.kind, knowledge);
+}
+
+/** What is known after this box moved to another circle: its own numbered records stay, those of the old circle go. */
+export function withCircle(knowledge: Knowledge, circle: string, self: string): Knowledge {
+  const records = new Map(
+    [...knowledge.records].filter(
+      ([, record]) =>
+        record.signed.signer === self &&
+        record.kind !== 'member' &&
+        record.kind !== 'invite' &&
+        record.kind !== 'revocation' &&
+        record.kind !== 'vote',
+    ),
+  );
+  return derive(circle, records, 'member', emptyKnowledge(circle));
+}
+
+/** Recomputes only what the changed kind of record can change. */
+function derive(
+  circle: string,
+  records: ReadonlyMap<string, KnownRecord>,
+  changed: KnownRecord['kind'],
+  before: Knowledge,
+): Knowledge {
+  const next: Knowledge = { ...before, circle, records };
+  const membersChanged = changed === 'member';
+  if (membersChanged) {
+    const members = recordsOf(next, 'member').map((record) => record.signed);
+    next.roster = computeRoster(circle, members, toHex);
+  }
+  if (membersChanged || changed === 'offers' || changed === 'grants') {
+    next.agreements = {
+      offers: byOwner(next.roster, recordsOf(next, 'offers')),
+      grants: byOwner(next.roster, recordsOf(next, 'grants')),
+    };
+  }
+  return next;
+}
+
+/** Of every owner's boxes, the record that was numbered highest. */
+function byOwner<T extends { sequence: number }>(
+  roster: Roster,
+  records: readonly { signed: Signed<T> }[],
+): Map<string, T> {
+  const newest = new Map<string, T>();
+  for (const { signed } of records) {
+    const ownerId = roster.ownerOf.get(signed.signer);
+    if (ownerId === undefined) continue;
+    const known = newest.get(ownerId);
+    if (known === undefined || known.sequence < signed.record.sequence) newest.set(ownerId, signed.record);
+  }
+  return newest;
+}
