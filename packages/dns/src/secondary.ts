@@ -169,7 +169,8 @@ function announced(
   const zone = withHolder(known ?? nothing, from, header);
   const newest = zone.wanted ?? zone.serving;
   const order = newest ? compareZoneVersions(header, newest) : 1;
-  if (newest && order === 0 && !sameZoneVersion(header, newest)) return refused('equivocation');
+  const twins = [zone.wanted, zone.serving].filter((one) => one && compareZoneVersions(one, header) === 0);
+  if (twins.some((one) => one && !sameZoneVersion(one, header))) return refused('equivocation');
   if (order < 0) {
     // An old head that a friend passes on late is ordinary; what is being served is simply newer.
     return zone.serving && sameZoneVersion(header, zone.serving)
@@ -234,21 +235,21 @@ function fetched(
 function pursue(zone: HeldZone, state: SecondaryState, nowMs: number): Step<HeldZone> {
   const { wanted } = zone;
   if (!wanted || zone.fetching || nowMs < zone.retryAtMs) return [zone, []];
-  const untried = state.connected.filter((peer) => !zone.tried.includes(peer));
+  // After a pause everyone is asked again.
+  const rested: HeldZone = zone.retryAtMs > 0 ? { ...zone, tried: [], retryAtMs: 0 } : zone;
+  const untried = state.connected.filter((peer) => !rested.tried.includes(peer));
   const holds = (peer: string) => {
     const held = zone.holders.get(peer);
     return held !== undefined && compareZoneVersions(held, wanted) >= 0;
   };
   const from = untried.find(holds) ?? untried[0];
   if (from !== undefined) {
-    return [
-      { ...zone, fetching: { header: wanted, from, sinceMs: nowMs } },
-      [{ kind: 'fetch', header: wanted, from }],
-    ];
+    const fetching = { header: wanted, from, sinceMs: nowMs };
+    return [{ ...rested, fetching }, [{ kind: 'fetch', header: wanted, from }]];
   }
-  // Nobody is left to ask: pause, longer each time, then begin again with all. A new connection ends the pause.
+  // Nobody is left to ask: pause, longer each time. A new connection ends the pause.
   const pauseMs = Math.min(fetchRetryMs.first * 2 ** Math.min(zone.pauses, 10), fetchRetryMs.last);
-  return [{ ...zone, tried: [], pauses: zone.pauses + 1, retryAtMs: nowMs + pauseMs }, []];
+  return [{ ...rested, pauses: zone.pauses + 1, retryAtMs: nowMs + pauseMs }, []];
 }
 
 function reconnected(

@@ -13,54 +13,11 @@ export interface ZoneFileWatchOptions {
 
 export interface ZoneFileWatch extends AsyncDisposable {
   /** The files the zone consists of, as `readZoneFile` found them; included ones are then followed too. */
-  follow(files: readonly string[]): void;
-}
-
-const debounceDefaultMs = 50;
-const pollDefaultMs = 2000;
-
-/**
- * Watches a master file. The folder is watched, not the file, because editors write a new file and rename it; whoever
- * replaces the folder itself, or uses a network file system, is noticed by the poll.
- */
-export async function watchZoneFile(options: ZoneFileWatchOptions): Promise<ZoneFileWatch> {
-  const zoneWatch = new RunningWatch(options);
-  await zoneWatch.start();
-  return zoneWatch;
-}
-
-class RunningWatch implements ZoneFileWatch {
-  readonly #options: ZoneFileWatchOptions;
-  readonly #folder: string;
-  #files: string[];
-  #signature = '';
-  #watcher: FSWatcher | undefined;
-  #debounce: NodeJS.Timeout | undefined;
-  #poll: NodeJS.Timeout | undefined;
-  #disposed = false;
-
-  constructor(options: ZoneFileWatchOptions) {
-    this.#options = options;
-    const path = resolve(options.path);
-    this.#files = [path];
-    this.#folder = dirname(path);
-  }
-
-  async start(): Promise<void> {
-    this.#signature = await this.#look();
-    this.#watchFolder();
-    this.#schedulePoll();
-  }
-
   follow(files: readonly string[]): void {
+    const known = new Set(this.#files);
     this.#files = [...new Set([resolve(this.#options.path), ...files.map((file) => resolve(file))])];
-    this.#remember();
-  }
-
-  #remember(): void {
-    void this.#look().then((signature) => {
-      this.#signature = signature;
-    });
+    // A file that is new here may have changed since it was read: have it read once more.
+    if (this.#files.some((file) => !known.has(file))) this.#changed();
   }
 
   #watchFolder(): void {
@@ -84,10 +41,15 @@ class RunningWatch implements ZoneFileWatch {
 
   #changed(): void {
     clearTimeout(this.#debounce);
-    this.#debounce = setTimeout(
-      () => this.#options.onChange(),
-      this.#options.debounceMs ?? debounceDefaultMs,
-    );
+    this.#debounce = setTimeout(() => void this.#tell(), this.#options.debounceMs ?? debounceDefaultMs);
+  }
+
+  /** Looks first and tells then, so that the poll sees whatever changes while the files are being read. */
+  async #tell(): Promise<void> {
+    const signature = await this.#look();
+    if (this.#disposed) return;
+    this.#signature = signature;
+    this.#options.onChange();
   }
 
   #schedulePoll(): void {

@@ -1,0 +1,183 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { CommandError, type HostPort } from '@copain/core';
+import { encode } from 'dns-packet';
+import { expect, it } from 'vitest';
+import { createAnswerer } from '../answer.ts';
+import { loadZone } from '../load-zone.ts';
+import { nameOf } from '../name.ts';
+import { sha1 } from './hash.ts';
+import { type DnsServerEvents, type DnsServerOptions, startDnsServer } from './listener.ts';
+import { querySoa } from './query-client.ts';
+
+const text = '$TTL 300\n@ SOA ns hostmaster 2026112201 4h 1h 2w 60\n@ NS ns\nns A 192.0.2.53\n';
+const { zone } = loadZone({ text, file: 'z', origin: nameOf('alice.example') });
+const answerer = createAnswerer(zone ? [{ zone, expired: false }] : [], { sha1 });
+const loopback: HostPort = { host: '127.0.0.1', port: 0 };
+
+async function start(options: Partial<DnsServerOptions> = {}) {
+  const server = await startDnsServer({
+    listen: [loopback],
+    answer: (query, { transport }) => answerer.answer(query, transport),
+    ...options,
+  });
+  const [address] = server.addresses();
+  if (!address) throw new Error('no address');
+  return { server, address };
+}
+
+function soaQuery(id: number): Buffer {
+  const packet = encode({ type: 'query', id, questions: [{ type: 'SOA', name: 'alice.example' }] });
+  return Buffer.concat([Buffer.of(packet.length >> 8, packet.length & 255), packet]);
+}
+
+/** The next `count` answers on a TCP connection, as their ids. */
+async function readIds(socket: Socket, count: number): Promise<number[]> {
+  const ids: number[] = [];
+  let bytes = Buffer.alloc(0);
+  while (ids.length < count) {
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    bytes = Buffer.concat([bytes, chunk]);
+    while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) {
+      ids.push(bytes.readUInt16BE(2));
+      bytes = bytes.subarray(2 + bytes.readUInt16BE(0));
+    }
+  }
+  return ids;
+}
+
+async function connected(address: HostPort): Promise<Socket> {
+  const socket = connect(address.port, address.host);
+  socket.on('error', () => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+it('answers over UDP, and says so', async () => {
+  const facts: unknown[] = [];
+  const { server, address } = await start({ events: { answered: (fact) => facts.push(fact) } });
+  await using _ = server;
+  const answer = await querySoa({ server: address, origin: 'alice.example', timeoutMs: 5000 });
+  expect(answer).toMatchObject({ kind: 'answer', rcode: 'NOERROR', authoritative: true, serial: 2026112201 });
+  expect(facts).toMatchObject([{ transport: 'udp', rcode: 0 }]);
+});
+
+it('answers many queries on one TCP connection, wherever their octets are split (RFC 7766 §6.2.1.1, §8)', async () => {
+  const { server, address } = await start();
+  await using _ = server;
+  const socket = await connected(address);
+  const all = Buffer.concat([soaQuery(1), soaQuery(2), soaQuery(3)]);
+  const ids = readIds(socket, 3);
+  socket.setNoDelay(true);
+  for (const octet of all) socket.write(Buffer.of(octet));
+  expect(await ids).toEqual([1, 2, 3]);
+  socket.destroy();
+});
+
+it('closes idle connections, and those whose query never becomes whole', async () => {
+  const dropped: string[] = [];
+  const { server, address } = await start({
+    limits: { idleMs: 60, queryMs: 30 },
+    events: { dropped: ({ why }) => dropped.push(why) },
+  });
+  await using _ = server;
+  const [idle, slow] = [await connected(address), await connected(address)];
+  slow.write(soaQuery(1).subarray(0, 5));
+  await Promise.all([once(idle, 'close'), once(slow, 'close')]);
+  expect(dropped.sort()).toEqual(['idle', 'slow']);
+});
+
+it('lets a client in although idle ones hold all connections', async () => {
+  const { server, address } = await start({ limits: { connections: 20, connectionsPerSource: 1000 } });
+  await using _ = server;
+  const idle = await Promise.all(Array.from({ length: 60 }, () => connected(address)));
+  const socket = await connected(address);
+  socket.write(soaQuery(7));
+  expect(await readIds(socket, 1)).toEqual([7]);
+  for (const one of [...idle, socket]) one.destroy();
+});
+
+it('takes no more than its share of connections from one source', async () => {
+  const dropped: string[] = [];
+  const events: DnsServerEvents = { dropped: ({ why }) => dropped.push(why) };
+  const { server, address } = await start({ limits: { connectionsPerSource: 2 }, events });
+  await using _ = server;
+  const first = await connected(address);
+  const closed = once(first, 'close');
+  const others = [await connected(address), await connected(address)];
+  await closed;
+  expect(dropped).toEqual(['too-many']);
+  for (const one of others) one.destroy();
+});
+
+it('goes on after a query that breaks the answer function', async () => {
+  const failures: unknown[] = [];
+  let broken = true;
+  const { server, address } = await start({
+    answer: (query, { transport }) => {
+      if (broken) throw new Error('our bug');
+      return answerer.answer(query, transport);
+    },
+    events: { failed: ({ cause }) => failures.push(cause) },
+  });
+  await using _ = server;
+  expect(await querySoa({ server: address, origin: 'alice.example', timeoutMs: 50 })).toMatchObject({
+    kind: 'failed',
+  });
+  broken = false;
+  expect(await querySoa({ server: address, origin: 'alice.example', timeoutMs: 5000 })).toMatchObject({
+    kind: 'answer',
+  });
+  expect(failures).toMatchObject([{ message: 'our bug' }]);
+});
+
+it('gives no answer to a response, so that no two servers answer each other', async () => {
+  const dropped = Promise.withResolvers<string>();
+  const { server, address } = await start({ events: { dropped: ({ why }) => dropped.resolve(why) } });
+  await using _ = server;
+  const socket = createSocket('udp4');
+  const response = encode({ type: 'response', id: 1, questions: [{ type: 'SOA', name: 'alice.example' }] });
+  socket.send(response, address.port, address.host);
+  expect(await dropped.promise).toBe('no-answer');
+  socket.close();
+});
+
+it('makes of a wildcard one socket for each local address', async () => {
+  const { server } = await start({ listen: [{ host: '0.0.0.0', port: 0 }] });
+  await using _ = server;
+  const hosts = server.addresses().map(({ host }) => host);
+  expect(hosts).toContain('127.0.0.1');
+  expect(hosts).not.toContain('0.0.0.0');
+  const address = server.addresses().find(({ host }) => host === '127.0.0.1') ?? loopback;
+  expect(await querySoa({ server: address, origin: 'alice.example', timeoutMs: 5000 })).toMatchObject({
+    kind: 'answer',
+  });
+});
+
+it('says which address is taken and what to do, and leaves nothing open', async () => {
+  const { server, address } = await start();
+  await using _ = server;
+  const second = startDnsServer({
+    listen: [{ host: '127.0.0.1', port: 0 }, address],
+    answer: () => undefined,
+  });
+  await expect(second).rejects.toThrow(CommandError);
+  await expect(second).rejects.toMatchObject({
+    message: expect.stringContaining(`127.0.0.1:${address.port}`),
+    hint: expect.stringContaining('ss -lnptu'),
+  });
+});
+
+it('stops at once with clients connected, and stopping twice is harmless', async () => {
+  const { server, address } = await start();
+  const socket = await connected(address);
+  const closed = once(socket, 'close');
+  await server[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await closed;
+  expect(server.addresses()).toEqual([]);
+  expect(await querySoa({ server: address, origin: 'alice.example', timeoutMs: 500 })).toMatchObject({
+    kind: 'failed',
+  });
+});

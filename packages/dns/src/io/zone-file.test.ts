@@ -1,0 +1,106 @@
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { formatProblem } from '../master-file.ts';
+import { nameOf } from '../name.ts';
+import { watchZoneFile } from './watch-zone-file.ts';
+import { readZoneFile } from './zone-file.ts';
+
+const origin = nameOf('alice.example');
+const head = '$TTL 300\n@ SOA ns hostmaster 1 4h 1h 2w 60\n@ NS ns\nns A 192.0.2.53\n';
+let folder = '';
+let path = '';
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'copain-zone-'));
+  path = join(folder, 'alice.zone');
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+async function read(text: string) {
+  await writeFile(path, text);
+  const { zone, problems, files } = await readZoneFile({ path, origin, shownAs: 'zones/alice.zone' });
+  return { serial: zone?.serial, problems: problems.map(formatProblem), files };
+}
+
+it('reads a zone and what it includes from its folder', async () => {
+  await mkdir(join(folder, 'parts'));
+  await writeFile(join(folder, 'parts', 'hosts'), 'www A 192.0.2.1\nbad A x\n');
+  const { problems, files } = await read(`${head}$INCLUDE parts/hosts\n`);
+  expect(problems).toEqual(["zones/parts/hosts:2:7: error: A: 'x' is not an IPv4 address like 192.0.2.1"]);
+  expect(files).toEqual([path, join(folder, 'parts', 'hosts')]);
+});
+
+it('includes nothing from elsewhere, also not through a link', async () => {
+  await symlink('/etc/hostname', join(folder, 'link'));
+  for (const target of ['/etc/hostname', '../x', 'link', 'missing', '.']) {
+    const { serial, problems } = await read(`${head}$INCLUDE ${target}\n`);
+    expect(serial).toBeUndefined();
+    expect(problems[0]).toMatch(
+      /^zones\/alice.zone:5:10: error: (an included file must lie|cannot be included)/,
+    );
+  }
+});
+
+it('makes a file that cannot be read a problem like any other', async () => {
+  const { zone, problems } = await readZoneFile({ path, origin, shownAs: 'alice.zone' });
+  expect(zone).toBeUndefined();
+  expect(problems.map(formatProblem)[0]).toContain('alice.zone:1:1: error: cannot be read: ENOENT');
+});
+
+it('keeps UTF-8 in a TXT record octet by octet', async () => {
+  await writeFile(path, `${head}t TXT "\u00fc"\n`);
+  const { zone } = await readZoneFile({ path, origin });
+  const node = zone?.nodes.get('\x01t\x05alice\x07example\0');
+  expect(node?.rrsets[0]?.rdatas).toEqual([Uint8Array.of(2, 0xc3, 0xbc)]);
+});
+
+/** Resolves at the next call of `onChange`. */
+function nextChange() {
+  let { promise, resolve } = Promise.withResolvers<void>();
+  return {
+    onChange: () => resolve(),
+    wait: async () => {
+      await promise;
+      ({ promise, resolve } = Promise.withResolvers<void>());
+    },
+  };
+}
+
+it('notices a file written in place, replaced by rename, and removed and put back', async () => {
+  await writeFile(path, head);
+  const change = nextChange();
+  await using _ = await watchZoneFile({ path, onChange: change.onChange, debounceMs: 5, pollMs: 60_000 });
+  await writeFile(path, `${head};1\n`);
+  await change.wait();
+  await writeFile(`${path}~`, `${head};2\n`);
+  await rename(`${path}~`, path);
+  await change.wait();
+  await rm(path);
+  await change.wait();
+  await writeFile(path, head);
+  await change.wait();
+});
+
+it('notices by polling what the folder does not tell: included files, a folder replaced', async () => {
+  const inner = join(folder, 'inner');
+  await mkdir(inner);
+  path = join(inner, 'alice.zone');
+  await writeFile(path, head);
+  const part = join(folder, 'part');
+  const change = nextChange();
+  await using watch = await watchZoneFile({ path, onChange: change.onChange, debounceMs: 5, pollMs: 20 });
+  watch.follow([path, part]);
+  await change.wait();
+  await writeFile(part, 'new');
+  await change.wait();
+  await rename(inner, `${inner}-old`);
+  await change.wait();
+  await mkdir(inner);
+  await writeFile(path, `${head};again\n`);
+  await change.wait();
+});

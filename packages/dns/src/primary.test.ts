@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import { expect, it } from 'vitest';
+import { loadZone } from './load-zone.ts';
+import { nameOf } from './name.ts';
+import { type PrimaryInput, type PrimaryState, startPrimaryState, stepPrimary } from './primary.ts';
+import { decodeZone, encodeZone } from './zone.ts';
+
+const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
+const owner = 'ab'.repeat(32);
+const origin = nameOf('alice.example');
+
+function fresh(): PrimaryState {
+  return startPrimaryState({ owner, origin }, sha256);
+}
+
+function file(serial: number, rest = '', epoch = 1): PrimaryInput {
+  const text = `$TTL 300\n@ SOA ns hostmaster ${serial} 4h 1h 2w 60\n@ NS ns\nns A 192.0.2.53\n${rest}`;
+  return { kind: 'file', file: 'alice.zone', ...loadZone({ text, file: 'alice.zone', origin }), epoch };
+}
+
+function run(...inputs: PrimaryInput[]) {
+  let state = fresh();
+  const told: string[] = [];
+  for (const input of inputs) {
+    const [next, effects] = stepPrimary(state, input, 1000, sha256);
+    state = next;
+    for (const effect of effects) {
+      if (effect.kind === 'publish') {
+        const { header, body, zone } = effect;
+        expect(header.contentHash).toEqual(sha256(body));
+        expect(header.sizeBytes).toBe(body.length);
+        expect(decodeZone(body, origin)?.serial).toBe(header.serial);
+        expect(encodeZone(zone)).toEqual(body);
+        told.push(`publish ${header.sequence} serial ${header.serial}`);
+      } else
+        told.push(
+          effect.kind === 'note' ? effect.text : `problem ${effect.problems.map(({ text }) => text).join()}`,
+        );
+    }
+  }
+  return { state, told };
+}
+
+it('publishes the first version and each that follows, chained by hash', () => {
+  const { state, told } = run(file(1), file(2, 'w A 192.0.2.1\n'));
+  expect(told).toEqual(['publish 1 serial 1', 'publish 2 serial 2']);
+  expect(state.published?.previousHash).toEqual(run(file(1)).state.published?.contentHash);
+  expect(run(file(1)).state.published?.previousHash).toEqual(new Uint8Array(32));
+});
+
+it('says nothing about the same content', () => {
+  expect(run(file(1), file(1)).told).toEqual(['publish 1 serial 1']);
+});
+
+it('publishes a raised serial alone', () => {
+  expect(run(file(1), file(5)).told).toEqual(['publish 1 serial 1', 'publish 2 serial 5']);
+});
+
+it('raises a serial that was not raised, says so, and does so once', () => {
+  const changed = file(7, 'w A 192.0.2.1\n');
+  expect(run(file(7), changed, changed).told).toEqual([
+    'publish 1 serial 7',
+    'publish 2 serial 8',
+    'the SOA serial 7 in alice.zone is not newer than the published 7; serving 8',
+  ]);
+});
+
+it('heals a serial that was set back, and follows the file again once it is ahead', () => {
+  expect(run(file(2026112201), file(1, 'w A 192.0.2.1\n'), file(2026112300, 'w A 192.0.2.2\n')).told).toEqual(
+    [
+      'publish 1 serial 2026112201',
+      'publish 2 serial 2026112202',
+      'the SOA serial 1 in alice.zone is not newer than the published 2026112201; serving 2026112202',
+      'publish 3 serial 2026112300',
+    ],
+  );
+});
+
+it('wraps the serial round as RFC 1982 does', () => {
+  expect(run(file(0xffffffff), file(0xffffffff, 'w A 192.0.2.1\n')).told[1]).toBe('publish 2 serial 0');
+});
+
+it('keeps the good version where the file has a mistake, and clears the problem afterwards', () => {
+  const { state, told } = run(file(1), file(2, 'w A nonsense\n'));
+  expect(told[1]).toContain("problem A: 'nonsense' is not an IPv4 address");
+  expect(state.published?.serial).toBe(1);
+  expect(state.problems).toMatchObject([{ severity: 'error', file: 'alice.zone', line: 5, column: 5 }]);
+  const [mended, effects] = stepPrimary(state, file(1), 2000, sha256);
+  expect([mended.problems, effects]).toEqual([[], []]);
+});
+
+it('publishes in spite of warnings, and shows them', () => {
+  expect(run(file(1, 's NS t.s\n')).told).toEqual(['publish 1 serial 1', expect.stringContaining('glue')]);
+});
+
+it('refuses a DNSSEC-signed zone whose content changed under the same serial, since it cannot sign', () => {
+  const key = '@ DNSKEY 257 3 13 AQIDBA==\n';
+  const { state, told } = run(
+    file(1, key),
+    file(1, `${key}w A 192.0.2.1\n`),
+    file(2, `${key}w A 192.0.2.1\n`),
+  );
+  expect(told[1]).toContain('signed with DNSSEC');
+  expect(told[2]).toBe('publish 2 serial 2');
+  expect(state.published?.serial).toBe(2);
+});
+
+it('refuses a zone of another name', () => {
+  const text = '$TTL 1\n@ SOA a. b. 1 2 3 4 5\n@ NS a.\n';
+  const input: PrimaryInput = {
+    kind: 'file',
+    file: 'x',
+    ...loadZone({ text, file: 'x', origin: nameOf('bob.example') }),
+    epoch: 1,
+  };
+  expect(run(input).told).toEqual(['problem this is another zone']);
+});
+
+it('goes on after a restart where it stopped', () => {
+  const [state, [effect]] = stepPrimary(fresh(), file(7), 1000, sha256);
+  if (effect?.kind !== 'publish' || !state.published) throw new Error('not published');
+  const restarted = startPrimaryState(
+    { owner, origin, published: { header: state.published, body: effect.body } },
+    sha256,
+  );
+  expect(stepPrimary(restarted, file(7), 2000, sha256)[1]).toEqual([]);
+  expect(stepPrimary(restarted, file(7, 'w A 192.0.2.1\n', 4), 2000, sha256)[1][0]).toMatchObject({
+    kind: 'publish',
+    header: { sequence: 2, serial: 8, epoch: 4, previousHash: state.published.contentHash },
+  });
+});
