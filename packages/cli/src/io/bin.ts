@@ -1,7 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
-
-enableCompileCache();
 
 const oldestNode = 24;
 const major = Number(process.versions.node.split('.')[0]);

@@ -13,7 +13,7 @@ import { cliLimits } from '../limits.ts';
 import { changeRights } from '../rights.ts';
 import { isRunning } from './client.ts';
 import { appliedText, changeConfig, readConfig } from './config-file.ts';
-import { type InitOptions, init } from './init-command.ts';
+import type { InitOptions } from './init-command.ts';
 import type { Session } from './session.ts';
 
 /** `peer invite NAME`: the code stands alone on the last line of stdout. */
@@ -115,7 +115,10 @@ export async function join(
       throw error;
     },
   );
-  if (isNew) await init(session, options);
+  if (isNew) {
+    const { init } = await import('./init-command.ts');
+    await init(session, options);
+  }
   if (!(await isRunning(socketPath)))
     throw new CommandError(
       ExitCode.unreachable,

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import type { HomePaths } from '@copain/agent';
@@ -100,6 +99,7 @@ export class Session {
     const { instead, otherwise } = options;
     if (!this.canAsk())
       throw new CommandError(ExitCode.usage, `nobody is there to answer: ${text}`, { hint: instead });
+    const { createInterface } = await import('node:readline/promises');
     const { stdin, stderr, interrupted } = this.world;
     const prompt = createInterface({ input: stdin, output: stderr });
     try {
