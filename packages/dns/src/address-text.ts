@@ -16,7 +16,7 @@ export function parseIpv6(text: string): Uint8Array | undefined {
   if (!head || !tail) return undefined;
   const given = head.length + tail.length;
   if (halves.length === 2 ? given > 7 : given !== 8) return undefined;
-  const all = [...head, ...new Array<number>(8 - given).fill(0), ...tail];
+  const all = [...head, ...Array.from({ length: 8 - given }, () => 0), ...tail];
   return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 255]));
 }
 

@@ -104,7 +104,7 @@ it('completes relative names with the origin', () => {
 });
 
 it('follows compression pointers backwards only, so that no message makes it loop', () => {
-  const header = new Array<number>(12).fill(0);
+  const header = Array.from({ length: 12 }, () => 0);
   const loop = Uint8Array.from([...header, 0xc0, 12]);
   const forward = Uint8Array.from([...header, 0xc0, 14, 0]);
   const intoHeader = Uint8Array.from([...header, 0xc0, 0]);

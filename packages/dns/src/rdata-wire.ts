@@ -56,41 +56,40 @@ export function splitRdata(
   return offset === end ? parts : undefined;
 }
 
-/** Where a field that is no name ends, or undefined where its octets cannot be one. */
+/** Where the octets of one field end, or undefined where they cannot be one. */
+type FieldEnd = (message: Uint8Array, at: number, end: number) => number | undefined;
+
+const restOfRecord: FieldEnd = (_message, _at, end) => end;
+
+function lengthFirst(lengthMin: number): FieldEnd {
+  return (message, at, end) => {
+    const length = message[at] ?? 0;
+    return at < end && length >= lengthMin ? at + 1 + length : undefined;
+  };
+}
+
+/** The fields of no fixed length, names left out. */
+const variableFields: Partial<Record<RdataField, FieldEnd>> = {
+  string: lengthFirst(0),
+  salt: lengthFirst(0),
+  hash: lengthFirst(1),
+  tag: lengthFirst(1),
+  strings: (message, at, end) => {
+    let offset = at;
+    while (offset < end) offset += 1 + (message[offset] ?? 0);
+    return offset > at ? offset : undefined;
+  },
+  bitmap: (message, at, end) => (isBitmap(message, at, end) ? end : undefined),
+  'svc-params': (message, at, end) => (areSvcParams(message, at, end) ? end : undefined),
+  gateway: gatewayEnd,
+  prefixes: prefixesEnd,
+  location: (message, at, end) => (end - at === 16 && message[at] === 0 ? end : undefined),
+  'host-identity': hostIdentityEnd,
+};
+
 function fieldEnd(field: RdataField, message: Uint8Array, at: number, end: number): number | undefined {
   const fixed = fixedBytes[field];
-  if (fixed !== undefined) return at + fixed;
-  switch (field) {
-    case 'string':
-    case 'salt':
-      return at < end ? at + 1 + (message[at] ?? 0) : undefined;
-    case 'hash':
-      return at < end && (message[at] ?? 0) > 0 ? at + 1 + (message[at] ?? 0) : undefined;
-    case 'tag':
-      return at < end && (message[at] ?? 0) > 0 ? at + 1 + (message[at] ?? 0) : undefined;
-    case 'strings': {
-      let offset = at;
-      while (offset < end) offset += 1 + (message[offset] ?? 0);
-      return offset > at ? offset : undefined;
-    }
-    case 'hex':
-    case 'base64':
-      return at <= end ? end : undefined;
-    case 'bitmap':
-      return isBitmap(message, at, end) ? end : undefined;
-    case 'svc-params':
-      return areSvcParams(message, at, end) ? end : undefined;
-    case 'gateway':
-      return gatewayEnd(message, at, end);
-    case 'prefixes':
-      return prefixesEnd(message, at, end);
-    case 'location':
-      return end - at === 16 && message[at] === 0 ? end : undefined;
-    case 'host-identity':
-      return hostIdentityEnd(message, at, end);
-    default:
-      return end;
-  }
+  return fixed === undefined ? (variableFields[field] ?? restOfRecord)(message, at, end) : at + fixed;
 }
 
 /** RFC 4034 §4.1.2: windows in rising order, each of 1 to 32 octets. */
@@ -123,20 +122,12 @@ function areSvcParams(message: Uint8Array, at: number, end: number): boolean {
 /** RFC 4025 §2.3: type octet, algorithm octet, then no gateway, an address or an uncompressed name. */
 function gatewayEnd(message: Uint8Array, at: number, end: number): number | undefined {
   const start = at + 2;
-  switch (message[at]) {
-    case 0:
-      return start;
-    case 1:
-      return start + 4;
-    case 2:
-      return start + 16;
-    case 3:
-      return readName(message.subarray(start, end), 0)?.next === undefined
-        ? undefined
-        : start + (readName(message.subarray(start, end), 0)?.next ?? 0);
-    default:
-      return undefined;
+  const kind = message[at] ?? 0;
+  if (kind === 3) {
+    const read = readName(message.subarray(start, end), 0);
+    return read && start + read.next;
   }
+  return kind > 3 ? undefined : start + ([0, 4, 16][kind] ?? 0);
 }
 
 /** RFC 3123 §4: family, prefix, negation with length, address without trailing zero octets. */

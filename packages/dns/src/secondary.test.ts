@@ -54,7 +54,8 @@ function short(effect: SecondaryEffect): string {
       return `refused ${effect.header.sequence}: ${effect.why}`;
     case 'renewed':
       return `renewed until ${effect.freshUntilMs / hour} h`;
-    default:
+    case 'expired':
+    case 'drop':
       return effect.kind;
   }
 }

@@ -93,7 +93,7 @@ export function buildZone(origin: DomainName, records: Iterable<ResourceRecord>)
     index++;
   }
   for (const { owner, record } of signatures) addSignature(nodes, hashed, owner, record);
-  for (const node of [...nodes.values()]) addAncestors(nodes, originKey, node.key);
+  for (const node of nodes.values()) addAncestors(nodes, originKey, node.key);
   for (const node of [...nodes.values(), ...hashed.values()]) sortRecords(node);
   return finishZone(originKey, nodes, hashed);
 }

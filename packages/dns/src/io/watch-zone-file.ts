@@ -13,6 +13,46 @@ export interface ZoneFileWatchOptions {
 
 export interface ZoneFileWatch extends AsyncDisposable {
   /** The files the zone consists of, as `readZoneFile` found them; included ones are then followed too. */
+  follow(files: readonly string[]): void;
+}
+
+const debounceDefaultMs = 50;
+const pollDefaultMs = 2000;
+
+/**
+ * Watches a master file. The folder is watched, not the file, because editors write a new file and rename it; whoever
+ * replaces the folder itself, or uses a network file system, is noticed by the poll. Watch first and read then, so that
+ * no change falls between.
+ */
+export async function watchZoneFile(options: ZoneFileWatchOptions): Promise<ZoneFileWatch> {
+  const zoneWatch = new RunningWatch(options);
+  await zoneWatch.start();
+  return zoneWatch;
+}
+
+class RunningWatch implements ZoneFileWatch {
+  readonly #options: ZoneFileWatchOptions;
+  readonly #folder: string;
+  #files: string[];
+  #signature = '';
+  #watcher: FSWatcher | undefined;
+  #debounce: NodeJS.Timeout | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #disposed = false;
+
+  constructor(options: ZoneFileWatchOptions) {
+    this.#options = options;
+    const path = resolve(options.path);
+    this.#files = [path];
+    this.#folder = dirname(path);
+  }
+
+  async start(): Promise<void> {
+    this.#signature = await this.#look();
+    this.#watchFolder();
+    this.#schedulePoll();
+  }
+
   follow(files: readonly string[]): void {
     const known = new Set(this.#files);
     this.#files = [...new Set([resolve(this.#options.path), ...files.map((file) => resolve(file))])];
