@@ -40,7 +40,7 @@ listen = ${list(options.httpListen)}   # status page, /status.json, /metrics
 
 [line]
 # up = "10Mbit"   # what copain may use of my uplink, in all; default: unlimited but polite
-# check = "9.9.9.9:53"   # tells "my line is cut" from "they are gone"; "" = ask nobody
+# check = "9.9.9.9:53"   # tells a cut line of mine apart; "" = ask nobody
 
 # Next:  peer invite NAME          peer zone add ORIGIN --file FILE
 #        peer mail add DOMAIN --deliver 127.0.0.1:2525

@@ -2,7 +2,6 @@
  * Turns what the rooms know into one snapshot of this box and its friends, and that snapshot into JSON, terminal
  * text, an HTML page and Prometheus metrics.
  *
- *     import { buildStatus, renderPage, statusText } from '@copain/status';
  *     const status = buildStatus(facts, nowMs);
  *     response.end(renderPage(status, { nonce, refreshMs: 10_000 }));
  *     stdout.write(statusText(status, { nowMs, shapes: 'unicode' }));

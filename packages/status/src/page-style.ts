@@ -19,8 +19,10 @@ code{font:.9em ui-monospace,monospace;background:var(--bg);border:1px solid var(
 .wide{position:relative;overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding-bottom:.25rem}
-th,td{text-align:left;padding:.4rem .6rem .4rem 0;border-top:1px solid var(--edge);vertical-align:top}
+th,td{overflow-wrap:normal;text-align:left;padding:.4rem .6rem .4rem 0;border-top:1px solid var(--edge);vertical-align:top}
+tbody th{overflow-wrap:anywhere}tbody th span{font-weight:400}
 thead th{color:var(--dim);font-size:.9rem;border-top:0}
+td .good,td .warn,td .bad,td .calm{white-space:nowrap}
 .num{text-align:right}
 a{color:var(--calm)}a:focus-visible,.wide:focus-visible{outline:3px solid var(--calm);outline-offset:2px}
 .events{list-style:none;padding:0}.events time{display:inline-block;min-width:6.5rem}
@@ -30,7 +32,7 @@ table,tbody,tr,td,tbody th,caption{display:block;width:100%}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 tbody tr{border-top:1px solid var(--edge);padding:.5rem 0}
 tbody th,td{border:0;padding:.1rem 0}
-td{display:flex;gap:.75rem;text-align:left}
+td{display:flex;gap:.75rem;overflow-wrap:anywhere}td.num{text-align:left}
 td::before{content:attr(data-label);flex:0 0 7.5rem;color:var(--dim)}
 td.none{display:none}
 }

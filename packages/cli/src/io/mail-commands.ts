@@ -53,7 +53,7 @@ export async function showMail(session: Session, id: string): Promise<void> {
   const { message } = (await session.ask('mail.show', { id })) as { message: MessageInfo };
   const rows: [string, string][] = [
     ['id', message.id],
-    ['from', message.from === '' ? '<>' : message.from],
+    ['sender', message.from === '' ? '<>' : message.from],
     ...message.recipients.map((recipient): [string, string] => ['to', recipient]),
     ['domain', message.domain],
     ['size', formatSize(message.sizeBytes)],

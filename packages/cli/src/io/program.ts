@@ -210,7 +210,7 @@ function addZoneCommands(program: Command, { run }: Kit): void {
     .addOption(
       new Option('--file <file>', 'a master file; copain watches it').conflicts(['primary', 'tsigFile']),
     )
-    .option('--primary <host:port>', 'an existing hidden primary to transfer from')
+    .option('--primary <host:port>', 'an existing hidden primary, asked by zone transfer')
     .option('--tsig-file <file>', 'key for transfers from the primary')
     .action(
       async (
