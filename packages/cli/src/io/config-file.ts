@@ -14,7 +14,7 @@ export function fileError(path: string, doing: 'read' | 'write', cause: unknown)
 }
 
 /** The text of `peer.toml`. Throws CommandError: 78 where there is none yet, 77 or 74 where it cannot be read. */
-export async function readConfigFile(configFile: string): Promise<string> {
+async function readConfigFile(configFile: string): Promise<string> {
   try {
     return await readFile(configFile, 'utf8');
   } catch (cause) {
