@@ -255,9 +255,14 @@ function judgeZoneFile(one: ZoneFileCase, folder: string): Verdict {
 
 function judgePacket(one: PacketCase): Verdict {
   const bytes = Buffer.from(one.b64, 'base64');
-  const startedAt = performance.now();
+  const timed = () => {
+    const startedAt = performance.now();
+    decodeMessage(bytes);
+    return performance.now() - startedAt;
+  };
   const message = decodeMessage(bytes);
-  const tookMs = performance.now() - startedAt;
+  // The least of three: another process may have had the processor.
+  const tookMs = Math.min(timed(), timed(), timed());
   if (tookMs > packetMs) return { id: one.id, wrong: `took ${tookMs.toFixed(1)} ms` };
   const again = message && encodeMessage(message);
   if (!message || !again) return { id: one.id, wrong: message ? 'does not encode again' : undefined };

@@ -51,7 +51,7 @@ export interface Edns {
 }
 
 /** The opcode in a flags word. */
-export function opcodeOf(flags: number): number {
+function opcodeOf(flags: number): number {
   return (flags >> 11) & 15;
 }
 

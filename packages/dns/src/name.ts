@@ -128,7 +128,7 @@ export function parentKey(key: NameKey): NameKey {
 }
 
 /** The name one label up, without copying. The root's parent is the root. */
-export function parentName(name: DomainName): DomainName {
+function parentName(name: DomainName): DomainName {
   const length = name[0] ?? 0;
   return length === 0 ? name : name.subarray(length + 1);
 }
@@ -148,13 +148,6 @@ export function sameName(a: DomainName, b: DomainName): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (foldOctet(a[i] ?? 0) !== foldOctet(b[i] ?? 0)) return false;
   return true;
-}
-
-/** How many labels, the root not counted. */
-export function labelCount(name: DomainName): number {
-  let count = 0;
-  for (let at = 0; name[at]; at += (name[at] ?? 0) + 1) count++;
-  return count;
 }
 
 /** Is `name` the origin itself or below it? */
@@ -203,7 +196,7 @@ export function canonicalSortKey(name: DomainName): string {
   return text;
 }
 
-/** `*.NAME`: the wildcard child, or undefined where that would pass 255 octets. */
+/** The key of `*.NAME`. Where that would pass 255 octets, no node can have it. */
 export function wildcardOf(key: NameKey): NameKey {
   return `\x01*${key}`;
 }

@@ -1,6 +1,6 @@
 import { equalBytes } from '@copain/core';
 import { expiresAfterDefaultMs, zoneBytesMax } from './limits.ts';
-import type { ZoneProblem } from './master-file.ts';
+import { formatProblem, type ZoneProblem } from './master-file.ts';
 import { type DomainName, lowerName, sameName } from './name.ts';
 import { RecordType } from './record-types.ts';
 import { buildZone, decodeZone, encodeZone, type Zone, zoneRecords } from './zone.ts';
@@ -32,8 +32,9 @@ export interface PrimaryInput {
 }
 
 /**
- * What is to be done, in order. `publish`: store durably, then sign, serve and announce. `problem`: show; the version
- * published before stays. `note`: tell the owner what was done for him.
+ * What is to be done, in order. `publish`: store durably, then sign, serve and announce. `problem`: the problems are now
+ * these (none: they are gone); with an error among them the version published before stays. `note`: tell the owner what
+ * was done for him.
  */
 export type PrimaryEffect =
   | { kind: 'publish'; header: ZoneVersion; body: Uint8Array; zone: Zone }
@@ -80,7 +81,7 @@ export function stepPrimary(
   const raised = last === undefined || isNewerSerial(zone.serial, last.serial) === true;
   const unchanged =
     last !== undefined && state.bareHash !== undefined && equalBytes(bareHash, state.bareHash);
-  if (unchanged && !raised) return [{ ...state, problems }, []];
+  if (unchanged && !raised) return [{ ...state, problems }, changedProblems(state, problems)];
   if (!raised && zone.signed) {
     const text =
       `the content changed, but the SOA serial ${zone.serial} is not newer than the published ${last.serial}; ` +
@@ -104,8 +105,10 @@ export function stepPrimary(
     expiresAfterMs: state.expiresAfterMs,
     atMs: nowMs,
   };
-  const effects: PrimaryEffect[] = [{ kind: 'publish', header, body, zone: served }];
-  if (problems.length > 0) effects.push({ kind: 'problem', problems });
+  const effects: PrimaryEffect[] = [
+    { kind: 'publish', header, body, zone: served },
+    ...changedProblems(state, problems),
+  ];
   if (!raised) {
     const text = `the SOA serial ${zone.serial} in ${input.file} is not newer than the published ${last.serial}; serving ${served.serial}`;
     effects.push({ kind: 'note', text });
@@ -114,7 +117,13 @@ export function stepPrimary(
 }
 
 function refuse(state: PrimaryState, problems: readonly ZoneProblem[]): [PrimaryState, PrimaryEffect[]] {
-  return [{ ...state, problems }, [{ kind: 'problem', problems }]];
+  return [{ ...state, problems }, changedProblems(state, problems)];
+}
+
+/** Reading the same mistakes again is no news; that they are gone is. */
+function changedProblems(state: PrimaryState, problems: readonly ZoneProblem[]): PrimaryEffect[] {
+  const same = problems.map(formatProblem).join('\n') === state.problems.map(formatProblem).join('\n');
+  return same ? [] : [{ kind: 'problem', problems }];
 }
 
 function mistake({ file }: PrimaryInput, text: string): ZoneProblem {
@@ -122,7 +131,7 @@ function mistake({ file }: PrimaryInput, text: string): ZoneProblem {
 }
 
 /** The same zone with another serial in its SOA (RFC 1035 §3.3.13). Only for zones without signatures. */
-export function withSerial(zone: Zone, serial: number): Zone {
+function withSerial(zone: Zone, serial: number): Zone {
   const records = zoneRecords(zone).map((record) => {
     if (record.type !== RecordType.SOA) return record;
     const rdata = record.rdata.slice();

@@ -101,7 +101,6 @@ export function isMetaType(type: number): boolean {
 
 export const classIn = 1;
 export const classChaos = 3;
-export const classAny = 255;
 
 /** RCODEs of RFC 1035 §4.1.1, RFC 2136 §2.2 and RFC 6891 §9. */
 export const Rcode: {

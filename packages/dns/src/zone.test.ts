@@ -68,13 +68,12 @@ it('takes the negative TTL from SOA and MINIMUM, whichever is less (RFC 2308 §3
   expect(load('').negativeTtl).toBe(60);
 });
 
-it('takes 100,000 records in two seconds', () => {
+it('takes 100,000 records in seconds, not minutes', () => {
   const lines = Array.from({ length: 100_000 }, (_, i) => `h${i} A 192.0.${(i >> 8) & 255}.${i & 255}`);
   const startedAtMs = performance.now();
   const bytes = encodeZone(load(`${lines.join('\n')}\n`));
   const tookMs = performance.now() - startedAtMs;
   expect(bytes.length).toBeGreaterThan(3_000_000);
-  console.log(`    100,000 records read, checked, built, encoded, decoded: ${Math.round(tookMs)} ms`);
   // Generous, because the machine may be busy; quadratic behaviour would take minutes.
   expect(tookMs).toBeLessThan(20_000);
 }, 60_000);

@@ -192,7 +192,7 @@ function finishZone(
 }
 
 /** One of the SOA's five numbers (RFC 1035 §3.3.13): 0 serial, 1 refresh, 2 retry, 3 expire, 4 minimum. */
-export function soaField(rdata: Uint8Array, index: number): number {
+function soaField(rdata: Uint8Array, index: number): number {
   return new DataView(rdata.buffer, rdata.byteOffset, rdata.byteLength).getUint32(
     rdata.length - 20 + 4 * index,
   );
