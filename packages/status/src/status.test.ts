@@ -121,6 +121,16 @@ it('does not count on friends who are down or away, and names who is', () => {
   expect(status.verdict.todo[2]?.text).toBe('bob is down for 5 h, seen by carol (not confirmed by others).');
 });
 
+it('a friend who is there but has no copy yet does not count, and is not called unreachable', () => {
+  const friends = [{ name: 'bob', serial: undefined, heardAtMs: undefined }];
+  const { verdict } = statusOf({ zones: [ownZone('alice.example', { friends })], mail: [] });
+  expect(verdict).toMatchObject({
+    level: 'danger',
+    text: 'If this box dies now: alice.example is answered by nobody.',
+    todo: [{ text: 'No friend who can be reached has a copy of alice.example yet.' }],
+  });
+});
+
 it('right after the start friends not heard yet are presumed to be there, later not', () => {
   const friends = [friend('bob', { state: 'unknown' }), friend('carol', { state: 'unknown' })];
   const young = { friends, startedAtMs: nowMs - statusLimits.startGraceMs + 1 };

@@ -129,7 +129,10 @@ function ownZoneFindings(circle: Circle, zone: ZoneFacts): Finding[] {
   if (serial === undefined || circle.friends.size === 0) return [];
   const shown = visible(origin);
   if (holdersOf(circle, zone).length === 0) {
-    const text = `${shown} is held by no friend who can be reached.`;
+    const isOnTheWay = zone.friends.some(({ name }) => isThere(circle, name));
+    const text = isOnTheWay
+      ? `No friend who can be reached has a copy of ${shown} yet.`
+      : `${shown} is held by no friend who can be reached.`;
     return [{ weight: 'danger', todo: { text, command: `peer zone show ${shellWord(origin)}` } }];
   }
   const late = zone.friends.filter(
