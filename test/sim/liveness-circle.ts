@@ -42,7 +42,7 @@ interface Box {
 }
 
 /** A verdict as it fell: `observer` called `about` down for sure. */
-export interface Verdict {
+interface Verdict {
   atMs: number;
   observer: string;
   about: string;

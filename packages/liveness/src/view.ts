@@ -66,7 +66,7 @@ export function emptyView(): LivenessState {
 }
 
 /** An address that the internet does not route tells nothing about shared fate: such a box is its own network. */
-export function networkOf(peer: string, network: string): string {
+function networkOf(peer: string, network: string): string {
   return network === '' ? `only ${peer}` : network;
 }
 

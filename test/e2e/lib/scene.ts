@@ -1,0 +1,88 @@
+import { afterAll, afterEach } from 'vitest';
+import { type Box, type BoxOptions, createBox } from './box.ts';
+import { eventually } from './eventually.ts';
+import { freshBlock } from './loopback.ts';
+
+/**
+ * What one test file starts. Everything ends with the file, in reverse order; when a test fails, what the agents wrote
+ * is printed.
+ */
+export interface Scene {
+  /** Hands over something to be ended with the file. */
+  use<Thing extends AsyncDisposable>(thing: Thing): Thing;
+  box(options: BoxOptions): Box;
+}
+
+/** Call it once at the top of a test file. */
+export function openScene(): Scene {
+  const started = new AsyncDisposableStack();
+  const boxes: Box[] = [];
+  afterEach(({ task }) => {
+    if (task.result?.state !== 'fail') return;
+    for (const box of boxes) {
+      process.stderr.write(
+        `\n===== ${box.name} (${box.host}), during "${task.name}"\n${box.log().slice(-20_000)}\n`,
+      );
+    }
+  });
+  afterAll(() => started.disposeAsync());
+  return {
+    use: (thing) => started.use(thing),
+    box: (options) => {
+      const box = started.use(createBox(options));
+      boxes.push(box);
+      return box;
+    },
+  };
+}
+
+/** What `guest` needs to join: the code of an invite by `host`. */
+export async function inviteCode(host: Box, guest: string, more: readonly string[] = []): Promise<string> {
+  const invite = await host.json<{ code: string }>(['invite', guest, '--may', 'dns,mail,witness', ...more]);
+  return invite.code;
+}
+
+/** Lets `guest`, whose agent runs, into the circle of `host`. */
+export async function join(guest: Box, host: Box): Promise<void> {
+  const code = await inviteCode(host, guest.name);
+  await guest.well(['join', '--code-file', '-', '--yes'], { stdin: `${code}\n`, limitMs: 60_000 });
+}
+
+/** Does this box show all the others, and all of them up? */
+export async function seesUp(box: Box, others: readonly string[]): Promise<boolean> {
+  const { friends } = await box.status();
+  return others.every((name) => friends.some((friend) => friend.name === name && friend.state === 'up'));
+}
+
+/** Waits until every box shows every other one as up. */
+export async function allTogether(boxes: readonly Box[], withinMs = 30_000): Promise<void> {
+  for (const box of boxes) {
+    const others = boxes.filter((other) => other !== box).map(({ name }) => name);
+    await eventually(`${box.name} sees ${others.join(' and ')} up`, () => seesUp(box, others), withinMs);
+  }
+}
+
+export interface Trio {
+  alice: Box;
+  bob: Box;
+  carol: Box;
+  /** Further addresses for MTAs and the like. */
+  address: (n: number) => string;
+}
+
+/** alice, bob and carol as three friends on one machine; alice invited both. */
+export async function threeFriends(scene: Scene): Promise<Trio> {
+  const block = await freshBlock();
+  const boxes = ['alice', 'bob', 'carol'].map((name, index) =>
+    scene.box({ name, host: block.of(index + 1) }),
+  );
+  const [alice, bob, carol] = boxes as [Box, Box, Box];
+  for (const box of boxes) {
+    await box.init();
+    await box.up();
+  }
+  await join(bob, alice);
+  await join(carol, alice);
+  await allTogether(boxes);
+  return { alice, bob, carol, address: block.of };
+}

@@ -1,0 +1,40 @@
+/** The parts of `peer status --json` and `/status.json` that these tests look at. */
+export interface StatusJson {
+  schema: string;
+  name: string;
+  id: string;
+  verdict: { level: string; text: string; todo: { text: string; command: string }[] };
+  friends: FriendJson[];
+  zones: {
+    origin: string;
+    owner: string;
+    role: string;
+    serial: number;
+    friends: { name: string; serial: number }[];
+  }[];
+  mail: { domain: string; owner: string; role: string; state: string; messages: number; bytes: number }[];
+  line: { state: string };
+  events: { at: string; kind: string; text: string }[];
+}
+
+export interface FriendJson {
+  name: string;
+  state: string;
+  confirmed: boolean;
+  sinceAt: string;
+  lastHeardAt: string | null;
+  seenDownBy: string[];
+  may: string[];
+}
+
+/** One line of `peer mail list --json`. */
+export interface MessageJson {
+  id: string;
+  domain: string;
+  from: string;
+  recipients: string[];
+  sizeBytes: number;
+  receivedAt: string;
+  heldBy: string[];
+  state: string;
+}

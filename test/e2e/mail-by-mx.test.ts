@@ -1,0 +1,132 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Box } from './lib/box.ts';
+import { authoritativeSerial } from './lib/dig.ts';
+import { eventually } from './lib/eventually.ts';
+import { type Network, startNetwork } from './lib/network.ts';
+import { type Postfix, startPostfix } from './lib/postfix.ts';
+import { whyNot } from './lib/programs.ts';
+import { allTogether, join, openScene } from './lib/scene.ts';
+import type { MessageJson } from './lib/status-json.ts';
+import { letter, swaks } from './lib/swaks.ts';
+import { zoneText } from './lib/zone-text.ts';
+
+const scene = openScene();
+const skip =
+  whyNot({ programs: ['postfix', 'swaks', 'dig', 'ip', 'bridge'], root: true }, 'mail by MX') !== undefined;
+const origin = 'alice.example';
+let network: Network;
+let alice: Box;
+let bob: Box;
+let carol: Box;
+/** alice's own server, which knows anna and nobody else. */
+let owner: Postfix;
+/** A server somewhere on the internet. */
+let outside: Postfix;
+
+/** Hands a message to the outside server, which then finds its way by itself. */
+async function sendByMx(subject: string, to = `anna@${origin}`): Promise<void> {
+  const sent = await swaks({
+    server: outside.address,
+    from: 'erika@outside.test',
+    to,
+    message: letter(subject),
+    namespace: network.namespace('outside'),
+  });
+  expect(sent.accepted).toBe(true);
+}
+
+const inMailbox = (subject: string): string[] =>
+  owner
+    .mailbox('anna')
+    .map((message) => message.toString('utf8'))
+    .filter((message) => message.includes(`Subject: ${subject}\n`));
+
+async function heldBy(box: Box): Promise<number> {
+  const { messages } = await box.json<{ messages: MessageJson[] }>(['mail', 'list']);
+  return messages.filter(({ state }) => state === 'held').length;
+}
+
+describe.skipIf(skip)('real Postfix on both ends, on ports 25 and 53', () => {
+  beforeAll(async () => {
+    network = scene.use(await startNetwork(['alice', 'bob', 'carol', 'outside']));
+    const boxes = ['alice', 'bob', 'carol'].map((name) =>
+      scene.box({ name, host: network.host(name), namespace: network.namespace(name) }),
+    );
+    [alice, bob, carol] = boxes as [Box, Box, Box];
+    for (const box of boxes) {
+      await box.init();
+      await box.up();
+    }
+    await join(bob, alice);
+    await join(carol, alice);
+    await allTogether(boxes);
+    const inside = { host: '127.0.0.1', port: 2525 };
+    owner = scene.use(
+      await startPostfix({
+        name: 'owner',
+        address: inside,
+        namespace: alice.namespace,
+        owner: { domain: origin, users: ['anna'], proxyProtocol: true },
+      }),
+    );
+    network.nameServers('outside', [bob.host, carol.host]);
+    outside = scene.use(
+      await startPostfix({
+        name: 'outside',
+        address: { host: network.host('outside'), port: 25 },
+        namespace: network.namespace('outside'),
+        sender: true,
+      }),
+    );
+    const zone = alice.write('alice.zone', zoneText({ serial: 1, ns1: bob.host, ns2: carol.host }));
+    await alice.well(['zone', 'add', origin, '--file', zone]);
+    await alice.well(['mail', 'add', origin, '--deliver', '127.0.0.1:2525', '--client', 'proxy-v2']);
+    for (const box of [bob, carol]) {
+      await eventually(`${box.name} serves the zone and takes the mail`, async () => {
+        const serial = await authoritativeSerial(box.dns, origin, { namespace: box.namespace });
+        return serial === 1 && (await box.status()).mail.some(({ domain }) => domain === origin);
+      });
+    }
+  });
+
+  it('goes through bob at once while alice is up, and her server sees the true client', async () => {
+    await sendByMx('by MX, live');
+    await eventually('anna has it', () => inMailbox('by MX, live').length > 0, 20_000);
+    expect(outside.log()).toMatch(new RegExp(`relay=ns1\\.alice\\.example\\[${bob.host}\\]:25.*status=sent`));
+    expect(inMailbox('by MX, live')[0]).toContain(`[${network.host('outside')}]`);
+    expect(await heldBy(bob)).toBe(0);
+  });
+
+  it('bounces at the sender with the 550 of her own server', async () => {
+    await sendByMx('to nobody', `nobody@${origin}`);
+    await eventually(
+      'the sender was told',
+      () => /status=bounced .*User unknown/.test(outside.log()),
+      20_000,
+    );
+    expect(outside.log()).toMatch(/status=bounced \(host ns1\.alice\.example.*550 5\.1\.1/);
+  });
+
+  it('is held by the first MX while alice is off, and in her mailbox within 5 s of her return', async () => {
+    await alice.stop();
+    await sendByMx('by MX, held');
+    await eventually('bob holds it', async () => (await heldBy(bob)) === 1, 20_000);
+    expect(await outside.queued()).toBe(0);
+    await alice.up();
+    await eventually('anna has it', () => inMailbox('by MX, held').length > 0, 5000);
+    await eventually('bob has let go of it', async () => (await heldBy(bob)) === 0, 5000);
+    expect(inMailbox('by MX, held')).toHaveLength(1);
+    expect(inMailbox('by MX, held')[0]?.endsWith(letter('by MX, held'))).toBe(true);
+  });
+
+  it('goes to the second MX when the first is off', async () => {
+    await alice.stop();
+    await bob.stop();
+    await sendByMx('by the second MX');
+    await eventually('carol holds it', async () => (await heldBy(carol)) === 1, 30_000);
+    await alice.up();
+    await eventually('anna has it', () => inMailbox('by the second MX').length > 0, 5000);
+    expect(inMailbox('by the second MX')).toHaveLength(1);
+    await bob.up();
+  });
+});

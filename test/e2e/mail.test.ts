@@ -1,0 +1,162 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Box } from './lib/box.ts';
+import { eventually } from './lib/eventually.ts';
+import { whyNot } from './lib/programs.ts';
+import { type Recorded, type RecordingMta, startRecordingMta } from './lib/recording-mta.ts';
+import { allTogether, openScene, type Trio, threeFriends } from './lib/scene.ts';
+import type { MessageJson } from './lib/status-json.ts';
+import { letter, swaks } from './lib/swaks.ts';
+
+const scene = openScene();
+const skip = whyNot({ programs: ['swaks'] }, 'mail') !== undefined;
+const anna = 'anna@alice.example';
+const erika = 'erika@outside.test';
+let trio: Trio;
+let mta: RecordingMta;
+
+const send = (box: Box, message: string, to = anna) => swaks({ server: box.smtp, from: erika, to, message });
+
+async function waiting(box: Box): Promise<MessageJson[]> {
+  const { messages } = await box.json<{ messages: MessageJson[] }>(['mail', 'list']);
+  return messages.filter(({ state }) => state !== 'delivered');
+}
+
+/** What the MTA was given under this subject. */
+function arrived(subject: string): Recorded[] {
+  return mta.messages.filter(({ data }) => data.includes(`Subject: ${subject}\r\n`));
+}
+
+/** The message without the trace header in front (RFC 5321 §4.4), which must be there. */
+function withoutTrace(data: Buffer): string {
+  const text = data.toString('latin1');
+  const trace = /^(?:Received: [^\r]*\r\n(?:[ \t][^\r]*\r\n)*)+/.exec(text)?.[0];
+  expect(trace, 'a trace header').toBeDefined();
+  return Buffer.from(text.slice(trace?.length), 'latin1').toString('utf8');
+}
+
+const onTheWire = (message: string): string => message.replaceAll('\n', '\r\n');
+
+describe.skipIf(skip)('mail for alice', () => {
+  beforeAll(async () => {
+    trio = await threeFriends(scene);
+    mta = scene.use(
+      await startRecordingMta({
+        address: { host: trio.address(9), port: 2500 },
+        refuse: (recipient) =>
+          recipient.startsWith('nobody@') ? '550 5.1.1 no nobody lives here' : undefined,
+        refuseData: (data) => (data.includes('lottery') ? '554 5.7.1 we do not want this' : undefined),
+      }),
+    );
+    const deliver = `${mta.address.host}:${mta.address.port}`;
+    await trio.alice.well(['mail', 'add', 'alice.example', '--deliver', deliver, '--client', 'none']);
+    for (const box of [trio.bob, trio.carol]) {
+      await eventually(`${box.name} takes mail for alice`, async () =>
+        (await box.status()).mail.some(({ domain, role }) => domain === 'alice.example' && role === 'backup'),
+      );
+    }
+  });
+
+  it('for other domains is refused, whoever is there: no open relay', async () => {
+    for (const to of [
+      'someone@elsewhere.test',
+      'someone%elsewhere.test@bob.example',
+      '@alice.example:x@elsewhere.test',
+    ]) {
+      const sent = await send(trio.bob, letter('relay'), to);
+      expect([to, sent.accepted]).toEqual([to, false]);
+      expect(sent.replies.some((reply) => /^55\d|^501/.test(reply))).toBe(true);
+    }
+    expect(mta.messages).toEqual([]);
+  });
+
+  it('is passed on at once while alice is up: her MTA has it when bob says 250', async () => {
+    const message = letter('live');
+    const sent = await send(trio.bob, message);
+    expect(sent.accepted).toBe(true);
+    const [live, ...more] = arrived('live');
+    expect(more).toEqual([]);
+    expect(live).toMatchObject({ from: erika, recipients: [anna] });
+    expect(withoutTrace(live?.data ?? Buffer.alloc(0))).toBe(onTheWire(message));
+    expect(await waiting(trio.bob)).toEqual([]);
+  });
+
+  it('is refused by bob in the words of her MTA, for a recipient and for a message', async () => {
+    const unknown = await send(trio.bob, letter('unknown'), 'nobody@alice.example');
+    expect(unknown.accepted).toBe(false);
+    expect(unknown.replies.find((reply) => reply.startsWith('550'))).toBe('550 5.1.1 no nobody lives here');
+    const spam = await send(trio.bob, `${letter('spam')}lottery\n`);
+    expect(spam.accepted).toBe(false);
+    expect(spam.replies.find((reply) => reply.startsWith('554'))).toBe('554 5.7.1 we do not want this');
+    expect(await waiting(trio.bob)).toEqual([]);
+    expect([...arrived('unknown'), ...arrived('spam')]).toEqual([]);
+  });
+
+  it('is kept by bob while alice is off, shown in mail list, and survives kill -9 right after the 250', async () => {
+    await trio.alice.stop();
+    const sent = await send(trio.bob, letter('held'));
+    expect(sent.accepted).toBe(true);
+    await trio.bob.kill();
+    await trio.bob.up();
+    const [held, ...more] = await waiting(trio.bob);
+    expect(more).toEqual([]);
+    expect(held).toMatchObject({ domain: 'alice.example', state: 'held' });
+    expect((await trio.bob.status()).mail).toMatchObject([
+      { domain: 'alice.example', role: 'backup', messages: 1 },
+    ]);
+    expect(await send(trio.bob, letter('relay while away'), 'x@elsewhere.test')).toMatchObject({
+      accepted: false,
+    });
+  });
+
+  it('reaches her MTA within 5 s of her return, once and unchanged, and then leaves bob', async () => {
+    await trio.alice.up();
+    await eventually('it is delivered', () => arrived('held').length > 0, 5000);
+    await eventually('bob has let go of it', async () => (await waiting(trio.bob)).length === 0, 5000);
+    await trio.alice.well(['wait', '--for', 'mail-empty:alice.example', '--timeout', '5s']);
+    expect(arrived('held')).toHaveLength(1);
+    expect(withoutTrace(arrived('held')[0]?.data ?? Buffer.alloc(0))).toBe(onTheWire(letter('held')));
+    expect(arrived('held')[0]).toMatchObject({ from: erika, recipients: [anna] });
+  });
+
+  it('from both friends arrives in full, each message once, also when bob is killed on the way', async () => {
+    await allTogether([trio.alice, trio.bob, trio.carol]);
+    await trio.alice.stop();
+    const subjects = Array.from({ length: 20 }, (_, index) => `batch ${index}`);
+    for (const [index, subject] of subjects.entries()) {
+      const sent = await send(index % 2 === 0 ? trio.bob : trio.carol, letter(subject));
+      expect([subject, sent.accepted]).toEqual([subject, true]);
+    }
+    await trio.alice.up();
+    await eventually('the first is delivered', () => subjects.some((subject) => arrived(subject).length > 0));
+    await trio.bob.kill();
+    await trio.bob.up();
+    await eventually(
+      'all are delivered',
+      () => subjects.every((subject) => arrived(subject).length > 0),
+      30_000,
+    );
+    for (const box of [trio.bob, trio.carol]) {
+      await eventually(`${box.name} is empty`, async () => (await waiting(box)).length === 0);
+    }
+    expect(subjects.map((subject) => arrived(subject).length)).toEqual(subjects.map(() => 1));
+  });
+
+  it('is in somebody’s keeping at every moment while her MTA is off, and delivered once when it is back', async () => {
+    await allTogether([trio.alice, trio.bob, trio.carol]);
+    await mta[Symbol.asyncDispose]();
+    const sent = await send(trio.bob, letter('MTA away'));
+    expect(sent.accepted).toBe(true);
+    const keepers = async () => (await waiting(trio.bob)).length + (await waiting(trio.alice)).length;
+    expect(await keepers()).toBeGreaterThan(0);
+    await trio.alice.kill();
+    await trio.alice.up();
+    expect(await keepers()).toBeGreaterThan(0);
+    const { address } = mta;
+    mta = scene.use(await startRecordingMta({ address }));
+    await trio.alice.well(['mail', 'flush']);
+    await eventually('it is delivered', () => arrived('MTA away').length > 0, 60_000);
+    await eventually('nobody keeps it any more', async () => (await keepers()) === 0);
+    expect(arrived('MTA away')).toHaveLength(1);
+    expect(withoutTrace(arrived('MTA away')[0]?.data ?? Buffer.alloc(0))).toBe(onTheWire(letter('MTA away')));
+  });
+});
