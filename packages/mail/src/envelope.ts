@@ -2,7 +2,7 @@ import { concatBytes, fromUtf8, toUtf8 } from '@copain/core';
 import { type CanonicalValue, readFields } from '@copain/trust';
 import { isSender } from './admission.ts';
 import { type ClientInfo, readClient } from './client-info.ts';
-import { addressMaxLength, envelopeMaxBytes, recipientsMax } from './limits.ts';
+import { addressMaxLength, envelopeMaxBytes, instantMaxMs, recipientsMax } from './limits.ts';
 
 /** What belongs to a message beside its bytes. */
 export interface Envelope {
@@ -50,7 +50,7 @@ export function decodeSealedContent(
   const envelope: Envelope = {
     from: fields.text('from', addressMaxLength),
     recipients: fields.texts('to', recipientsMax, addressMaxLength),
-    receivedAtMs: fields.integer('at', 0, Number.MAX_SAFE_INTEGER),
+    receivedAtMs: fields.integer('at', 0, instantMaxMs),
     by: fields.text('by', 255),
     body: fields.text('body', 8) as Envelope['body'],
     smtpUtf8: fields.flag('utf8'),
@@ -68,7 +68,10 @@ export function decodeSealedContent(
 
 function parseJson(text: string): { readonly [key: string]: CanonicalValue } | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    // JSON has fractions and numbers beyond 2^53, which the fields of an envelope never are.
+    const value: unknown = JSON.parse(text, (_name, item: unknown) =>
+      typeof item === 'number' && !Number.isSafeInteger(item) ? null : item,
+    );
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     return value as { readonly [key: string]: CanonicalValue };
   } catch {

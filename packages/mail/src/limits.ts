@@ -96,3 +96,6 @@ export const drainFrameMs = 120_000;
 /** First and longest wait between two tries. */
 export const retryFirstMs = 5000;
 export const retryMaxMs = 300_000;
+
+/** The last instant that has a four-digit year; a later one from outside could not be written into a header. */
+export const instantMaxMs = 253_402_300_799_999;

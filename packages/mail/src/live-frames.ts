@@ -7,7 +7,7 @@ import {
 } from '@copain/trust';
 import { isSender } from './admission.ts';
 import { type ClientInfo, encodeClient, readClient } from './client-info.ts';
-import { addressMaxLength, chunkBytes, frameMaxBytes, replyLinesMax } from './limits.ts';
+import { addressMaxLength, chunkBytes, frameMaxBytes, instantMaxMs, replyLinesMax } from './limits.ts';
 import type { Reply } from './smtp-reply.ts';
 
 /** The version both sides speak; the protocol name `/copain/live/1` carries the same number. */
@@ -74,7 +74,7 @@ function readRequest(fields: FieldReader, value: CanonicalValue | undefined): Li
         version: fields.integer('v', 1, 0xffff),
         by: fields.text('by', 255),
         client: readClient(client),
-        receivedAtMs: fields.integer('at', 0, Number.MAX_SAFE_INTEGER),
+        receivedAtMs: fields.integer('at', 0, instantMaxMs),
       };
       fields.has('client');
       if (!client.ok) fields.refuse();

@@ -67,9 +67,7 @@ export class Deliveries implements AsyncDisposable {
     due.sort(smallAndOldFirst);
     for (const message of due.slice(0, Math.max(0, deliveriesAtOnce - this.#active.size))) {
       const attempt = this.#attempt(message)
-        .catch((error: unknown) =>
-          this.#options.events.trouble({ where: `delivering ${message.id}`, error: asError(error) }),
-        )
+        .catch((error: unknown) => this.#attemptFailed(message, asError(error)))
         .finally(() => {
           this.#active.delete(message.id);
           this.kick();
@@ -133,6 +131,15 @@ export class Deliveries implements AsyncDisposable {
     }
     if (last === undefined) return;
     const input = { kind: 'attempted', outcomes, reply: last, fraction: random.fraction() } as const;
+    await this.#settle(inbox.queue.get(message.id) ?? message, input);
+  }
+
+  /** Something that should not happen: the message waits, or it would be tried again without a pause. */
+  async #attemptFailed(message: QueuedMessage, error: Error): Promise<void> {
+    const { inbox, random, events } = this.#options;
+    events.trouble({ where: `delivering ${message.id}`, error });
+    const { message: reply } = error;
+    const input = { kind: 'attempted', outcomes: new Map(), reply, fraction: random.fraction() } as const;
     await this.#settle(inbox.queue.get(message.id) ?? message, input);
   }
 
