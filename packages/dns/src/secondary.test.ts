@@ -268,4 +268,4 @@ it('always comes to the newest version and never goes back, whatever is lost on 
     }),
     { numRuns: 2000 },
   );
-});
+}, 60_000);

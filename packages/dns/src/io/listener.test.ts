@@ -32,19 +32,20 @@ function soaQuery(id: number): Buffer {
   return Buffer.concat([Buffer.of(packet.length >> 8, packet.length & 255), packet]);
 }
 
-/** The next `count` answers on a TCP connection, as their ids. */
-async function readIds(socket: Socket, count: number): Promise<number[]> {
+/** The first `count` answers on a TCP connection, as their ids. */
+function readIds(socket: Socket, count: number): Promise<number[]> {
   const ids: number[] = [];
   let bytes = Buffer.alloc(0);
-  while (ids.length < count) {
-    const [chunk] = (await once(socket, 'data')) as [Buffer];
-    bytes = Buffer.concat([bytes, chunk]);
-    while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) {
-      ids.push(bytes.readUInt16BE(2));
-      bytes = bytes.subarray(2 + bytes.readUInt16BE(0));
-    }
-  }
-  return ids;
+  return new Promise((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk]);
+      while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) {
+        ids.push(bytes.readUInt16BE(2));
+        bytes = bytes.subarray(2 + bytes.readUInt16BE(0));
+      }
+      if (ids.length >= count) resolve(ids);
+    });
+  });
 }
 
 async function connected(address: HostPort): Promise<Socket> {
@@ -109,6 +110,40 @@ it('takes no more than its share of connections from one source', async () => {
   await closed;
   expect(dropped).toEqual(['too-many']);
   for (const one of others) one.destroy();
+});
+
+/** More octets than the kernel keeps for a connection, asked for in one write. */
+const many = 200;
+const large = new Uint8Array(60_000);
+
+it('answers no further than a client reads, and closes one that never does', async () => {
+  const dropped = Promise.withResolvers<string>();
+  let answered = 0;
+  const { server, address } = await start({
+    answer: () => {
+      answered++;
+      return large;
+    },
+    limits: { unreadBytes: 1000, queryMs: 100 },
+    events: { dropped: ({ why }) => dropped.resolve(why) },
+  });
+  await using _ = server;
+  const socket = await connected(address);
+  socket.pause();
+  socket.write(Buffer.concat(Array.from({ length: many }, (_one, id) => soaQuery(id))));
+  expect(await dropped.promise).toBe('slow');
+  expect(answered).toBeLessThan(many);
+  socket.destroy();
+});
+
+it('gives a client that reads all the answers it asked for, however many at once', async () => {
+  const { server, address } = await start({ answer: () => large, limits: { unreadBytes: 1000 } });
+  await using _ = server;
+  const socket = await connected(address);
+  const ids = readIds(socket, many);
+  socket.write(Buffer.concat(Array.from({ length: many }, (_one, id) => soaQuery(id))));
+  expect(await ids).toHaveLength(many);
+  socket.destroy();
 });
 
 it('goes on after a query that breaks the answer function', async () => {

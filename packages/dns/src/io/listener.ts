@@ -63,6 +63,9 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   return server;
 }
 
+/** How often another free port is tried where port 0 was asked for. */
+const freePortTries = 10;
+
 const wildcards: ReadonlyMap<string, 'IPv4' | 'IPv6'> = new Map([
   ['0.0.0.0', 'IPv4'],
   ['::', 'IPv6'],
@@ -151,11 +154,21 @@ class RunningServer implements DnsServer {
 
   async #openOne(wanted: HostPort, id: string): Promise<void> {
     if (this.#endpoints.has(id)) return;
+    let endpoint = await this.#bind(wanted);
+    // UDP and TCP share one port; a free one for the first may be taken for the second.
+    for (let left = freePortTries; wanted.port === 0 && isTaken(endpoint) && left > 0; left--) {
+      endpoint = await this.#bind(wanted);
+    }
+    if ('cause' in endpoint) throw listenError(wanted, endpoint.cause);
+    this.#endpoints.set(id, endpoint);
+    this.#events.listening?.({ address: endpoint.address });
+  }
+
+  async #bind(wanted: HostPort): Promise<Endpoint | { cause: unknown }> {
     const udp = createSocket(wanted.host.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' });
     const tcp = createServer({ noDelay: true }, (socket: Socket) => this.#connections.accept(socket));
     try {
       await bindUdp(udp, wanted);
-      // UDP and TCP share the port, also where any free one will do.
       const address = { host: wanted.host, port: udp.address().port };
       await listenTcp(tcp, address);
       udp.on('message', (query, remote) =>
@@ -163,11 +176,10 @@ class RunningServer implements DnsServer {
       );
       udp.on('error', (cause) => this.#events.failed?.({ cause }));
       tcp.on('error', (cause) => this.#events.failed?.({ cause }));
-      this.#endpoints.set(id, { address, udp, tcp });
-      this.#events.listening?.({ address });
-    } catch (error) {
+      return { address, udp, tcp };
+    } catch (cause) {
       await closeEndpoint({ udp, tcp });
-      throw listenError(wanted, error);
+      return { cause };
     }
   }
 
@@ -240,10 +252,17 @@ async function closeEndpoint({ udp, tcp }: { udp: UdpSocket; tcp: Server }): Pro
   await Promise.all([closed, new Promise<void>((resolve) => udp.close(() => resolve()))]);
 }
 
+function errorCode(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+}
+
+function isTaken(endpoint: Endpoint | { cause: unknown }): boolean {
+  return 'cause' in endpoint && errorCode(endpoint.cause) === 'EADDRINUSE';
+}
+
 function listenError(address: HostPort, cause: unknown): CommandError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const at = formatHostPort(address);
-  switch (code) {
+  switch (errorCode(cause)) {
     case 'EADDRINUSE':
       return new CommandError(ExitCode.configuration, `${at}: another program already answers DNS there`, {
         hint: `find it with: ss -lnptu 'sport = :${address.port}'; then stop it, or choose another [dns] listen`,

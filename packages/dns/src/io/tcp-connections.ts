@@ -73,19 +73,31 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
     if (first && connections.size >= limits.connections) end(first, 'too-many');
   };
 
-  const take = (connection: Connection, chunk: Buffer) => {
+  /** Too much unread? Only where a `drain` will follow, which comes once the stream's own mark was passed. */
+  const isStalled = (socket: Socket) =>
+    socket.writableNeedDrain && socket.writableLength > limits.unreadBytes;
+
+  /** Answers what is whole, as long as the client reads what it asked for; the rest waits for `drain`. */
+  const answerPending = (connection: Connection) => {
     const { socket, remote } = connection;
-    let bytes = connection.pending.length === 0 ? chunk : Buffer.concat([connection.pending, chunk]);
+    let bytes = connection.pending;
     while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) {
-      const end = 2 + bytes.readUInt16BE(0);
-      const answer = options.answer(bytes.subarray(2, end), remote);
+      if (isStalled(socket)) break;
+      const queryEnd = 2 + bytes.readUInt16BE(0);
+      const answer = options.answer(bytes.subarray(2, queryEnd), remote);
       if (answer) socket.write(framed(answer));
-      bytes = bytes.subarray(end);
+      bytes = bytes.subarray(queryEnd);
       connection.pendingSinceMs = undefined;
     }
     connection.pending = bytes;
     if (bytes.length > 0) connection.pendingSinceMs ??= performance.now();
-    if (socket.writableLength > limits.unreadBytes) socket.pause();
+    if (isStalled(socket)) socket.pause();
+    else socket.resume();
+  };
+
+  const take = (connection: Connection, chunk: Buffer) => {
+    connection.pending = connection.pending.length === 0 ? chunk : Buffer.concat([connection.pending, chunk]);
+    answerPending(connection);
     active(connection);
   };
 
@@ -110,7 +122,7 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
       }
       const remote = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
       makeRoom(remote.host);
-      const connection = {
+      const connection: Connection = {
         socket,
         remote,
         pending: Buffer.alloc(0),
@@ -119,7 +131,7 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
       };
       connections.add(connection);
       socket.on('data', (chunk) => take(connection, chunk));
-      socket.on('drain', () => socket.resume());
+      socket.on('drain', () => answerPending(connection));
       // Resets are everyday events for a server; the close that follows is what counts.
       socket.on('error', () => socket.destroy());
       socket.on('close', () => connections.delete(connection));
