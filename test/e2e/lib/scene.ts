@@ -1,4 +1,4 @@
-import { afterAll, afterEach } from 'vitest';
+import { afterAll, afterEach, type RunnerTask } from 'vitest';
 import { type Box, type BoxOptions, createBox } from './box.ts';
 import { eventually } from './eventually.ts';
 import { freshBlock } from './loopback.ts';
@@ -17,15 +17,20 @@ export interface Scene {
 export function openScene(): Scene {
   const started = new AsyncDisposableStack();
   const boxes: Box[] = [];
-  afterEach(({ task }) => {
-    if (task.result?.state !== 'fail') return;
+  const printLogs = (when: string): void => {
     for (const box of boxes) {
-      process.stderr.write(
-        `\n===== ${box.name} (${box.host}), during "${task.name}"\n${box.log().slice(-20_000)}\n`,
-      );
+      process.stderr.write(`\n===== ${box.name} (${box.host}), ${when}\n${box.log().slice(-20_000)}\n`);
     }
+  };
+  afterEach(({ task }) => {
+    if (task.result?.state === 'fail') printLogs(`during "${task.name}"`);
   });
-  afterAll(() => started.disposeAsync());
+  afterAll(async (_context, file) => {
+    // What fails before the first test has no test to be told with.
+    const isSuite = (task: RunnerTask): boolean => task.type === 'suite' && task.result?.state === 'fail';
+    if (file.result?.state === 'fail' || file.tasks.some(isSuite)) printLogs('in the end');
+    await started.disposeAsync();
+  });
   return {
     use: (thing) => started.use(thing),
     box: (options) => {

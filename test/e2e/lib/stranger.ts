@@ -6,8 +6,8 @@ import type { Address } from './box.ts';
 type Protocol = keyof typeof protocols;
 
 /**
- * Somebody with a key that no circle knows dials a box and asks for one protocol. `answers` is true when the box takes
- * the stream and keeps it, false when it hangs up on the connection or on the stream.
+ * Somebody with a key that no circle knows dials a box and asks for one protocol. True when the box takes the stream and
+ * waits for what he has to say, false when it hangs up on the connection or on the stream.
  */
 export async function strangerIsServed(
   box: { peer: string; address: Address },
@@ -37,8 +37,6 @@ export async function strangerIsServed(
     const { host: to, port } = box.address;
     await host.dial(box.peer, [`${to}:${port}`], { signal });
     const stream = await host.open(box.peer, protocol, { signal });
-    // A byte makes the choice of protocol final, whichever side was optimistic about it.
-    await stream.send(Uint8Array.of(0));
     const refused = stream.receive().then(
       (frame) => frame === undefined,
       () => true,
