@@ -3,7 +3,7 @@ import { decode } from 'dns-packet';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { answerQuery, createAnswerer, type Transport } from './answer.ts';
-import { udpEdnsBytesMax } from './limits.ts';
+import { hostsPerRRsetMax, udpEdnsBytesMax } from './limits.ts';
 import { loadZone } from './load-zone.ts';
 import { decodeMessage, encodeMessage, Flag, type Message, type MessageRecord } from './message.ts';
 import { nameOf, nameToText } from './name.ts';
@@ -153,6 +153,24 @@ it('refers with glue, without AA (RFC 1034 §4.3.2)', () => {
     authority: ['subdel.example. 3600 NS ns.subdel.example.', 'subdel.example. 3600 NS ns.example.net.'],
     additional: ['ns.subdel.example. 3600 A 192.0.2.53'],
   });
+});
+
+it('looks up no more hosts than an honest RRset has', () => {
+  const hosts = Array.from(
+    { length: 2 * hostsPerRRsetMax },
+    (_, i) => `@ NS n${i}\nn${i} A 192.0.2.${i & 255}\n`,
+  );
+  const zone = zoneOf('crowd', `$TTL 60\n@ SOA a b 1 2 3 4 5\n${hosts.join('')}`);
+  const answer = answerQuery(queryBytes('crowd', 'NS'), {
+    zones: [{ zone, expired: false }],
+    sha1,
+    transport: 'tcp',
+  });
+  const message = answer && decodeMessage(answer);
+  expect([message?.answers.length, message?.additional.length]).toEqual([
+    2 * hostsPerRRsetMax,
+    hostsPerRRsetMax,
+  ]);
 });
 
 it('answers for DS at the cut itself (RFC 4035 §3.1.4.1)', () => {

@@ -22,6 +22,15 @@ export const aliasesPerAnswerMax = 20;
 /** Octets of one zone in its carried form: DESIGN's default grant. Above it a friend refuses the version. */
 export const zoneBytesMax: number = 64 * 1024 * 1024;
 
+/**
+ * Records of one zone. Taking in half a million costs a box some seconds of its one thread; 64 MiB of the smallest
+ * records would cost minutes, during which it answers nobody.
+ */
+export const zoneRecordsMax = 500_000;
+
+/** Hosts of one RRset whose addresses are looked up for the additional section; honest sets have a dozen. */
+export const hostsPerRRsetMax = 64;
+
 /** Octets of a master file with all it includes. Text is at most a few times the size of the carried form. */
 export const masterFileBytesMax: number = 128 * 1024 * 1024;
 

@@ -1,3 +1,4 @@
+import { hostsPerRRsetMax } from './limits.ts';
 import { foldOctet, type NameKey, nameKey, parentKey, wildcardOf } from './name.ts';
 import { RecordType } from './record-types.ts';
 import { type RRset, rrsetOf, type Zone, type ZoneNode } from './zone.ts';
@@ -53,7 +54,9 @@ export function rrsetsForHost(node: ZoneNode, type: number): RRset[] {
 /** The keys of the hosts that records of a type name, for which addresses are worth adding (RFC 1034 §4.3.2 step 6). */
 export function hostsNamedBy(rrset: RRset): NameKey[] {
   const skip = hostAt.get(rrset.type);
-  return skip === undefined ? [] : rrset.rdatas.map((rdata) => nameKey(rdata.subarray(skip)));
+  return skip === undefined
+    ? []
+    : rrset.rdatas.slice(0, hostsPerRRsetMax).map((rdata) => nameKey(rdata.subarray(skip)));
 }
 
 /** Octets before the host's name in the rdata. RFC 1035 §3.3.9 and §3.3.11, RFC 2782, RFC 9460 §2.2. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { zoneRecordsMax } from './limits.ts';
 import { loadZone } from './load-zone.ts';
 import { nameOf } from './name.ts';
 import { RecordType } from './record-types.ts';
@@ -67,6 +68,25 @@ it('knows empty non-terminals (RFC 8020)', () => {
 it('takes the negative TTL from SOA and MINIMUM, whichever is less (RFC 2308 §3)', () => {
   expect(load('').negativeTtl).toBe(60);
 });
+
+it('refuses more records than a box can take in without falling silent', () => {
+  const owner = nameOf('h.alice.example');
+  const rdata = (i: number) => Uint8Array.of(i >> 24, (i >> 16) & 255, (i >> 8) & 255, i & 255);
+  const records = Array.from({ length: zoneRecordsMax + 1 }, (_, i) => ({
+    owner,
+    type: RecordType.A,
+    ttl: 1,
+    rdata: rdata(i),
+  }));
+  expect(buildZone(origin, records)).toMatchObject({
+    kind: 'refused',
+    text: expect.stringContaining(`${zoneRecordsMax}`),
+  });
+  const one = Uint8Array.from([...owner, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 0, 0, 0, 0]);
+  const bytes = new Uint8Array(one.length * (zoneRecordsMax + 1));
+  for (let at = 0; at < bytes.length; at += one.length) bytes.set(one, at);
+  expect(decodeZone(bytes, origin)).toBeUndefined();
+}, 60_000);
 
 it('takes 100,000 records in seconds, not minutes', () => {
   const lines = Array.from({ length: 100_000 }, (_, i) => `h${i} A 192.0.${(i >> 8) & 255}.${i & 255}`);

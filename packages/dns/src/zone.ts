@@ -1,6 +1,6 @@
 import { compareBytes } from '@copain/core';
 import { formatBase32Hex } from './base-text.ts';
-import { nsec3IterationsMax, zoneBytesMax } from './limits.ts';
+import { nsec3IterationsMax, zoneBytesMax, zoneRecordsMax } from './limits.ts';
 import type { ResourceRecord } from './master-file.ts';
 import {
   canonicalSortKey,
@@ -75,7 +75,8 @@ export function rrsetOf(node: ZoneNode, type: number): RRset | undefined {
 
 /**
  * Builds a zone from its records in any order. Doubles count once (RFC 2181 §5), differing TTLs in an RRset become the
- * lowest (§5.2), signatures over nothing are left out. Refused: a record outside the zone, not exactly one SOA.
+ * lowest (§5.2), signatures over nothing are left out. Refused: a record outside the zone, not exactly one SOA,
+ * more than 500,000 records.
  */
 export function buildZone(origin: DomainName, records: Iterable<ResourceRecord>): BuiltZone {
   const nodes = new Map<NameKey, ZoneNode>();
@@ -91,6 +92,8 @@ export function buildZone(origin: DomainName, records: Iterable<ResourceRecord>)
     if (record.type === RecordType.RRSIG) signatures.push({ owner: key, record });
     else addRecord(nodeIn(record.type === RecordType.NSEC3 ? hashed : nodes, key, record.owner), record);
     index++;
+    if (index > zoneRecordsMax)
+      return { kind: 'refused', text: `the zone has more than ${zoneRecordsMax} records`, index: undefined };
   }
   for (const { owner, record } of signatures) addSignature(nodes, hashed, owner, record);
   for (const node of nodes.values()) addAncestors(nodes, originKey, node.key);
@@ -317,7 +320,7 @@ function decodeRecords(bytes: Uint8Array): ResourceRecord[] | undefined {
     const end = rdataAt + view.getUint16(read.next + 8);
     if (end > bytes.length || view.getUint16(read.next + 2) !== classIn || isMetaType(type)) return undefined;
     const rdata = bytes.subarray(rdataAt, end);
-    if (!isRdata(type, rdata)) return undefined;
+    if (!isRdata(type, rdata) || records.length >= zoneRecordsMax) return undefined;
     // Records of one name share one array for it.
     const owner: DomainName = previous && compareBytes(previous, read.name) === 0 ? previous : read.name;
     if (previous && owner !== previous && compareNames(previous, owner) >= 0) return undefined;
