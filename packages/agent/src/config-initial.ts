@@ -39,8 +39,7 @@ listen = ${list(options.smtpListen)}   # other people's mail servers talk to thi
 listen = ${list(options.httpListen)}   # status page, /status.json, /metrics
 
 [line]
-# up = "10Mbit"   # what copain may use of my uplink, in all; default: unlimited but polite
-# check = "9.9.9.9:53"   # tells a cut line of mine apart; "" = ask nobody
+${isLocal ? 'check = ""   # ask nobody outside whether my line works; a box on the internet may ask "9.9.9.9:53"' : '# check = "9.9.9.9:53"   # asked when I hear nobody, to tell a cut line of mine apart; "" = ask nobody'}
 
 # Next:  peer invite NAME          peer zone add ORIGIN --file FILE
 #        peer mail add DOMAIN --deliver 127.0.0.1:2525

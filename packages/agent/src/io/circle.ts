@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { type Clock, CommandError, ExitCode, type FrameStream, fromHex, toHex } from '@copain/core';
+import {
+  type Clock,
+  CommandError,
+  ExitCode,
+  type FrameStream,
+  fromHex,
+  isLoopback,
+  isPrivate,
+  parseHostPort,
+  toHex,
+} from '@copain/core';
 import { factsInOrder, guestDeadlineMs } from '@copain/mesh';
 import { type Host, openEnvelope, sha256, signingKeyFromSeed, verifySignature } from '@copain/mesh/io';
 import {
@@ -196,7 +206,12 @@ export function circleService(options: {
         });
       const contacts = [{ peer: self, address: first }, ...others].slice(0, maxInviteContacts);
       const code = encodeInviteText({ circle, contacts, seed }, sha256);
-      return { id, code, expiresAtMs, warning: undefined };
+      const host = parseHostPort(first)?.host ?? '';
+      const warning =
+        isPrivate(host) && !isLoopback(host)
+          ? `the code names ${first}, which only friends in your own network can dial; for others set [mesh] announce`
+          : undefined;
+      return { id, code, expiresAtMs, warning };
     },
 
     revoke: async (id) => {

@@ -83,7 +83,7 @@ export function controlHandlers(
         may: serviceList(args.may),
         lifeMs: typeof expiresMs === 'number' ? expiresMs : undefined,
       });
-      return { id: made.id, code: made.code, expiresAt: isoTime(made.expiresAtMs) };
+      return { id: made.id, code: made.code, expiresAt: isoTime(made.expiresAtMs), warning: made.warning };
     },
     'invite.list': async () => ({
       invites: listInvites(agent.records.knowledge(), lifecycle.nowMs()).map(({ invite, state }) => ({

@@ -1,4 +1,3 @@
-import type { Clock, HostPort } from '@copain/core';
 import type { Mail } from '@copain/mail/io';
 import type { StatusFacts } from '@copain/status';
 import { offered } from '@copain/trust';
@@ -7,6 +6,7 @@ import { recordsOf } from '../known-records.ts';
 import { providers } from '../wiring.ts';
 import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
+import type { PeerNames } from './peer-names.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Traffic } from './traffic.ts';
 import type { Watch } from './watch.ts';
@@ -24,24 +24,21 @@ export interface StatusSources {
   identity: Identity;
   version: string;
   startedAtMs: number;
-  clock: Clock;
   records: RecordStore;
+  names: PeerNames;
   watch: Watch;
   zones: Zones;
   mail: Mail;
   traffic: Traffic;
   events: EventLog;
   details: ReadonlyMap<string, FriendDetails>;
-  observed: { ipv4: HostPort | undefined; ipv6: HostPort | undefined; changedAtMs: number | undefined };
+  address: StatusFacts['address'];
 }
 
 /** The facts of every room in the words of the status document. Called for each page, JSON and metrics request. */
 export function collectStatus(sources: StatusSources): StatusFacts {
-  const { config, identity, records, watch } = sources;
+  const { config, identity, records, names, watch } = sources;
   const { roster, agreements } = records.knowledge();
-  const nameOf = (ownerId: string): string =>
-    ownerId === identity.ownerId ? config.name : (roster.members.get(ownerId)?.name ?? 'unknown');
-  const nameOfPeer = (peer: string): string => nameOf(roster.ownerOf.get(peer) ?? '');
   const liveness = new Map(watch.facts().map((facts) => [facts.peer, facts]));
   const holds = recordsOf(records.knowledge(), 'holds');
 
@@ -62,9 +59,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           rttMs: details?.rttMs,
           path: state === 'up' ? ('direct' as const) : undefined,
           via: undefined,
-          seenDownBy: (alive?.seenDownBy ?? []).map((peer) =>
-            peer === identity.box.peer ? config.name : nameOfPeer(peer),
-          ),
+          seenDownBy: (alive?.seenDownBy ?? []).map(names.ofPeer),
           may: offered(agreements, identity.ownerId, member.ownerId),
           offers: offered(agreements, member.ownerId, identity.ownerId),
           version: details?.version,
@@ -97,7 +92,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
 
   const zones: StatusFacts['zones'] = sources.zones.facts().map((zone) => ({
     origin: zone.origin,
-    owner: nameOf(zone.ownerId),
+    owner: names.ofOwner(zone.ownerId),
     role: zone.role,
     serial: zone.serial,
     expiresAtMs: zone.expiresAtMs,
@@ -108,7 +103,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
 
   const mail: StatusFacts['mail'] = sources.mail.facts().domains.map((domain) => ({
     domain: domain.domain,
-    owner: nameOf(domain.ownerId),
+    owner: names.ofOwner(domain.ownerId),
     role: domain.role === 'own' ? ('primary' as const) : ('backup' as const),
     state: domain.state,
     messages: domain.messages,
@@ -116,21 +111,16 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     oldestAtMs: domain.oldestAtMs,
     alsoHeldBy: [],
     backups: providers(records.knowledge(), domain.ownerId, { service: 'mail', name: domain.domain }).map(
-      nameOf,
+      names.ofOwner,
     ),
   }));
 
-  const { observed } = sources;
   return {
     name: config.name,
     id: identity.box.peer,
     version: sources.version,
     startedAtMs: sources.startedAtMs,
-    address: {
-      ipv4: observed.ipv4?.host,
-      ipv6: observed.ipv6?.host,
-      changedAtMs: observed.changedAtMs,
-    },
+    address: sources.address,
     friends,
     zones,
     mail,

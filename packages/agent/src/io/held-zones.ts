@@ -1,0 +1,319 @@
+import { type Clock, type Files, type FrameStream, type Table, toHex } from '@copain/core';
+import {
+  type DomainName,
+  decodeZoneVersion,
+  parseName,
+  type SecondaryEffect,
+  type SecondaryInput,
+  type SecondaryState,
+  type ServedZone,
+  sameZoneVersion,
+  startSecondaryState,
+  stepSecondary,
+  type Zone,
+  type ZoneKey,
+  type ZoneVersion,
+  zoneKey,
+} from '@copain/dns';
+import { openEnvelope } from '@copain/mesh/io';
+import { decodeCanonical, encodeCanonical, type HoldsRecord, readFields } from '@copain/trust';
+import type { Logger } from 'pino';
+import { originText, recordsOf, zoneRecordKey } from '../known-records.ts';
+import type { EventLog } from './event-log.ts';
+import type { RecordStore } from './record-store.ts';
+import { contentFile, fetchContent, readContent, storeContent, type ZoneContent } from './zone-content.ts';
+
+/** A zone that this box has to answer for a friend. */
+export interface HeldZoneFact {
+  origin: string;
+  ownerId: string;
+  serial: number | undefined;
+  expiresAtMs: number | undefined;
+}
+
+/** Friends' zones: fetched from whoever has them, stored, and only then answered from. */
+export interface HeldZones extends AsyncDisposable {
+  configure(duties: readonly { ownerId: string; origin: string }[]): void;
+  /** A record names a version of this zone. */
+  announced(ownerId: string, origin: string): void;
+  holdersChanged(): void;
+  peersChanged(): void;
+  /** Every second. */
+  tick(): void;
+  served(): ServedZone[];
+  /** What our `holds` record says. */
+  holds(): HoldsRecord['zones'];
+  facts(): HeldZoneFact[];
+  /** Content files that are needed: served, or about to be. */
+  needed(): string[];
+}
+
+interface Held {
+  zone: Zone;
+  header: ZoneVersion;
+  envelope: Uint8Array;
+}
+
+const heldPrefix = 'held/';
+/** How often a zone's life is prolonged while its owner is there. */
+const renewEveryMs = 3_600_000;
+/** Effects that could not be done (disk full) are tried again this often. */
+const retryEveryMs = 5000;
+const openTimeoutMs = 30_000;
+
+/** Opens the zones that are on disk; each is checked again, signature and content, before it counts. */
+export async function openHeldZones(options: {
+  self: string;
+  files: Files;
+  table: Table;
+  clock: Clock;
+  records: RecordStore;
+  connectedPeers(): string[];
+  open(peer: string, signal: AbortSignal): Promise<FrameStream>;
+  nameOf(ownerId: string): string;
+  events: EventLog;
+  log: Logger;
+  changed(): void;
+  /** A version replaced another; contents of older ones may go. */
+  replaced(): Promise<void>;
+}): Promise<HeldZones> {
+  const { self, files, table, clock, records, events, log } = options;
+  const held = new Map<ZoneKey, Held>();
+  let duties = new Map<ZoneKey, { ownerId: string; origin: DomainName }>();
+  /** What was fetched and is not served yet, and the envelopes that announced it, by content hash. */
+  const arrived = new Map<string, ZoneContent>();
+  const envelopes = new Map<string, Uint8Array>();
+  let renewedAtMs = clock.nowMs();
+  let retryAtMs = 0;
+  let disposed = false;
+
+  const stored: { header: ZoneVersion; freshUntilMs: number }[] = [];
+  for await (const [key, value] of table.entries(heldPrefix)) {
+    const fields = readFields(decodeCanonical(value, 4096));
+    const envelope = fields.bytes('envelope', 1, 2048);
+    const freshUntilMs = fields.integer('freshUntil', 0, Number.MAX_SAFE_INTEGER);
+    const opened = fields.ok ? await openEnvelope('zone', envelope) : undefined;
+    const header = opened === undefined ? undefined : decodeZoneVersion(opened.payload);
+    const content =
+      header === undefined ? undefined : await readContent(files, header).catch(() => undefined);
+    if (header === undefined || content === undefined) {
+      log.warn({ key }, 'a stored zone is damaged; it will be fetched again');
+      continue;
+    }
+    held.set(zoneKey(header), { zone: content.zone, header, envelope });
+    stored.push({ header, freshUntilMs });
+  }
+  let secondary: SecondaryState = startSecondaryState(stored);
+
+  const newestOf = (ownerId: string, origin: DomainName) => {
+    const key = zoneRecordKey(ownerId, originText(origin));
+    const record = records.knowledge().records.get(key);
+    return record?.kind === 'zone' ? { signed: record.signed, envelope: records.envelope(key) } : undefined;
+  };
+  const originOf = (key: ZoneKey): string => {
+    const origin = held.get(key)?.header.origin ?? duties.get(key)?.origin;
+    return origin === undefined ? 'a zone' : originText(origin);
+  };
+
+  const writeRow = async ({ header, envelope }: Omit<Held, 'zone'>, freshUntilMs: number): Promise<void> => {
+    const value = encodeCanonical({ envelope, freshUntil: Math.round(freshUntilMs) });
+    await table.write([{ key: heldPrefix + zoneKey(header), value }]);
+  };
+
+  /** What was fetched for this version. It is there: `save` and `serve` follow `fetched`, and nothing removes it between. */
+  const fetchedFor = (header: ZoneVersion): Held & ZoneContent => {
+    const hash = toHex(header.contentHash);
+    const content = arrived.get(hash);
+    const envelope = envelopes.get(hash);
+    if (content === undefined || envelope === undefined)
+      throw new Error('the content of a fetched zone is gone');
+    return { ...content, header, envelope };
+  };
+
+  const act = async (effect: SecondaryEffect): Promise<void> => {
+    switch (effect.kind) {
+      case 'fetch':
+        void fetch(effect.header, effect.from);
+        break;
+      case 'save': {
+        const fetched = fetchedFor(effect.header);
+        await storeContent(files, effect.header, fetched.body);
+        await writeRow(fetched, effect.freshUntilMs);
+        break;
+      }
+      case 'serve': {
+        const { header } = effect;
+        const { zone, envelope } = fetchedFor(header);
+        held.set(zoneKey(header), { zone, header, envelope });
+        arrived.delete(toHex(header.contentHash));
+        envelopes.delete(toHex(header.contentHash));
+        options.changed();
+        const whose = `${originText(header.origin)} of ${options.nameOf(header.owner)}`;
+        events.add('zone.updated', `${whose} is answered here with serial ${header.serial}.`);
+        await options.replaced();
+        break;
+      }
+      case 'renewed': {
+        const known = held.get(effect.key);
+        if (known !== undefined) await writeRow(known, effect.freshUntilMs);
+        options.changed();
+        break;
+      }
+      case 'expired':
+        options.changed();
+        events.add(
+          'zone.expired',
+          `${originOf(effect.key)} has expired: its owner was not heard for too long.`,
+        );
+        break;
+      case 'drop': {
+        const origin = originOf(effect.key);
+        held.delete(effect.key);
+        options.changed();
+        await table.write([{ key: heldPrefix + effect.key, value: undefined }]);
+        events.add('zone.dropped', `${origin} is not answered here any more.`);
+        await options.replaced();
+        break;
+      }
+      case 'refused': {
+        const { why, header, from } = effect;
+        log.warn({ why, origin: originText(header.origin), from }, 'a zone version was refused');
+        break;
+      }
+    }
+  };
+
+  /** Effects in the order in which they were decided; one that fails (disk full) is tried again, and the rest waits. */
+  const todo: SecondaryEffect[] = [];
+  let working: Promise<void> | undefined;
+  const work = async (): Promise<void> => {
+    for (let effect = todo[0]; effect !== undefined && !disposed; effect = todo[0]) {
+      await act(effect);
+      todo.shift();
+    }
+  };
+  const start = (): void => {
+    if (working !== undefined || clock.nowMs() < retryAtMs) return;
+    working = work()
+      .catch((error: unknown) => {
+        retryAtMs = clock.nowMs() + retryEveryMs;
+        log.error({ err: error }, 'a zone could not be stored; trying again');
+      })
+      .finally(() => {
+        working = undefined;
+      });
+  };
+  const step = (input: SecondaryInput): void => {
+    if (disposed) return;
+    const [state, effects] = stepSecondary(secondary, input, clock.nowMs());
+    secondary = state;
+    todo.push(...effects);
+    start();
+  };
+
+  const fetch = async (header: ZoneVersion, from: string): Promise<void> => {
+    try {
+      const stream = await options.open(from, AbortSignal.timeout(openTimeoutMs));
+      arrived.set(toHex(header.contentHash), await fetchContent(header, stream));
+      step({ kind: 'fetched', header, from });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : 'connection closed';
+      log.debug({ origin: originText(header.origin), from, why }, 'a zone could not be fetched here');
+      step({ kind: 'fetch-failed', key: zoneKey(header), from, why });
+    }
+  };
+
+  const announce = (key: ZoneKey, { ownerId, origin }: { ownerId: string; origin: DomainName }): void => {
+    const newest = duties.has(key) ? newestOf(ownerId, origin) : undefined;
+    if (newest === undefined) return;
+    const { record: header, signer } = newest.signed;
+    const served = held.get(key)?.header;
+    // Kept with the version it belongs to: by the time the content is here, a newer one may have been announced.
+    if (newest.envelope !== undefined && (served === undefined || !sameZoneVersion(served, header))) {
+      envelopes.set(toHex(header.contentHash), newest.envelope);
+    }
+    step({ kind: 'announced', header, from: signer, direct: options.connectedPeers().includes(signer) });
+  };
+
+  const tellHolders = (): void => {
+    for (const { signed } of recordsOf(records.knowledge(), 'holds')) {
+      if (signed.signer === self) continue;
+      for (const { owner, origin, epoch, sequence } of signed.record.zones) {
+        const parsed = parseName(origin);
+        const key = parsed.kind === 'name' ? zoneKey({ owner, origin: parsed.name }) : undefined;
+        if (key !== undefined && duties.has(key)) {
+          step({ kind: 'holder', peer: signed.signer, key, epoch, sequence });
+        }
+      }
+    }
+  };
+
+  /** While the owner is there, and the newest version he is known to have signed is the one served, it is current. */
+  const renew = (): void => {
+    if (clock.nowMs() - renewedAtMs < renewEveryMs) return;
+    renewedAtMs = clock.nowMs();
+    const heard = new Set(options.connectedPeers());
+    for (const [key, { header }] of held) {
+      const newest = newestOf(header.owner, header.origin);
+      if (
+        newest !== undefined &&
+        heard.has(newest.signed.signer) &&
+        sameZoneVersion(newest.signed.record, header)
+      ) {
+        step({ kind: 'owner-current', key });
+      }
+    }
+  };
+
+  return {
+    configure: (wanted) => {
+      const next = new Map<ZoneKey, { ownerId: string; origin: DomainName }>();
+      for (const { ownerId, origin } of wanted) {
+        const parsed = parseName(origin);
+        if (parsed.kind !== 'name') continue;
+        next.set(zoneKey({ owner: ownerId, origin: parsed.name }), { ownerId, origin: parsed.name });
+      }
+      duties = next;
+      for (const key of secondary.zones.keys()) if (!next.has(key)) step({ kind: 'retired', key });
+      for (const [key, duty] of next) announce(key, duty);
+      tellHolders();
+    },
+    announced: (ownerId, origin) => {
+      const parsed = parseName(origin);
+      if (parsed.kind !== 'name') return;
+      announce(zoneKey({ owner: ownerId, origin: parsed.name }), { ownerId, origin: parsed.name });
+    },
+    holdersChanged: tellHolders,
+    peersChanged: () => step({ kind: 'peers', connected: options.connectedPeers() }),
+    tick: () => {
+      step({ kind: 'peers', connected: options.connectedPeers() });
+      step({ kind: 'tick' });
+      renew();
+    },
+    served: () =>
+      [...held].map(([key, { zone }]) => ({ zone, expired: secondary.zones.get(key)?.expired ?? false })),
+    holds: () =>
+      [...held.values()].map(({ header }) => ({
+        owner: header.owner,
+        origin: originText(header.origin),
+        epoch: header.epoch,
+        sequence: header.sequence,
+        serial: header.serial,
+      })),
+    facts: () =>
+      [...duties].map(([key, { ownerId, origin }]) => ({
+        origin: originText(origin),
+        ownerId,
+        serial: held.get(key)?.header.serial,
+        expiresAtMs: held.has(key) ? secondary.zones.get(key)?.freshUntilMs : undefined,
+      })),
+    needed: () => [
+      ...[...held.values()].map(({ header }) => contentFile(header.contentHash)),
+      ...[...arrived.keys()].map((hash) => `z-${hash}`),
+    ],
+    [Symbol.asyncDispose]: async () => {
+      disposed = true;
+      await working;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { Identity } from './identity.ts';
+import type { RecordStore } from './record-store.ts';
+
+/** Whose box is whose, by what the circle knows now. */
+export interface PeerNames {
+  ownerOf(peer: string): string | undefined;
+  /** The friend's name for a box; our own for ours. */
+  ofPeer(peer: string): string;
+  ofOwner(ownerId: string): string;
+  boxesOf(ownerId: string): string[];
+  friends(): string[];
+}
+
+export function peerNames(identity: Identity, records: RecordStore, ownName: () => string): PeerNames {
+  const roster = () => records.knowledge().roster;
+  const ofOwner = (ownerId: string): string =>
+    ownerId === identity.ownerId ? ownName() : (roster().members.get(ownerId)?.name ?? 'a stranger');
+  return {
+    ownerOf: (peer) => roster().ownerOf.get(peer),
+    ofPeer: (peer) => (peer === identity.box.peer ? ownName() : ofOwner(roster().ownerOf.get(peer) ?? '')),
+    ofOwner,
+    boxesOf: (ownerId) => (roster().members.get(ownerId)?.boxes ?? []).map((box) => box.peer),
+    friends: () =>
+      [...roster().members.values()]
+        .filter((member) => member.ownerId !== identity.ownerId)
+        .map((member) => member.name),
+  };
+}

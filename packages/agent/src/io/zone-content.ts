@@ -1,0 +1,96 @@
+import { promisify } from 'node:util';
+import { deflateRaw, inflateRaw } from 'node:zlib';
+import { equalBytes, type Files, type FrameStream, toHex } from '@copain/core';
+import { decodeZone, type Zone, type ZoneVersion } from '@copain/dns';
+import { sha256 } from '@copain/dns/io';
+import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
+import { originText } from '../known-records.ts';
+
+const deflate = promisify(deflateRaw);
+const inflate = promisify(inflateRaw);
+
+/** The records of one zone version, and the zone they make. */
+export interface ZoneContent {
+  body: Uint8Array;
+  zone: Zone;
+}
+
+const chunkBytes = 32_768;
+/** The compressed records of one zone on the wire: as many as the records themselves may have. */
+const maxTransferBytes = 64 * 1024 * 1024;
+const fetchTimeoutMs = 120_000;
+
+/** The file that holds the records with this hash; contents are stored once, whatever names them. */
+export function contentFile(contentHash: Uint8Array): string {
+  return `z-${toHex(contentHash)}`;
+}
+
+/** Stores the records of a version, compressed; durable when it resolves. */
+export async function storeContent(files: Files, header: ZoneVersion, body: Uint8Array): Promise<void> {
+  await files.write(contentFile(header.contentHash), await deflate(body));
+}
+
+/** The records of a version from disk: whole, and exactly what was signed; else undefined. */
+export async function readContent(files: Files, header: ZoneVersion): Promise<ZoneContent | undefined> {
+  const packed = await files.read(contentFile(header.contentHash));
+  return packed === undefined ? undefined : await unpack(packed, header);
+}
+
+/** The records of a version out of their compressed form: undefined unless size and hash are those that were signed. */
+async function unpack(packed: Uint8Array, header: ZoneVersion): Promise<ZoneContent | undefined> {
+  // The output limit is the signed size, so that a small file cannot grow into a large one.
+  const body = await inflate(packed, { maxOutputLength: header.sizeBytes }).catch(() => undefined);
+  if (body?.length !== header.sizeBytes || !equalBytes(sha256(body), header.contentHash)) return undefined;
+  const bytes = new Uint8Array(body);
+  const zone = decodeZone(bytes, header.origin);
+  return zone === undefined ? undefined : { body: bytes, zone };
+}
+
+/** Asks one friend for the records of a version. Rejects where he has none, or what comes is not what was signed. */
+export async function fetchContent(header: ZoneVersion, stream: FrameStream): Promise<ZoneContent> {
+  const timer = setTimeout(() => stream.abort(new Error('the transfer takes too long')), fetchTimeoutMs);
+  try {
+    const origin = originText(header.origin);
+    await stream.send(encodeCanonical({ owner: header.owner, origin, hash: header.contentHash }));
+    await stream.end();
+    const first = await stream.receive();
+    const fields = readFields(first === undefined ? undefined : decodeCanonical(first, 256));
+    const sizeBytes = fields.integer('sizeBytes', 0, maxTransferBytes);
+    if (!fields.ok || sizeBytes === 0) throw new Error('he does not have it');
+    const packed = new Uint8Array(sizeBytes);
+    let filled = 0;
+    while (filled < sizeBytes) {
+      const chunk = await stream.receive();
+      if (chunk === undefined || filled + chunk.length > sizeBytes) throw new Error('the transfer broke off');
+      packed.set(chunk, filled);
+      filled += chunk.length;
+    }
+    const content = await unpack(packed, header);
+    if (content === undefined) throw new Error('what came is not what the owner signed');
+    return content;
+  } catch (error) {
+    stream.abort(error instanceof Error ? error : new Error('transfer failed'));
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Answers a friend who asks for a zone's records; `mayHave` decides for (owner, origin). Sends size 0 for a no. */
+export async function serveContent(
+  files: Files,
+  stream: FrameStream,
+  mayHave: (owner: string, origin: string) => boolean,
+): Promise<void> {
+  const request = await stream.receive();
+  const fields = readFields(request === undefined ? undefined : decodeCanonical(request, 1024));
+  const owner = fields.text('owner', 64);
+  const origin = fields.text('origin', 1024);
+  const contentHash = fields.bytes('hash', 32, 32);
+  const packed = fields.ok && mayHave(owner, origin) ? await files.read(contentFile(contentHash)) : undefined;
+  await stream.send(encodeCanonical({ sizeBytes: packed?.length ?? 0 }));
+  for (let at = 0; packed !== undefined && at < packed.length; at += chunkBytes) {
+    await stream.send(packed.subarray(at, at + chunkBytes));
+  }
+  await stream.end();
+}

@@ -1,0 +1,22 @@
+import type { Config } from './config-schema.ts';
+
+/**
+ * Keys of `peer.toml` that are set and that this version does not act on. The agent says so at every start and reload,
+ * so that nobody relies on what is not there.
+ */
+export function notYet(config: Config): string[] {
+  const { dns, line, smtp, zones, mail } = config;
+  return [
+    ...(line.upBytesPerSecond === undefined ? [] : ['[line] up']),
+    ...(line.bulkBytesPerSecond === undefined ? [] : ['[line] bulk']),
+    ...(dns.workers > 1 ? ['[dns] workers'] : []),
+    ...(dns.transfer.length === 0 ? [] : ['[dns] transfer']),
+    ...(smtp.raw.length === 0 ? [] : ['[[smtp.raw]]']),
+    ...(zones.some((zone) => zone.source.kind === 'primary') ? ['[[zone]] primary'] : []),
+    ...(zones.some((zone) => zone.follow.length > 0) ? ['[[zone]] follow'] : []),
+    ...(mail.some((domain) => domain.recipients.kind !== 'any') ? ['[[mail]] recipients'] : []),
+    ...(mail.some((domain) => domain.unknown !== 'accept') ? ['[[mail]] unknown'] : []),
+    ...(mail.some((domain) => domain.copies > 1) ? ['[[mail]] copies'] : []),
+    ...(config.alerts.length === 0 ? [] : ['[[alert]]']),
+  ];
+}

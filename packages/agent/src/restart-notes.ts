@@ -1,0 +1,19 @@
+import type { Config } from './config-schema.ts';
+
+/** The keys of a new configuration that take effect at the next start only: what the running agent is bound to. */
+export function restartNotes(before: Config, after: Config): string[] {
+  const bound = (config: Config): Record<string, unknown> => ({
+    name: config.name,
+    '[mesh] listen': config.mesh.listen,
+    '[dns] listen': config.dns.listen,
+    '[smtp] listen': config.smtp.listen,
+    '[smtp] hostname': config.smtp.hostname,
+    '[smtp] tls-cert, tls-key': config.smtp.tls,
+    '[http] listen': config.http.listen,
+    '[http] token-file': config.http.tokenFile,
+  });
+  const was = bound(before);
+  return Object.entries(bound(after)).flatMap(([key, value]) =>
+    JSON.stringify(value) === JSON.stringify(was[key]) ? [] : [key],
+  );
+}
