@@ -60,7 +60,7 @@ export function decodeRecordHeader(
 }
 
 /** A good record found in a file: where it begins and its body (a view, not a copy). */
-export interface FoundRecord {
+interface FoundRecord {
   kind: RecordKind;
   offset: number;
   body: Uint8Array;

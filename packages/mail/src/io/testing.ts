@@ -15,7 +15,7 @@ import { framePair } from './frame-pair.ts';
 import { type Mail, startMail } from './mail.ts';
 
 /** One message as the MTA got it. */
-export interface Delivered {
+interface Delivered {
   proxy: string | undefined;
   helo: string;
   from: string;
@@ -302,10 +302,10 @@ export function recordEvents(): {
 }
 
 export const systemClock: Clock = { nowMs: () => Date.now() };
-export const noRandom: Random = { bytes: (length) => new Uint8Array(length), fraction: () => 0 };
+const noRandom: Random = { bytes: (length) => new Uint8Array(length), fraction: () => 0 };
 
 export const aliceId: string = 'a1'.repeat(32);
-export const carolId: string = 'c3'.repeat(32);
+const carolId: string = 'c3'.repeat(32);
 
 /** A key pair of an owner. */
 export async function ageKey(): Promise<{ identity: string; recipient: string }> {

@@ -75,6 +75,6 @@ export async function syncFolder(dir: string): Promise<void> {
 }
 
 /** Is it "no such file"? */
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
