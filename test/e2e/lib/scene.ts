@@ -1,4 +1,4 @@
-import { afterAll, afterEach, type RunnerTask } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 import { type Box, type BoxOptions, createBox } from './box.ts';
 import { eventually } from './eventually.ts';
 import { freshBlock } from './loopback.ts';
@@ -17,18 +17,19 @@ export interface Scene {
 export function openScene(): Scene {
   const started = new AsyncDisposableStack();
   const boxes: Box[] = [];
-  const printLogs = (when: string): void => {
-    for (const box of boxes) {
-      process.stderr.write(`\n===== ${box.name} (${box.host}), ${when}\n${box.log().slice(-20_000)}\n`);
-    }
+  const tested = new Set<Box>();
+  const printLog = (box: Box, when: string): void => {
+    process.stderr.write(`\n===== ${box.name} (${box.host}), ${when}\n${box.log().slice(-20_000)}\n`);
   };
   afterEach(({ task }) => {
-    if (task.result?.state === 'fail') printLogs(`during "${task.name}"`);
+    for (const box of boxes) {
+      tested.add(box);
+      if (task.result?.state === 'fail') printLog(box, `during "${task.name}"`);
+    }
   });
-  afterAll(async (_context, file) => {
-    // What fails before the first test has no test to be told with.
-    const isSuite = (task: RunnerTask): boolean => task.type === 'suite' && task.result?.state === 'fail';
-    if (file.result?.state === 'fail' || file.tasks.some(isSuite)) printLogs('in the end');
+  afterAll(async () => {
+    // Boxes that never saw a test end were started by a suite that did not get going.
+    for (const box of boxes) if (!tested.has(box)) printLog(box, 'before any test');
     await started.disposeAsync();
   });
   return {
