@@ -201,12 +201,10 @@ async function run(): Promise<void> {
 
   say('Three boxes, each with its own keys, home folder and addresses.');
   for (const box of boxes) {
-    await peer(
-      box,
-      ...['init', '--name', box.name, '--yes'],
-      ...['--mesh-listen', `${box.address}:4853`, '--dns-listen', `${box.address}:${ports.dns}`],
-      ...['--smtp-listen', `${box.address}:${ports.smtp}`, '--http-listen', `${box.address}:8853`],
-    );
+    const init = ['init', '--name', box.name, '--yes'];
+    const mesh = ['--mesh-listen', `${box.address}:4853`, '--dns-listen', `${box.address}:${ports.dns}`];
+    const rest = ['--smtp-listen', `${box.address}:${ports.smtp}`, '--http-listen', `${box.address}:8853`];
+    await peer(box, ...init, ...mesh, ...rest);
   }
   await Promise.all(boxes.map(start));
   show(boxes.map((box) => `${box.name.padEnd(5)} ${box.address}   status page ${page(box)}`).join('\n'));
@@ -325,7 +323,7 @@ await new Promise<void>((resolve) => mailServer.close(() => resolve()));
 if (failure === undefined) {
   await rm(folder, { recursive: true, force: true });
 } else {
-  console.error(`\n${failure instanceof Error ? failure.message : String(failure)}`);
+  console.error(`\n${failure instanceof Error ? failure.message : 'the demo failed'}`);
   if (failure instanceof Error && failure.cause !== undefined) console.error(failure.cause);
   for (const box of boxes) {
     const log = await readFile(join(box.home, 'demo.log'), 'utf8').catch(() => '');

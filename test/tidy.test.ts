@@ -8,7 +8,7 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
   core: { pure: [] },
   trust: { pure: ['@copain/core', 'cborg'] },
   mesh: {
-    pure: ['@copain/core', '@copain/trust', 'cborg'],
+    pure: ['@copain/core', '@copain/trust'],
     io: [
       '@copain/core',
       '@copain/trust',
@@ -21,7 +21,6 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
       '@libp2p/tcp',
       '@libp2p/yamux',
       '@multiformats/multiaddr',
-      'cborg',
       'it-length-prefixed',
       'it-pipe',
       'libp2p',
@@ -33,8 +32,8 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
     io: ['@copain/core', '@copain/trust', 'dns-packet'],
   },
   mail: {
-    pure: ['@copain/core', '@copain/trust', 'cborg'],
-    io: ['@copain/core', '@copain/trust', 'age-encryption', 'cborg', 'smtp-server'],
+    pure: ['@copain/core', '@copain/trust'],
+    io: ['@copain/core', '@copain/trust', 'age-encryption', 'smtp-server'],
   },
   liveness: { pure: ['@copain/core', '@copain/trust'] },
   store: { pure: ['@copain/core'], io: ['@copain/core', 'level'] },
@@ -48,7 +47,6 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
       '@copain/mail',
       '@copain/liveness',
       '@copain/status',
-      'cborg',
       'toml-eslint-parser',
       'valibot',
     ],

@@ -79,6 +79,7 @@ export {
   type Zone,
   zoneRecords,
 } from './zone.ts';
+export { type OpenedZone, openZoneBody } from './zone-body.ts';
 export { addToSerial, isNewerSerial } from './zone-serial.ts';
 export {
   compareZoneVersions,

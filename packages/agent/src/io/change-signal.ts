@@ -1,8 +1,8 @@
 /** Tells whoever waits that something the status shows has changed. */
 export interface ChangeSignal {
-  note(): void;
+  note: () => void;
   /** Resolves after the next change, after `withinMs`, or when `signal` is aborted. */
-  next(withinMs: number, signal: AbortSignal): Promise<void>;
+  next: (withinMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 export function changeSignal(): ChangeSignal {

@@ -39,7 +39,7 @@ import type { Identity } from './identity.ts';
 import type { RecordStore } from './record-store.ts';
 
 /** What a joiner learns of the circle before it agrees. */
-export interface JoinPreview {
+interface JoinPreview {
   circle: string;
   inviter: { name: string; id: string };
   /** The member who answered: the inviter, or another who can admit. */

@@ -24,7 +24,7 @@ import type { RecordStore } from './record-store.ts';
 import { contentFile, fetchContent, readContent, storeContent, type ZoneContent } from './zone-content.ts';
 
 /** A zone that this box has to answer for a friend. */
-export interface HeldZoneFact {
+interface HeldZoneFact {
   origin: string;
   ownerId: string;
   serial: number | undefined;
@@ -35,11 +35,11 @@ export interface HeldZoneFact {
 export interface HeldZones extends AsyncDisposable {
   configure(duties: readonly { ownerId: string; origin: string }[]): void;
   /** A record names a version of this zone. */
-  announced(ownerId: string, origin: string): void;
-  holdersChanged(): void;
-  peersChanged(): void;
+  announced: (ownerId: string, origin: string) => void;
+  holdersChanged: () => void;
+  peersChanged: () => void;
   /** Every second. */
-  tick(): void;
+  tick: () => void;
   served(): ServedZone[];
   /** What our `holds` record says. */
   holds(): HoldsRecord['zones'];
@@ -185,6 +185,10 @@ export async function openHeldZones(options: {
 
   /** Effects in the order in which they were decided; one that fails (disk full) is tried again, and the rest waits. */
   const todo: SecondaryEffect[] = [];
+  // What expired while this box was off must not be answered from for even a second; saying so can wait.
+  const [opened, expired] = stepSecondary(secondary, { kind: 'tick' }, clock.nowMs());
+  secondary = opened;
+  todo.push(...expired);
   let working: Promise<void> | undefined;
   const work = async (): Promise<void> => {
     for (let effect = todo[0]; effect !== undefined && !disposed; effect = todo[0]) {

@@ -21,7 +21,7 @@ import type { RecordStore } from './record-store.ts';
 import { contentFile, readContent, storeContent } from './zone-content.ts';
 
 /** A zone of our own as it stands. */
-export interface OwnZoneFact {
+interface OwnZoneFact {
   origin: string;
   serial: number | undefined;
   expiresAfterMs: number;
@@ -33,7 +33,7 @@ export interface OwnZoneFact {
 export interface OwnZones extends AsyncDisposable {
   configure(zones: readonly ZoneConfig[]): void;
   /** Reads the file again now; resolves when what it says is done. */
-  push(origin: string): Promise<void>;
+  push: (origin: string) => Promise<void>;
   served(): Zone[];
   facts(): OwnZoneFact[];
   /** Content files that are being written for a version that is not announced yet. */

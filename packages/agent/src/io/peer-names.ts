@@ -5,10 +5,10 @@ import type { RecordStore } from './record-store.ts';
 export interface PeerNames {
   ownerOf(peer: string): string | undefined;
   /** The friend's name for a box; our own for ours. */
-  ofPeer(peer: string): string;
-  ofOwner(ownerId: string): string;
+  ofPeer: (peer: string) => string;
+  ofOwner: (ownerId: string) => string;
   boxesOf(ownerId: string): string[];
-  friends(): string[];
+  friends: () => string[];
 }
 
 export function peerNames(identity: Identity, records: RecordStore, ownName: () => string): PeerNames {

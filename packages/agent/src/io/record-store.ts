@@ -25,10 +25,7 @@ import {
 import { type RoomCall, routeRecord } from '../wiring.ts';
 
 /** What became of a record that came in. */
-export type RecordOutcome =
-  | { kind: 'new'; fact: Fact }
-  | { kind: 'known' }
-  | { kind: 'refused'; why: string };
+type RecordOutcome = { kind: 'new'; fact: Fact } | { kind: 'known' } | { kind: 'refused'; why: string };
 
 /** Everything this box knows of its circle: on disk, checked, and in memory. */
 export interface RecordStore {

@@ -2,7 +2,7 @@ import type { Clock } from '@copain/core';
 import type { ProtocolName } from '@copain/mesh';
 
 /** The classes that the line is shared by, most urgent first (control > dns > live mail > held mail). */
-export type TrafficClass = 'control' | 'dns' | 'live-mail' | 'held-mail';
+type TrafficClass = 'control' | 'dns' | 'live-mail' | 'held-mail';
 
 const classOf: Record<ProtocolName, TrafficClass> = {
   sync: 'control',

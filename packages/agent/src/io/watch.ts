@@ -9,7 +9,7 @@ export interface Watch {
   take(input: LivenessInput): void;
   facts(): FriendFacts[];
   /** PeerIds heard now, for our own beats. */
-  heard(): string[];
+  heard: () => string[];
   lastHeardAtMs(peer: string): number | undefined;
   line(): 'ok' | 'cut' | 'unknown';
 }
@@ -25,7 +25,7 @@ export function startWatch(options: {
   dialSecond(peer: string): void;
   changed(change: { peer: string; from: string; to: string; confirmed: boolean; seenDownBy: string[] }): void;
   lineChanged(state: 'ok' | 'cut' | 'unknown'): void;
-  failed(error: unknown): void;
+  failed: (error: unknown) => void;
 }): Watch {
   const { self, clock, records } = options;
   let view = emptyView();

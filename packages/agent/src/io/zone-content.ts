@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
-import { equalBytes, type Files, type FrameStream, toHex } from '@copain/core';
-import { decodeZone, type Zone, type ZoneVersion } from '@copain/dns';
+import { type Files, type FrameStream, toHex } from '@copain/core';
+import { openZoneBody, type Zone, type ZoneVersion } from '@copain/dns';
 import { sha256 } from '@copain/dns/io';
 import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
 import { originText } from '../known-records.ts';
@@ -40,10 +40,10 @@ export async function readContent(files: Files, header: ZoneVersion): Promise<Zo
 async function unpack(packed: Uint8Array, header: ZoneVersion): Promise<ZoneContent | undefined> {
   // The output limit is the signed size, so that a small file cannot grow into a large one.
   const body = await inflate(packed, { maxOutputLength: header.sizeBytes }).catch(() => undefined);
-  if (body?.length !== header.sizeBytes || !equalBytes(sha256(body), header.contentHash)) return undefined;
+  if (body === undefined) return undefined;
   const bytes = new Uint8Array(body);
-  const zone = decodeZone(bytes, header.origin);
-  return zone === undefined ? undefined : { body: bytes, zone };
+  const opened = openZoneBody(header, bytes, sha256);
+  return opened.kind === 'zone' ? { body: bytes, zone: opened.zone } : undefined;
 }
 
 /** Asks one friend for the records of a version. Rejects where he has none, or what comes is not what was signed. */

@@ -13,7 +13,7 @@ import type { RecordStore } from './record-store.ts';
 import { contentFile, serveContent } from './zone-content.ts';
 
 /** One zone on this box, for the status document. */
-export interface ZoneFact {
+interface ZoneFact {
   origin: string;
   ownerId: string;
   role: 'primary' | 'secondary';
@@ -29,15 +29,15 @@ export interface Zones extends AsyncDisposable {
   /** What we own, and what we do for others. */
   configure(own: readonly ZoneConfig[], duties: readonly { ownerId: string; origin: string }[]): void;
   /** A record names a version of this zone. */
-  announced(ownerId: string, origin: string): void;
+  announced: (ownerId: string, origin: string) => void;
   /** Some friend said which versions he serves. */
-  holdersChanged(): void;
+  holdersChanged: () => void;
   /** Friends came or went. */
-  peersChanged(): void;
+  peersChanged: () => void;
   /** Every second. */
-  tick(): void;
+  tick: () => void;
   /** Reads the master file again now, whatever the watch noticed. Resolves once its version is served. */
-  push(origin: string): Promise<void>;
+  push: (origin: string) => Promise<void>;
   /** Answers a friend who asks for a zone's records. */
   serve(stream: FrameStream, peer: string): Promise<void>;
   facts(): ZoneFact[];
@@ -62,7 +62,7 @@ export interface ZonesOptions {
   nameOf(ownerId: string): string;
   events: EventLog;
   log: Logger;
-  changed(): void;
+  changed: () => void;
 }
 
 /** Starts answering from what is on disk, before any friend is reached. Rejects where it cannot listen. */
