@@ -11,8 +11,8 @@ export interface Postfix extends AsyncDisposable {
   readonly address: Address;
   /** The messages delivered to a local mailbox, as Postfix stored them (LF line ends). */
   mailbox(user: string): Buffer[];
-  /** How many messages wait in its queues. */
-  queued(): Promise<number>;
+  /** How many messages to this address wait in its queues. */
+  queuedFor(recipient: string): Promise<number>;
   log(): string;
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -110,9 +110,9 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
         return [];
       }
     },
-    queued: async () => {
+    queuedFor: async (recipient) => {
       const listed = await runWell(['postqueue', '-c', join(base, 'etc'), '-j']);
-      return listed.split('\n').filter((line) => line !== '').length;
+      return listed.split('\n').filter((line) => line.includes(`"address": "${recipient}"`)).length;
     },
     log,
     stop,
