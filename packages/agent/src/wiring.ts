@@ -38,7 +38,7 @@ export interface Plan {
  */
 export function plan(
   knowledge: Knowledge,
-  config: Config,
+  config: Pick<Config, 'zones' | 'mail' | 'friends'>,
   self: { ownerId: string },
   state: { base: ReadonlyMap<string, readonly Service[]>; claims: Claims },
 ): Plan {

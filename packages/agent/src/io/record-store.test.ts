@@ -1,0 +1,266 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { toHex } from '@copain/core';
+import { manualClock, seededRandom } from '@copain/core/testing';
+import { encodeZoneVersion, nameOf, type ZoneVersion } from '@copain/dns';
+import { type SigningKey, signingKeyFromSeed } from '@copain/mesh/io';
+import { memoryTable } from '@copain/store';
+import {
+  encodeAddressRecord,
+  encodeGrantsRecord,
+  encodeInviteRecord,
+  encodeMemberRecord,
+  encodeOffersRecord,
+  encodeVoteRecord,
+  type RecordKind,
+} from '@copain/trust';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { baseOffer, plan } from '../wiring.ts';
+import { createIdentity, type Identity, loadIdentity } from './identity.ts';
+import { ownRecords } from './own-records.ts';
+import { openRecordStore, type RecordStore } from './record-store.ts';
+
+const folders: string[] = [];
+const clock = manualClock(1000);
+let alice: Identity;
+let bob: Identity;
+let stranger: SigningKey;
+
+async function person(name: string): Promise<Identity> {
+  const stateDir = await mkdtemp(join(tmpdir(), `copain-${name}-`));
+  folders.push(stateDir);
+  await createIdentity({ stateDir, name });
+  return await loadIdentity(stateDir);
+}
+
+beforeAll(async () => {
+  alice = await person('alice');
+  bob = await person('bob');
+  stranger = await signingKeyFromSeed(new Uint8Array(32).fill(3));
+});
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+});
+
+type Rows = Map<string, Uint8Array>;
+
+async function open(who: Identity, rows: Rows): Promise<{ store: RecordStore; refusals: string[] }> {
+  const refusals: string[] = [];
+  const store = await openRecordStore({
+    table: memoryTable(rows),
+    clock,
+    key: who.box,
+    ownerId: who.ownerId,
+    onChange: () => {},
+    events: {
+      refused: (kind, _signer, why) => refusals.push(`${kind}: ${why}`),
+      damaged: (key) => refusals.push(`damaged: ${key}`),
+    },
+  });
+  return { store, refusals };
+}
+
+/** Alice's box after it founded the circle and admitted bob. */
+async function circleOfTwo(rows: Rows): Promise<RecordStore> {
+  const { store } = await open(alice, rows);
+  await ownRecords(alice, store).found('alice', 5);
+  const invite = { circle: alice.ownerId, id: '01'.repeat(8), name: 'bob', key: stranger.peer };
+  await store.publish('invite', encodeInviteRecord({ ...invite, may: ['dns', 'mail'], expiresAtMs: 9e9 }));
+  await store.publish(
+    'member',
+    encodeMemberRecord({
+      circle: alice.ownerId,
+      name: 'bob',
+      owner: bob.ownerEnvelope,
+      inviteId: invite.id,
+      atMs: 6,
+    }),
+  );
+  return store;
+}
+
+const zoneVersion = (sequence: number, owner: string): ZoneVersion => ({
+  owner,
+  origin: nameOf('alice.example'),
+  serial: sequence,
+  epoch: 0,
+  sequence,
+  contentHash: new Uint8Array(32).fill(sequence),
+  previousHash: new Uint8Array(32),
+  sizeBytes: 100,
+  expiresAfterMs: 1000,
+  atMs: 1,
+});
+
+it('what is stored is known again after a restart, and is checked again', async () => {
+  const rows: Rows = new Map();
+  const before = await circleOfTwo(rows);
+  const again = await open(alice, rows);
+  expect([...again.store.knowledge().roster.members.values()].map((member) => member.name).sort()).toEqual([
+    'alice',
+    'bob',
+  ]);
+  expect(again.store.log().digest).toEqual(before.log().digest);
+  const [key = ''] = [...rows.keys()].filter((one) => one.startsWith('fact/invite'));
+  const row = rows.get(key);
+  if (row === undefined) throw new Error('the invite is stored');
+  rows.set(key, row.with(row.length - 5, (row[row.length - 5] ?? 0) ^ 1));
+  const damaged = await open(alice, rows);
+  expect(damaged.refusals).toEqual([`damaged: ${key}`]);
+});
+
+it('a record counts only when its signer is who may sign it', async () => {
+  const store = await circleOfTwo(new Map());
+  const offers = encodeOffersRecord({ sequence: 1, offers: [] });
+  const grants = encodeGrantsRecord({ sequence: 1, zones: [], mail: [] });
+  const address = encodeAddressRecord({ sequence: 1, addresses: ['192.0.2.1:1'] });
+  const vote = encodeVoteRecord({ sequence: 1, about: alice.box.peer, heardAtMs: 0, silent: true });
+  const cases: [RecordKind, Uint8Array][] = [
+    ['offers', offers],
+    ['grants', grants],
+    ['address', address],
+    ['vote', vote],
+  ];
+  for (const [kind, payload] of cases) {
+    expect([kind, (await store.offer(kind, await stranger.seal(kind, payload))).kind]).toEqual([
+      kind,
+      'refused',
+    ]);
+    expect([kind, (await store.offer(kind, await bob.box.seal(kind, payload))).kind]).toEqual([kind, 'new']);
+  }
+});
+
+it("a zone version is the owner's alone to sign: a friend's signature under it is refused", async () => {
+  const store = await circleOfTwo(new Map());
+  const payload = encodeZoneVersion(zoneVersion(1, alice.ownerId));
+  expect(await store.offer('zone', await bob.box.seal('zone', payload))).toEqual({
+    kind: 'refused',
+    why: 'wrong-signer',
+  });
+  expect((await store.offer('zone', await alice.box.seal('zone', payload))).kind).toBe('new');
+});
+
+it('an older version, and another one of the same number, never replace what is there', async () => {
+  const store = await circleOfTwo(new Map());
+  const version = async (sequence: number, fill: number) =>
+    await alice.box.seal(
+      'zone',
+      encodeZoneVersion({
+        ...zoneVersion(sequence, alice.ownerId),
+        contentHash: new Uint8Array(32).fill(fill),
+      }),
+    );
+  expect((await store.offer('zone', await version(2, 2))).kind).toBe('new');
+  expect((await store.offer('zone', await version(1, 1))).kind).toBe('known');
+  expect(await store.offer('zone', await version(2, 3))).toEqual({ kind: 'refused', why: 'equivocation' });
+  const [zone] = [...store.knowledge().records.values()].filter((record) => record.kind === 'zone');
+  expect(zone?.signed.record).toMatchObject({ sequence: 2, contentHash: new Uint8Array(32).fill(2) });
+});
+
+it('a refused record leaves the store as it was, to the byte', async () => {
+  const rows: Rows = new Map();
+  const store = await circleOfTwo(rows);
+  const picture = (): string => [...rows].map(([key, value]) => `${key} ${toHex(value)}`).join('\n');
+  const before = picture();
+  const digest = store.log().digest;
+  const random = seededRandom(5);
+  const good = await bob.box.seal('offers', encodeOffersRecord({ sequence: 1, offers: [] }));
+  for (let i = 0; i < 500; i++) {
+    const at = Math.floor(random.fraction() * good.length);
+    const altered = good.with(at, (good[at] ?? 0) ^ (1 + Math.floor(random.fraction() * 255)));
+    expect((await store.offer('offers', altered)).kind).toBe('refused');
+  }
+  const otherCircle = encodeInviteRecord({
+    circle: bob.ownerId,
+    id: '02'.repeat(8),
+    name: 'eve',
+    key: stranger.peer,
+    may: [],
+    expiresAtMs: 1,
+  });
+  expect(await store.offer('invite', await bob.box.seal('invite', otherCircle))).toMatchObject({
+    why: 'wrong-circle',
+  });
+  expect(picture()).toBe(before);
+  expect(store.log().digest).toEqual(digest);
+});
+
+it('what this box says of itself is signed anew only when it changed', async () => {
+  const store = await circleOfTwo(new Map());
+  const own = ownRecords(alice, store);
+  await own.addresses(['192.0.2.1:4853']);
+  const first = store.log().digest;
+  await own.addresses(['192.0.2.1:4853']);
+  expect(store.log().digest).toEqual(first);
+  await own.addresses(['192.0.2.2:4853']);
+  expect(store.log().digest).not.toEqual(first);
+  expect(store.log().facts.get(`address/${alice.box.peer}`)?.sequence).toBe(2);
+});
+
+it('inviter and joiner start with what the invite said; the configuration overrules it', async () => {
+  const knowledge = (await circleOfTwo(new Map())).knowledge();
+  const member = knowledge.roster.members.get(bob.ownerId);
+  if (member === undefined) throw new Error('bob is a member');
+  expect(baseOffer(knowledge, alice.ownerId, member)).toEqual(['dns', 'mail']);
+  const founder = knowledge.roster.members.get(alice.ownerId);
+  if (founder === undefined) throw new Error('alice is a member');
+  expect(baseOffer(knowledge, bob.ownerId, founder)).toEqual(['dns', 'mail']);
+  const without = {
+    ...knowledge,
+    records: new Map([...knowledge.records].filter(([, one]) => one.kind !== 'invite')),
+  };
+  expect(baseOffer(without, bob.ownerId, founder)).toBeUndefined();
+  const base = new Map([[bob.ownerId, ['dns' as const]]]);
+  const config = { zones: [], mail: [], friends: [] };
+  const offers = (friends: { name: string; may: ['mail'] | undefined; quotaBytes: undefined }[]) =>
+    plan(knowledge, { ...config, friends }, alice, { base, claims: new Map() }).offers;
+  expect(offers([])).toEqual([{ to: bob.ownerId, may: ['dns'] }]);
+  expect(offers([{ name: 'bob', may: ['mail'], quotaBytes: undefined }])).toEqual([
+    { to: bob.ownerId, may: ['mail'] },
+  ]);
+});
+
+it("a friend who claims the operator's own domain, or one that is another friend's, gets nothing of it", async () => {
+  const rows: Rows = new Map();
+  const store = await circleOfTwo(rows);
+  const grants = encodeGrantsRecord({
+    sequence: 1,
+    zones: ['alice.example', 'www.alice.example', 'bob.example', 'taken.example'].map((name) => ({
+      name,
+      to: undefined,
+    })),
+    mail: [],
+  });
+  await store.offer('grants', await bob.box.seal('grants', grants));
+  await ownRecords(alice, store).offers([{ to: bob.ownerId, may: ['dns'] }]);
+  const zone = { origin: 'alice.example', source: { kind: 'file' as const, file: 'x' } };
+  const config = { zones: [{ ...zone, secondaries: undefined, follow: [] }], mail: [], friends: [] };
+  const claims = new Map([['dns:taken.example', 'somebody else']]);
+  const planned = plan(store.knowledge(), config, alice, { base: new Map(), claims });
+  expect(planned.duties.map((duty) => duty.name)).toEqual(['bob.example']);
+  expect(planned.newClaims).toEqual([{ key: 'dns:bob.example', ownerId: bob.ownerId }]);
+  expect(planned.conflicts.map((conflict) => [conflict.duty.name, conflict.name])).toEqual([
+    ['alice.example', 'alice.example'],
+    ['www.alice.example', 'alice.example'],
+    ['taken.example', 'taken.example'],
+  ]);
+});
+
+it('keys are made once, for their owner alone to read, and never overwritten', async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), 'copain-keys-'));
+  folders.push(stateDir);
+  const made = await createIdentity({ stateDir, name: 'carol' });
+  expect(made.paperKey).toMatch(/^AGE-SECRET-KEY-1/);
+  const loaded = await loadIdentity(stateDir);
+  expect([loaded.ownerId, loaded.box.peer]).toEqual([made.ownerId, made.boxId]);
+  const { stat, readdir } = await import('node:fs/promises');
+  for (const name of await readdir(join(stateDir, 'keys'))) {
+    expect([name, ((await stat(join(stateDir, 'keys', name))).mode & 0o777).toString(8)]).toEqual([
+      name,
+      '600',
+    ]);
+  }
+  await expect(createIdentity({ stateDir, name: 'carol' })).rejects.toMatchObject({ exit: 73 });
+  expect((await loadIdentity(stateDir)).ownerId).toBe(made.ownerId);
+});
