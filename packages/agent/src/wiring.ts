@@ -23,8 +23,6 @@ export interface Plan {
   /** Our own records, as they should be; the agent signs those that differ from what it signed last. */
   offers: OffersRecord['offers'];
   grants: Pick<GrantsRecord, 'zones' | 'mail'>;
-  /** Boxes of friends to keep a connection to. */
-  friendBoxes: string[];
   /** What we do for others, and for whom; refused claims are left out and listed. */
   duties: Duty[];
   conflicts: { duty: Duty; name: string; ownerId: string }[];
@@ -67,7 +65,6 @@ export function plan(
         quotaBytes: defaultMailQuotaBytes,
       })),
     },
-    friendBoxes: friends.flatMap((member) => member.boxes.map((box) => box.peer)),
     duties: [],
     conflicts: [],
     newClaims: [],

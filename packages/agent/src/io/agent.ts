@@ -129,7 +129,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const details = new Map<string, FriendDetails>();
   const networks = new Map<string, string>();
   let current: Plan | undefined;
-  const friendBoxes = (): string[] => current?.friendBoxes ?? [];
+  /** Straight from the roster, so that a friend is one from the very record that made him one. */
+  const friendBoxes = (): string[] =>
+    [...knowledge().roster.ownerOf].flatMap(([peer, ownerId]) =>
+      ownerId === identity.ownerId ? [] : [peer],
+    );
 
   // The mesh comes last, and the rooms before it reach it through these.
   let host: Host | undefined;
@@ -398,7 +402,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       kind: 'roster',
       self,
       selfNetwork: config.mesh.network ?? '',
-      friends: next.friendBoxes.map((peer) => ({ peer, network: networks.get(peer) ?? '' })),
+      friends: friendBoxes().map((peer) => ({ peer, network: networks.get(peer) ?? '' })),
     });
     const dnsDuties = next.duties.filter((duty) => duty.service === 'dns');
     zones.configure(
@@ -406,8 +410,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       dnsDuties.map(({ ownerId, name }) => ({ ownerId, origin: name })),
     );
     refreshDialer();
-    theHost().enforce();
-    for (const peer of next.friendBoxes) {
+    // While this box joins, the member it talks to is in no roster of ours yet.
+    if (!circle.isJoining()) theHost().enforce();
+    for (const peer of friendBoxes()) {
       // A guest who just became a friend gets his sync stream on the connection that is there.
       const [connection] = theHost().connections(peer);
       if (connection !== undefined && sync?.peers().includes(peer) !== true)

@@ -59,6 +59,7 @@ export interface CircleService {
   revoke(id: string): Promise<void>;
   preview(code: string): Promise<JoinPreview>;
   join(code: string, progress: (text: string) => void): Promise<JoinPreview>;
+  isJoining(): boolean;
   /** Serves the join protocol to a guest. */
   answer(stream: FrameStream, joiner: string): Promise<void>;
 }
@@ -81,6 +82,7 @@ export function circleService(options: {
 }): CircleService {
   const { identity, records, clock } = options;
   const self = identity.box.peer;
+  let joining = 0;
 
   const revocations = () => recordsOf(records.knowledge(), 'revocation').map((record) => record.signed);
   const nameOf = (peer: string): string => {
@@ -164,6 +166,51 @@ export function circleService(options: {
       name: offer.name,
       may: knownServices(offer.may),
     };
+  };
+
+  const redeem = async (code: string, progress: (text: string) => void): Promise<JoinPreview> => {
+    const invite = decode(code);
+    progress('dialling a member of the circle');
+    const { stream, responder, offer } = await ask(invite);
+    const seen = preview(invite, responder, offer);
+    const key = await signingKeyFromSeed(invite.seed);
+    progress(`${seen.member} answered; showing the invite`);
+    const signature = await key.sign(
+      joinProofBytes({
+        circle: invite.circle,
+        ownerId: identity.ownerId,
+        joiner: self,
+        responder,
+        challenge: offer.challenge,
+      }),
+    );
+    await stream.send(encodeJoinFrame({ t: 'proof', owner: identity.ownerEnvelope, signature }));
+    const received: Extract<JoinFrame, { t: 'record' }>[] = [];
+    for (;;) {
+      const frame = await nextFrame(stream);
+      if (frame.t === 'refused') throw refusal(frame.why);
+      if (frame.t === 'welcome') break;
+      if (frame.t !== 'record' || received.length >= maxWelcomeRecords) {
+        throw new CommandError(
+          ExitCode.unreachable,
+          'the member broke off the join; nothing was changed here',
+        );
+      }
+      received.push(frame);
+    }
+    progress(`${seen.member} admitted this box; taking ${received.length} records of the circle`);
+    await options.rememberContacts(invite.contacts);
+    await records.moveTo(invite.circle);
+    for (const { kind, envelope } of received) await records.offer(kind, envelope);
+    if (!records.knowledge().roster.members.has(identity.ownerId)) {
+      throw new CommandError(
+        ExitCode.unreachable,
+        'the records of the circle do not name this box; ask for a new invite',
+      );
+    }
+    // All that matters has arrived; whether our own goodbye does is no concern of the person who waits.
+    await stream.end().catch(() => undefined);
+    return seen;
   };
 
   return {
@@ -250,48 +297,15 @@ export function circleService(options: {
       return preview(invite, responder, offer);
     },
 
+    isJoining: () => joining > 0,
+
     join: async (code, progress) => {
-      const invite = decode(code);
-      progress('dialling a member of the circle');
-      const { stream, responder, offer } = await ask(invite);
-      const seen = preview(invite, responder, offer);
-      const key = await signingKeyFromSeed(invite.seed);
-      progress(`${seen.member} answered; showing the invite`);
-      const signature = await key.sign(
-        joinProofBytes({
-          circle: invite.circle,
-          ownerId: identity.ownerId,
-          joiner: self,
-          responder,
-          challenge: offer.challenge,
-        }),
-      );
-      await stream.send(encodeJoinFrame({ t: 'proof', owner: identity.ownerEnvelope, signature }));
-      const received: Extract<JoinFrame, { t: 'record' }>[] = [];
-      for (;;) {
-        const frame = await nextFrame(stream);
-        if (frame.t === 'refused') throw refusal(frame.why);
-        if (frame.t === 'welcome') break;
-        if (frame.t !== 'record' || received.length >= maxWelcomeRecords) {
-          throw new CommandError(
-            ExitCode.unreachable,
-            'the member broke off the join; nothing was changed here',
-          );
-        }
-        received.push(frame);
+      joining += 1;
+      try {
+        return await redeem(code, progress);
+      } finally {
+        joining -= 1;
       }
-      progress(`${seen.member} admitted this box; taking ${received.length} records of the circle`);
-      await options.rememberContacts(invite.contacts);
-      await records.moveTo(invite.circle);
-      for (const { kind, envelope } of received) await records.offer(kind, envelope);
-      if (!records.knowledge().roster.members.has(identity.ownerId)) {
-        throw new CommandError(
-          ExitCode.unreachable,
-          'the records of the circle do not name this box; ask for a new invite',
-        );
-      }
-      await stream.end();
-      return seen;
     },
 
     answer: async (stream, joiner) => {
