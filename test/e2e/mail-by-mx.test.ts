@@ -111,7 +111,10 @@ describe.skipIf(skip)('real Postfix on both ends, on ports 25 and 53', () => {
     await alice.stop();
     await sendByMx('by MX, held');
     await eventually('bob holds it', async () => (await heldBy(bob)) === 1, 20_000);
-    await eventually('the sender has let go of it', async () => (await outside.queuedFor(`anna@${origin}`)) === 0);
+    await eventually(
+      'the sender has let go of it',
+      async () => (await outside.queuedFor(`anna@${origin}`)) === 0,
+    );
     await alice.up();
     await eventually('anna has it', () => inMailbox('by MX, held').length > 0, 5000);
     await eventually('bob has let go of it', async () => (await heldBy(bob)) === 0, 5000);

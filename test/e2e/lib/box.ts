@@ -96,6 +96,10 @@ export function createBox(options: BoxOptions): Box {
     const [program, args] = within(namespace, [peerCommand, '--home', home, 'up']);
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     agent = child;
+    // Should this process end before its teardown, the agent must not outlive it.
+    const endWithUs = (): boolean => child.kill('SIGKILL');
+    process.once('exit', endWithUs);
+    child.once('exit', () => process.off('exit', endWithUs));
     output += `--- ${name}: started\n`;
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
