@@ -253,7 +253,7 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
   const rows: [string, string][] = [
     ['state', `${stateWords(friend, nowMs)}${friend.confirmed ? '' : ' (not confirmed)'}`],
     ['heard', friend.lastHeardAt === null ? 'never' : `${ageSince(friend.lastHeardAt, nowMs)} ago`],
-    ['not heard by', list(friend.seenDownBy)],
+    ['not heard by', friend.seenDownBy.length === 0 ? 'nobody' : friend.seenDownBy.join(', ')],
     ['path', `${pathWords(friend)}${friend.rttMs === null ? '' : `, ${friend.rttMs} ms`}`],
     ['I do for them', list(friend.may)],
     ['they offer me', list(friend.offers)],

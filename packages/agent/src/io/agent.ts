@@ -331,7 +331,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           sync?.connected(peer, id);
         },
         disconnected: (peer, _id, last) => {
-          if (!last) return;
+          // Whoever stops hangs up on his friends himself, and need not wonder where they are.
+          if (!last || stopping.signal.aborted) return;
           dialer?.disconnected(peer);
           watch.take({ kind: 'disconnected', peer });
           zones.peersChanged();
