@@ -7,7 +7,6 @@ import type { Config } from './config-schema.ts';
 export function notYet(config: Config): string[] {
   const { dns, line, smtp, zones, mail } = config;
   return [
-    ...(line.upBytesPerSecond === undefined ? [] : ['[line] up']),
     ...(line.bulkBytesPerSecond === undefined ? [] : ['[line] bulk']),
     ...(dns.workers > 1 ? ['[dns] workers'] : []),
     ...(dns.transfer.length === 0 ? [] : ['[dns] transfer']),

@@ -1,3 +1,5 @@
+import type { TrafficClass } from './line-scheduler.ts';
+
 /** Who a connection is from: a friend by the roster, a guest who may use the join protocol and nothing else, or nobody. */
 export type Admission = 'friend' | 'guest' | 'nobody';
 
@@ -10,6 +12,15 @@ export const protocols = {
   drain: '/copain/drain/1',
 } as const;
 export type ProtocolName = keyof typeof protocols;
+
+/** Which class of the line each protocol's bytes are. */
+export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {
+  sync: 'control',
+  join: 'control',
+  zone: 'dns',
+  live: 'live-mail',
+  drain: 'held-mail',
+};
 
 /** What the gate knows when it decides. */
 export interface GateView {

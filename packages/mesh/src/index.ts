@@ -25,6 +25,7 @@ export {
   admitProtocol,
   type GateView,
   type ProtocolName,
+  protocolClass,
   protocols,
 } from './gate.ts';
 export {
@@ -36,6 +37,7 @@ export {
   maxGuests,
   maxSyncFrameBytes,
 } from './limits.ts';
+export type { TrafficClass } from './line-scheduler.ts';
 export {
   dialableAddresses,
   type RedialEffect,

@@ -35,3 +35,17 @@ export const closedInviteMemoryMs: number = 7 * 86_400_000;
 
 /** Streams of one protocol that one friend may have open at once. */
 export const maxStreamsPerProtocol = 32;
+
+/** A bucket of the line holds this much of its rate at most: an idle line does not save up for a long burst. */
+export const burstMs = 250;
+
+/** One write on the line: small enough for a slow uplink, large enough not to be mostly headers. */
+export const minPieceBytes = 1024;
+export const maxPieceBytes = 16_384;
+
+/** Pieces that wait for the line; whoever adds to a longer queue has a friend who is not read from. */
+export const maxLineQueue = 10_000;
+
+/** What a write costs beside its bytes: yamux and Noise framing once, IP and TCP headers with options per segment. */
+export const wireOverhead = { perWriteBytes: 32, perSegmentBytes: 52 } as const;
+export const segmentBytes = 1400;

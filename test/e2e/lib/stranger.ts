@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { protocols } from '@copain/mesh';
-import { signingKeyFromSeed, startHost } from '@copain/mesh/io';
+import { signingKeyFromSeed, startHost, startLine } from '@copain/mesh/io';
 import type { Address } from './box.ts';
 
 type Protocol = keyof typeof protocols;
@@ -20,6 +20,7 @@ export async function strangerIsServed(
     privateKey: (await signingKeyFromSeed(randomBytes(32))).protobuf,
     listen: [],
     allowPrivate: () => true,
+    line: startLine({ nowMs: () => Date.now() }),
     admit: () => 'friend',
     handlers: { sync: unused, join: unused, zone: unused, live: unused, drain: unused },
     events: {

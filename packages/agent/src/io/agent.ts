@@ -18,6 +18,7 @@ import {
   type ProtocolHandler,
   type SyncStreams,
   startHost,
+  startLine,
   startSyncStreams,
 } from '@copain/mesh/io';
 import { buildStatus, metricsText, type StatusDocument } from '@copain/status';
@@ -125,6 +126,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const own = ownRecords(identity, records);
   const names = peerNames(identity, records, () => config.name);
   const traffic = startTraffic(clock);
+  const line = startLine(clock);
+  const limitLine = (): void => line.limit(config.line.upBytesPerSecond, config.line.bulkBytesPerSecond);
+  limitLine();
   const addresses = ownAddresses(clock, () => config);
   const details = new Map<string, FriendDetails>();
   const networks = new Map<string, string>();
@@ -322,6 +326,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         return admitConnection(peer, { friends, invitesAnswered, guests, maxGuests });
       },
       handlers,
+      line,
       events: {
         connected: (peer, { id, outbound, remote }) => {
           if (names.ownerOf(peer) === undefined) return;
@@ -527,6 +532,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const notes = restartNotes(config, next);
       config = next;
       sayNotYet();
+      limitLine();
       await replan();
       announceAddresses();
       return notes;

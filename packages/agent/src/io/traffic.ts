@@ -1,16 +1,5 @@
 import type { Clock } from '@copain/core';
-import type { ProtocolName } from '@copain/mesh';
-
-/** The classes that the line is shared by, most urgent first (control > dns > live mail > held mail). */
-type TrafficClass = 'control' | 'dns' | 'live-mail' | 'held-mail';
-
-const classOf: Record<ProtocolName, TrafficClass> = {
-  sync: 'control',
-  join: 'control',
-  zone: 'dns',
-  live: 'live-mail',
-  drain: 'held-mail',
-};
+import { type ProtocolName, protocolClass, type TrafficClass } from '@copain/mesh';
 
 /** What copain sent and received over the mesh, in bytes of its own protocols (before Noise, yamux and TCP). */
 export interface Traffic {
@@ -34,7 +23,7 @@ export function startTraffic(clock: Clock): Traffic {
   };
   return {
     count: (direction, protocol, sizeBytes) => {
-      const key = `${direction} ${classOf[protocol]}`;
+      const key = `${direction} ${protocolClass[protocol]}`;
       sums.set(key, (sums.get(key) ?? 0) + sizeBytes);
       const second = Math.floor(clock.nowMs() / 1000);
       trim(second);

@@ -3,6 +3,8 @@ import type { Stream } from '@libp2p/interface';
 import { decode, encode } from 'it-length-prefixed';
 import { pipe } from 'it-pipe';
 import type { Uint8ArrayList } from 'uint8arraylist';
+import type { TrafficClass } from '../line-scheduler.ts';
+import type { Line } from './line.ts';
 
 /** Bytes waiting to be read on one stream before the sender is held back; well under yamux's buffer limit of 4 MiB. */
 const highWaterBytes = 256 * 1024;
@@ -20,20 +22,35 @@ export interface StreamMeter {
  */
 export function frameStream(
   stream: Stream,
-  options: { maxFrameBytes: number; meter: StreamMeter },
+  options: { maxFrameBytes: number; meter: StreamMeter; line: Line; trafficClass: TrafficClass },
 ): FrameStream {
-  const { maxFrameBytes, meter } = options;
+  const { maxFrameBytes, meter, line, trafficClass } = options;
   stream.pause();
   const frames = pipe(incoming(stream, meter), (chunks) => decode(chunks, { maxDataLength: maxFrameBytes }));
-  let broken: Error | undefined;
+  const broken = new AbortController();
+  let sending: Promise<void> = Promise.resolve();
+
+  /** Piece by piece, each when the line has room for it. Frames of one stream never interleave. */
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    for (let at = 0; at < bytes.length; ) {
+      const piece = bytes.subarray(at, at + line.pieceBytes());
+      await line.take(trafficClass, piece.length, broken.signal);
+      broken.signal.throwIfAborted();
+      meter.sent(piece.length);
+      if (!stream.send(piece)) await drained(stream);
+      at += piece.length;
+    }
+  };
+
   return {
     send: async (frame) => {
-      if (broken) throw broken;
+      broken.signal.throwIfAborted();
       if (frame.length > maxFrameBytes)
         throw new RangeError(`frame of ${frame.length} bytes, at most ${maxFrameBytes}`);
-      const prefixed = encode.single(frame);
-      meter.sent(prefixed.byteLength);
-      if (!stream.send(prefixed)) await drained(stream);
+      const prefixed = encode.single(frame).subarray();
+      const turn = sending.then(() => write(prefixed));
+      sending = turn.catch(() => undefined);
+      await turn;
     },
     receive: async () => {
       const next = await frames.next();
@@ -43,10 +60,11 @@ export function frameStream(
       return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     },
     end: async () => {
+      await sending;
       await stream.close();
     },
     abort: (reason) => {
-      broken ??= reason;
+      broken.abort(reason);
       stream.abort(reason);
     },
   };

@@ -4,6 +4,7 @@ import { afterEach, expect, it } from 'vitest';
 import type { Admission, ProtocolName } from '../gate.ts';
 import { openEnvelope, signingKeyFromProtobuf, signingKeyFromSeed, verifySignature } from './envelope.ts';
 import { type Host, type HostEvents, type ProtocolHandler, startHost } from './host.ts';
+import { startLine } from './line.ts';
 
 const started: Host[] = [];
 afterEach(async () => {
@@ -45,6 +46,7 @@ async function host(options: {
   const one = await startHost({
     privateKey: key.protobuf,
     listen: [{ host: '127.0.0.1', port: 0 }],
+    line: startLine({ nowMs: () => Date.now() }),
     allowPrivate: () => options.allowPrivate ?? true,
     admit: options.admit ?? (() => 'friend'),
     handlers,

@@ -8,9 +8,10 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { type Admission, admitProtocol, type ProtocolName, protocols } from '../gate.ts';
+import { type Admission, admitProtocol, type ProtocolName, protocolClass, protocols } from '../gate.ts';
 import { dialTimeoutMs, guestDeadlineMs, maxStreamsPerProtocol } from '../limits.ts';
 import { frameStream } from './frame-stream.ts';
+import type { Line } from './line.ts';
 
 /** How a protocol is served: the handler owns the stream and ends or aborts it. */
 export interface ProtocolHandler {
@@ -44,6 +45,8 @@ export interface HostOptions {
   /** Asked at every connection and at every stream. */
   admit: (peer: string) => Admission;
   handlers: Record<ProtocolName, ProtocolHandler>;
+  /** Where everything that is sent waits for its turn. */
+  line: Line;
   events: HostEvents;
 }
 
@@ -157,6 +160,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
         const frames = frameStream(stream, {
           maxFrameBytes: handler.maxFrameBytes,
           meter: meterFor(peer, name),
+          line: options.line,
+          trafficClass: protocolClass[name],
         });
         try {
           await handler.handle(frames, { peer, connectionId: connection.id });
@@ -224,7 +229,13 @@ export async function startHost(options: HostOptions): Promise<Host> {
       const stream = await connection.newStream(protocols[protocol], { signal });
       const handler = options.handlers[protocol];
       const maxFrameBytes = handler.maxAnswerBytes ?? handler.maxFrameBytes;
-      return frameStream(stream, { maxFrameBytes, meter: meterFor(peer, protocol) });
+      const trafficClass = protocolClass[protocol];
+      return frameStream(stream, {
+        maxFrameBytes,
+        meter: meterFor(peer, protocol),
+        line: options.line,
+        trafficClass,
+      });
     },
     connectedPeers: () => [
       ...new Set(node.getConnections().map((connection) => connection.remotePeer.toString())),

@@ -9,4 +9,5 @@ export {
   verifySignature,
 } from './envelope.ts';
 export { type Host, type HostEvents, type HostOptions, type ProtocolHandler, startHost } from './host.ts';
+export { type Line, startLine } from './line.ts';
 export { type SyncOptions, type SyncStreams, startSyncStreams } from './sync-streams.ts';

@@ -4,6 +4,7 @@ import { afterEach, expect, it } from 'vitest';
 import { addFact, emptyFactLog, type Fact, type FactLog, judgeFact } from '../fact-log.ts';
 import { openEnvelope, type SigningKey, signingKeyFromSeed } from './envelope.ts';
 import { type Host, startHost } from './host.ts';
+import { startLine } from './line.ts';
 import { type SyncStreams, startSyncStreams } from './sync-streams.ts';
 
 interface Box {
@@ -49,6 +50,7 @@ async function box(
   const host = await startHost({
     privateKey: key.protobuf,
     listen: [{ host: '127.0.0.1', port: options.port ?? 0 }],
+    line: startLine({ nowMs: () => Date.now() }),
     allowPrivate: () => true,
     admit: (peer) => (circle.has(peer) ? 'friend' : 'nobody'),
     handlers: {
