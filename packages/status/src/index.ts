@@ -43,6 +43,7 @@ export {
   mailTable,
   messagesTable,
   problemLine,
+  senderWords,
   statusPlain,
   statusText,
   type TextOptions,

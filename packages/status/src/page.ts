@@ -10,7 +10,7 @@ import type {
   VerdictLevel,
   ZoneStatus,
 } from './status-document.ts';
-import { lineWords, pathWords, problemLine, stateWords, verdictTitle } from './text.ts';
+import { heldSince, lineWords, pathWords, problemLine, stateWords, verdictTitle } from './text.ts';
 import { instant, isNewerSerial, joinNames } from './wording.ts';
 
 type Shape = 'full' | 'half' | 'cross' | 'diamond' | 'ring' | 'triangle';
@@ -88,6 +88,9 @@ const age = (time: string | null, nowMs: number): Html => {
     ? noHtml
     : html`<time datetime="${time}">${humanDuration(nowMs - atMs)} ago</time>`;
 };
+
+const heldAge = (time: string | null, nowMs: number): Html =>
+  time === null ? noHtml : html`<time datetime="${time}">${heldSince(time, nowMs)} ago</time>`;
 
 function verdictSection(status: StatusDocument): Html {
   const { verdict } = status;
@@ -189,7 +192,7 @@ function mailSection(mail: readonly MailStatus[], nowMs: number): Html {
         : html`<span class="warn">${icon('half')}${domain.state}</span>`,
       html`${domain.messages}`,
       text(formatSize(domain.bytes)),
-      age(domain.oldestAt, nowMs),
+      domain.role === 'backup' ? heldAge(domain.oldestAt, nowMs) : age(domain.oldestAt, nowMs),
       text(domain.alsoHeldBy.join(', ')),
       text(domain.backups.join(', ')),
     ],

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { isoTime } from '@copain/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
@@ -7,7 +8,7 @@ import { metricsText } from './metrics.ts';
 import { renderPage } from './page.ts';
 import { buildStatus } from './status.ts';
 import type { StatusDocument } from './status-document.ts';
-import { friendText, statusPlain, statusText } from './text.ts';
+import { friendText, messagesTable, statusPlain, statusText } from './text.ts';
 
 const nowMs = Date.UTC(2026, 10, 22, 12, 0, 0);
 const hour = 3_600_000;
@@ -316,6 +317,23 @@ it('names from outside can neither write markup into the page nor move the curso
     }),
     { numRuns: 50 },
   );
+});
+
+it('mail held for a friend is shown as what it is: sealed, its time known to the minute', () => {
+  const message = {
+    id: 'm',
+    domain: 'bob.example',
+    from: '',
+    recipients: [],
+    sizeBytes: 9,
+    receivedAt: isoTime(nowMs - 47_000),
+    heldBy: ['alice'],
+    state: 'held' as const,
+  };
+  const options = { nowMs, shapes: 'unicode' as const };
+  expect(messagesTable([message], options)).toMatch(/\n.* < 2 min +sealed +alice\n$/);
+  const bounce = { ...message, state: 'queued' as const, recipients: ['me@alice.example'] };
+  expect(messagesTable([bounce], options)).toMatch(/\n.* 47 s +<> +alice\n$/);
 });
 
 it('the page says the state in its title, its words and its shapes, and how old it is', () => {

@@ -54,6 +54,13 @@ const ageSince = (time: string | null, nowMs: number): string => {
   return atMs === undefined ? '' : humanDuration(nowMs - atMs);
 };
 
+/** The age of mail held for a friend: outside the seal its time is written to the minute only. */
+export const heldSince = (time: string | null, nowMs: number): string => {
+  const atMs = instant(time);
+  if (atMs === undefined) return '';
+  return nowMs - atMs < 120_000 ? '< 2 min' : humanDuration(nowMs - atMs);
+};
+
 /** `up`, `down 5 h`, `away 2 d`: the state as a word, with its age where it is not the normal one. */
 export function stateWords(friend: FriendStatus, nowMs: number): string {
   if (friend.state === 'up' || friend.state === 'unknown') return friend.state;
@@ -143,10 +150,16 @@ export function mailTable(mail: readonly MailStatus[], options: TextOptions): st
       cell(domain.state, domain.state === 'holding' ? 'warn' : undefined),
       cell(String(domain.messages)),
       cell(formatSize(domain.bytes)),
-      orDash(ageSince(domain.oldestAt, nowMs)),
+      orDash((domain.role === 'backup' ? heldSince : ageSince)(domain.oldestAt, nowMs)),
       orDash(domain.backups.join(', ')),
     ]),
   });
+}
+
+/** Who sent it; a message held for a friend is sealed, with the names on its envelope. */
+export function senderWords(message: MessageInfo): string {
+  if (message.from !== '') return message.from;
+  return message.recipients.length === 0 ? 'sealed' : '<>';
 }
 
 /** `peer mail list`. */
@@ -160,8 +173,8 @@ export function messagesTable(messages: readonly MessageInfo[], options: TextOpt
       cell(joinNames(message.recipients.length > 0 ? message.recipients : [message.domain])),
       cell(message.state, message.state === 'quarantined' ? 'bad' : undefined),
       cell(formatSize(message.sizeBytes)),
-      orDash(ageSince(message.receivedAt, nowMs)),
-      cell(message.from === '' ? '<>' : message.from),
+      orDash((message.state === 'held' ? heldSince : ageSince)(message.receivedAt, nowMs)),
+      cell(senderWords(message)),
       orDash(message.heldBy.join(', ')),
     ]),
   });

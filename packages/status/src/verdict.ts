@@ -119,7 +119,10 @@ function problemFindings({ facts }: Circle): Finding[] {
     const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
     const served = serial === undefined ? 'nothing is served yet' : `serial ${serial} stays served`;
     const text = `${place}: ${visible(first.text)}${more}; ${served} for ${visible(origin)}.`;
-    const command = `peer zone check ${shellWord(file ?? first.file)} ${shellWord(origin)}`;
+    const command =
+      file === undefined
+        ? `peer zone show ${shellWord(origin)}`
+        : `peer zone check ${shellWord(file)} ${shellWord(origin)}`;
     return [{ weight: serial === undefined ? 'danger' : 'attention', todo: { text, command } }];
   });
 }
