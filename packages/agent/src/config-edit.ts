@@ -92,7 +92,7 @@ function finish(text: string): ConfigEdit {
   if (parsed.kind === 'ok') return { kind: 'edited', text };
   return {
     kind: 'refused',
-    why: parsed.problems.map(({ message }) => message).join('; '),
+    why: parsed.problems.map(({ key, message }) => `${key.replace(/^.*\./, '')}: ${message}`).join('; '),
     problems: parsed.problems,
   };
 }

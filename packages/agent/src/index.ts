@@ -19,3 +19,4 @@ export {
 export { type ConfigProblem, formatProblems } from './config-problems.ts';
 export { formatRate } from './config-rate.ts';
 export type { Config, FriendConfig, MailConfig, May, ZoneConfig } from './config-schema.ts';
+export { notYet } from './not-yet.ts';
