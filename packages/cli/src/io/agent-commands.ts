@@ -2,15 +2,36 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, ExitCode, visible } from '@copain/core';
 import type { FriendStatus } from '@copain/status';
 import { cliLimits } from '../limits.ts';
+import { listenReasons, readListenFailure } from '../listen-failure.ts';
 import { isRunning } from './client.ts';
 import { sayRestart } from './config-file.ts';
 import type { Session } from './session.ts';
+
+/** A port that is taken or forbidden is the person's to mend, wherever in the agent it was found; else undefined. */
+function listenError(cause: Error): CommandError | undefined {
+  const failure = cause instanceof CommandError ? undefined : readListenFailure(cause.message);
+  if (failure === undefined) return undefined;
+  const { address, code } = failure;
+  const port = address.replace(/^.*:/, '');
+  const hints: Record<string, string> = {
+    EADDRINUSE: `find it with: ss -lntp 'sport = :${port}'; then stop it, or choose another listen in peer.toml`,
+    EACCES: 'run as root, or give the service AmbientCapabilities=CAP_NET_BIND_SERVICE',
+    EADDRNOTAVAIL: 'list its addresses with: ip address; then correct listen in peer.toml',
+  };
+  const exit = code === 'EACCES' ? ExitCode.permission : ExitCode.configuration;
+  const text = `cannot listen on ${address}: ${listenReasons[code] ?? code}`;
+  return new CommandError(exit, text, { hint: hints[code], cause });
+}
 
 /** `peer up`: the agent, in the foreground, until SIGTERM or SIGINT. The only command that loads it. */
 export async function up(session: Session): Promise<number> {
   const { runAgent } = await import('@copain/agent/io');
   const { env, version } = session.world;
-  return await runAgent({ paths: session.paths, env, version });
+  try {
+    return await runAgent({ paths: session.paths, env, version });
+  } catch (error) {
+    throw (error instanceof Error ? listenError(error) : undefined) ?? error;
+  }
 }
 
 /** `peer reload`: 78 with every mistake where `peer.toml` is not good; the agent then goes on as it was. */
@@ -22,6 +43,8 @@ export async function reload(session: Session): Promise<void> {
 
 /** `peer stop`: resolves when the agent is gone. */
 export async function stop(session: Session): Promise<void> {
+  if (!(await isRunning(session.paths.socketPath)))
+    throw new CommandError(ExitCode.unreachable, 'no agent is running for this box');
   await session.ask('stop');
   const endsAtMs = performance.now() + cliLimits.stopMs;
   while (await isRunning(session.paths.socketPath)) {

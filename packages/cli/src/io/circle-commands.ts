@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { CommandError, ExitCode, parseDuration, visible } from '@copain/core';
+import { CommandError, ExitCode, isName, parseDuration, visible } from '@copain/core';
 import {
   type FriendStatus,
   friendsTable,
@@ -22,6 +22,11 @@ export async function inviteFriend(
   name: string,
   options: { may?: string | undefined; expires?: string | undefined },
 ): Promise<void> {
+  if (!isName(name))
+    throw new CommandError(
+      ExitCode.usage,
+      `"${visible(name)}" is no name: a-z, 0-9 and -, 1 to 32 characters, no - at either end`,
+    );
   const expiresMs = options.expires === undefined ? undefined : parseDuration(options.expires);
   if (options.expires !== undefined && (expiresMs === undefined || expiresMs === 0))
     throw new CommandError(ExitCode.usage, `--expires: "${options.expires}" is no time span: 90m, 72h, 7d`);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
-import type { Config, ConfigEdit } from '@copain/agent';
+import { access, constants, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import type { Config, ConfigEdit, ParsedConfig } from '@copain/agent';
 import { CommandError, ExitCode } from '@copain/core';
 import type { Session } from './session.ts';
 
@@ -13,12 +13,25 @@ export function fileError(path: string, doing: 'read' | 'write', cause: unknown)
   return new CommandError(exit, `cannot ${doing} ${path}: ${code}`, { cause });
 }
 
-/** The text of `peer.toml`. Throws CommandError: 78 where there is none yet, 77 or 74 where it cannot be read. */
-async function readConfigFile(configFile: string): Promise<string> {
+/** Throws CommandError (74, 77) where a file that the person names cannot be read. */
+export async function mustBeReadable(path: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (cause) {
+    throw fileError(path, 'read', cause);
+  }
+}
+
+/**
+ * The text of `peer.toml`. Throws CommandError: 78 where there is none yet, 77 or 74 where it cannot be read. A file
+ * that the person named is just a file: 74 where it is not there.
+ */
+async function readConfigFile(configFile: string, isNamed = false): Promise<string> {
   try {
     return await readFile(configFile, 'utf8');
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw fileError(configFile, 'read', cause);
+    if (isNamed || (cause as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw fileError(configFile, 'read', cause);
     throw new CommandError(ExitCode.configuration, `there is no box here yet: ${configFile} does not exist`, {
       hint: 'peer init --name NAME',
       cause,
@@ -26,13 +39,22 @@ async function readConfigFile(configFile: string): Promise<string> {
   }
 }
 
+/** What is in the file: the configuration, or its mistakes. Throws CommandError where it cannot be read. */
+export async function checkConfigFile(
+  configFile: string,
+  options: { isNamed: boolean },
+): Promise<ParsedConfig> {
+  const text = await readConfigFile(configFile, options.isNamed);
+  const { parseConfig } = await import('@copain/agent');
+  return parseConfig(text, { fileName: configFile });
+}
+
 /** The checked configuration. Throws CommandError (78) with every mistake. */
 export async function readConfig(configFile: string): Promise<Config> {
-  const text = await readConfigFile(configFile);
-  const { formatProblems, parseConfig } = await import('@copain/agent');
-  const parsed = parseConfig(text, { fileName: configFile });
+  const parsed = await checkConfigFile(configFile, { isNamed: false });
   if (parsed.kind === 'ok') return parsed.config;
-  throw new CommandError(ExitCode.configuration, formatProblems(parsed.problems).trimEnd());
+  const { formatProblems } = await import('@copain/agent');
+  throw new CommandError(ExitCode.configuration, formatProblems(parsed.problems));
 }
 
 /** Puts a new text in place of the file at one instant, with the same permissions, on disk when it resolves. */
@@ -69,9 +91,10 @@ export async function changeConfig(session: Session, edit: (text: string) => Con
   if (edited.kind === 'refused') {
     const { parseConfig } = await import('@copain/agent');
     const wasGood = parseConfig(before, { fileName: configFile }).kind === 'ok';
-    throw new CommandError(wasGood ? ExitCode.badInput : ExitCode.configuration, edited.why.trimEnd());
+    throw new CommandError(wasGood ? ExitCode.badInput : ExitCode.configuration, edited.why);
   }
   await replaceFile(configFile, edited.text);
+  await sayNotYet(session, before, edited.text);
   try {
     const result = (await session.ask('reload')) as { restartNeededFor?: string[] };
     sayRestart(session, result.restartNeededFor);
@@ -81,6 +104,18 @@ export async function changeConfig(session: Session, edit: (text: string) => Con
     await replaceFile(configFile, before);
     throw error;
   }
+}
+
+/** Says which settings that a change brings this version does not act on. */
+async function sayNotYet(session: Session, before: string, after: string): Promise<void> {
+  const { notYet, parseConfig } = await import('@copain/agent');
+  const idle = (text: string): string[] => {
+    const parsed = parseConfig(text, { fileName: 'peer.toml' });
+    return parsed.kind === 'ok' ? notYet(parsed.config) : [];
+  };
+  const known = idle(before);
+  const added = idle(after).filter((key) => !known.includes(key));
+  if (added.length > 0) session.say(`peer: this version does not act on ${added.join(', ')} yet`);
 }
 
 /** Says which settings the running agent cannot take up by itself. */

@@ -2,6 +2,7 @@ import { access, chmod, mkdir, open, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CommandError, ExitCode, formatHostPort, type HostPort, isName, parseHostPort } from '@copain/core';
+import { listenReasons } from '../listen-failure.ts';
 import { readListenOption } from '../listen-option.ts';
 import { obstacleOf } from './box-check.ts';
 import { fileError, readConfig } from './config-file.ts';
@@ -28,12 +29,6 @@ const toAddresses = (texts: readonly string[]): HostPort[] =>
     return address ? [address] : [];
   });
 
-const reasons: Record<string, string> = {
-  EADDRINUSE: 'another program has it',
-  EACCES: 'ports below 1024 need root or CAP_NET_BIND_SERVICE',
-  EADDRNOTAVAIL: 'this machine does not have the address',
-};
-
 /** Leaves out what the machine cannot listen on, after asking; the mesh is needed and therefore an error. */
 async function freeAddresses(
   session: Session,
@@ -41,7 +36,7 @@ async function freeAddresses(
 ): Promise<string[]> {
   const obstacle = await obstacleOf(toAddresses(what.texts), what.transport);
   if (!obstacle) return what.texts;
-  const reason = reasons[obstacle.code] ?? obstacle.code;
+  const reason = listenReasons[obstacle.code] ?? obstacle.code;
   const problem = `cannot listen on ${formatHostPort(obstacle.address)}: ${reason}`;
   const otherwise = `give another address: ${what.option} A:P`;
   if (what.without === undefined)
@@ -78,7 +73,10 @@ async function chooseName(session: Session, given: string | undefined): Promise<
       otherwise: nameOfMachine(),
     }));
   if (isName(name)) return name;
-  throw new CommandError(ExitCode.usage, `"${name}" is no name: a-z, 0-9 and -, 1 to 32 characters`);
+  throw new CommandError(
+    ExitCode.usage,
+    `"${name}" is no name: a-z, 0-9 and -, 1 to 32 characters, no - at either end`,
+  );
 }
 
 async function writeNew(path: string, text: string): Promise<void> {

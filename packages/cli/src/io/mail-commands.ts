@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { MailConfig } from '@copain/agent';
 import { formatSize, visible } from '@copain/core';
-import { type MessageInfo, messagesTable } from '@copain/status';
-import { appliedText, changeConfig } from './config-file.ts';
+import { type MessageInfo, messagesTable, senderWords } from '@copain/status';
+import { appliedText, changeConfig, mustBeReadable } from './config-file.ts';
 import type { Session } from './session.ts';
 import { plainDomain } from './zone-commands.ts';
 
@@ -20,6 +20,7 @@ export async function addMail(
   const { cwd } = session.world;
   const { deliver, client, recipients } = options;
   const isFile = recipients !== undefined && recipients !== 'learn' && recipients !== 'any';
+  if (isFile) await mustBeReadable(resolve(cwd, recipients));
   const mail = {
     domain: plainDomain(name),
     deliver,
@@ -38,6 +39,16 @@ export async function removeMail(session: Session, name: string): Promise<void> 
   const done =
     applied === 'unchanged' ? `peer.toml has no mail for ${domain}` : `Mail for ${domain} is removed`;
   session.answer('mail.remove', { domain, applied }, appliedText(done, applied));
+  if (applied === 'applied') await sayWhatWaits(session, domain);
+}
+
+/** Messages of a domain that is owned no longer are kept and go nowhere: the person has to know. */
+async function sayWhatWaits(session: Session, domain: string): Promise<void> {
+  const { messages = [] } = (await session.ask('mail.list')) as { messages?: MessageInfo[] };
+  const waiting = messages.filter((message) => message.domain === domain && message.state === 'queued');
+  if (waiting.length === 0) return;
+  const count = `${waiting.length} message${waiting.length === 1 ? '' : 's'}`;
+  session.say(`peer: ${count} for ${domain} stay here undelivered until you add it again: peer mail add`);
 }
 
 /** `peer mail list`. */
@@ -53,7 +64,7 @@ export async function showMail(session: Session, id: string): Promise<void> {
   const { message } = (await session.ask('mail.show', { id })) as { message: MessageInfo };
   const rows: [string, string][] = [
     ['id', message.id],
-    ['sender', message.from === '' ? '<>' : message.from],
+    ['sender', senderWords(message)],
     ...message.recipients.map((recipient): [string, string] => ['to', recipient]),
     ['domain', message.domain],
     ['size', formatSize(message.sizeBytes)],
@@ -69,5 +80,9 @@ export async function showMail(session: Session, id: string): Promise<void> {
 export async function flushMail(session: Session, name: string | undefined): Promise<void> {
   const args = name === undefined ? {} : { domain: plainDomain(name) };
   const { started } = (await session.ask('mail.flush', args)) as { started: number };
-  session.answer('mail.flush', { started }, `${started} message${started === 1 ? '' : 's'} on the way\n`);
+  session.answer(
+    'mail.flush',
+    { started },
+    `trying to hand over ${started} message${started === 1 ? '' : 's'}\n`,
+  );
 }

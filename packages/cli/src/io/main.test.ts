@@ -86,6 +86,9 @@ it('usage errors are 64, and a typing mistake gets a suggestion', async () => {
     ['zone', 'add'],
     ['wait'],
     ['friends', 'show'],
+    ['invite', 'Bob X'],
+    ['wait', '--for', 'friend:'],
+    ['wait', '--for', 'raedy'],
   ])
     expect([wrong, (await peer(wrong)).exit]).toEqual([wrong, 64]);
   expect((await peer(['stauts'])).err).toContain('Did you mean status?');
@@ -107,7 +110,7 @@ it('every command has help with examples before everything else', async () => {
     const help = await peer([...path, '--help']);
     expect(help.exit).toBe(0);
     const below = path.length < 3 ? commands(help.out) : [];
-    if (below.length === 0) expect([path, help.out.startsWith('Examples:\n  peer ')]).toEqual([path, true]);
+    expect([path, help.out.startsWith('Examples:\n  peer ')]).toEqual([path, true]);
     let count = 1;
     for (const name of below) count += await visit([...path, name]);
     return count;
@@ -120,6 +123,12 @@ it('says what to do where no agent runs (69), and where there is no box (78)', a
   expect(noAgent).toMatchObject({ exit: 69, out: '' });
   expect(noAgent.err).toContain('try: peer up');
   expect(await peer(['config', 'check'])).toMatchObject({ exit: 78 });
+  expect(await peer(['config', 'check', 'nowhere.toml'])).toMatchObject({ exit: 74 });
+  expect(await peer(['stop'])).toEqual({
+    exit: 69,
+    out: '',
+    err: 'peer: no agent is running for this box\n',
+  });
 });
 
 it('an answer goes to stdout, as text or as one document whose first key is its schema', async () => {
@@ -277,6 +286,37 @@ it('without an agent zone files are checked here, and a change waits for the nex
   expect(await peer(['mail', 'add', 'b.test', '--deliver', 'nowhere'])).toMatchObject({ exit: 65 });
 });
 
+it('pushing a zone that could not be published is no success', async () => {
+  const problem = { severity: 'error', file: 'a.zone', line: 2, column: 3, text: 'no' };
+  const zone = { origin: 'a.test', owner: 'bob', role: 'primary', serial: 7, friends: [], file: 'a.zone' };
+  let answered: object = { ...zone, problems: [] };
+  await startAgent(() => [{ result: { zone: answered } }]);
+  expect(await peer(['zone', 'push', 'a.test'])).toMatchObject({ exit: 0, out: /at serial 7/ });
+  answered = { ...zone, problems: [problem] };
+  expect(await peer(['zone', 'push', 'a.test'])).toMatchObject({
+    exit: 65,
+    out: '',
+    err: /^a\.zone:2:3: error: no\npeer: .*serial 7 stays served/,
+  });
+  answered = { ...zone, role: 'secondary', problems: [] };
+  expect(await peer(['zone', 'push', 'a.test'])).toMatchObject({ exit: 65, err: /bob's zone/ });
+});
+
+it('says what a change does not do: what this version does not act on yet, and mail that stays behind', async () => {
+  await writeConfig('name = "alice"\n');
+  const message = { id: 'm', domain: 'a.test', state: 'queued', recipients: [], heldBy: [] };
+  await startAgent(({ command }) => [{ result: command === 'mail.list' ? { messages: [message] } : {} }]);
+  expect(await peer(['zone', 'add', 'a.test', '--primary', '127.0.0.1:5300'])).toMatchObject({
+    exit: 0,
+    err: /does not act on \[\[zone\]\] primary/,
+  });
+  const deliver = ['--deliver', '127.0.0.1:2525'];
+  const missing = await peer(['mail', 'add', 'a.test', ...deliver, '--recipients', 'nowhere']);
+  expect(missing).toMatchObject({ exit: 74, err: /nowhere: ENOENT/ });
+  expect(await peer(['mail', 'add', 'a.test', ...deliver])).toMatchObject({ exit: 0, err: '' });
+  expect(await peer(['mail', 'remove', 'a.test'])).toMatchObject({ exit: 0, err: /1 message for a\.test/ });
+});
+
 it('rights are changed from what they are', async () => {
   await writeConfig('name = "alice"\n');
   await startAgent(({ command }) =>
@@ -301,7 +341,17 @@ it('mistakes of peer.toml are 78, all of them with their places', async () => {
   await writeConfig('name = "A"\nbogus = 1\n');
   const checked = await peer(['config', 'check']);
   expect(checked.exit).toBe(78);
-  expect(checked.err).toMatch(/peer\.toml:1:8: name: .*\n[\s\S]*peer\.toml:2:1: bogus: unknown key/);
+  expect(checked.err).toMatch(
+    /^\/\S*peer\.toml:1:8: name: .*\n[\s\S]*\n\/\S*peer\.toml:2:1: bogus: unknown key/,
+  );
+  expect(JSON.parse((await peer(['config', 'check', '--json'])).out)).toMatchObject({
+    schema: 'peer.config.check/1',
+    good: false,
+    problems: [
+      { line: 1, column: 8, key: 'name' },
+      { line: 2, column: 1, key: 'bogus' },
+    ],
+  });
   expect((await peer(['mail', 'add', 'a.test', '--deliver', '127.0.0.1:25'])).exit).toBe(78);
   await writeConfig('name = "alice"\n');
   expect(JSON.parse((await peer(['config', 'show', '--json'])).out)).toMatchObject({
@@ -311,7 +361,10 @@ it('mistakes of peer.toml are 78, all of them with their places', async () => {
 });
 
 it('waiting waits for an agent that is not there yet, and gives up in time', async () => {
-  expect(await peer(['wait', '--for', 'ready', '--timeout', '1ms'])).toMatchObject({ exit: 1 });
+  expect(await peer(['wait', '--for', 'ready', '--timeout', '1ms', '--json'])).toMatchObject({
+    exit: 1,
+    out: /"met": false/,
+  });
   const waiting = peer(['wait', '--for', 'ready', '--timeout', '30s']);
   await startAgent(ok);
   expect(await waiting).toEqual({ exit: 0, out: '', err: '' });

@@ -7,7 +7,10 @@ import type { World } from './session.ts';
 function explain(error: unknown): { text: string; exit: number } {
   if (error instanceof CommandError) {
     const hint = error.hint === undefined ? '' : `  try: ${error.hint}\n`;
-    return { text: `peer: ${error.message}\n${hint}`, exit: error.exit };
+    // Several lines are a report, mostly `FILE:LINE:COL: …`: each stands at the beginning of its line, for editors.
+    const message = error.message.trimEnd();
+    const text = message.includes('\n') ? message : `peer: ${message}`;
+    return { text: `${text}\n${hint}`, exit: error.exit };
   }
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { text: `peer: this is a bug in copain\n${detail}\n`, exit: ExitCode.bug };

@@ -68,7 +68,11 @@ function addBoxCommands(program: Command, { run }: Kit): void {
       );
     });
 
-  const config = program.command('config').description('check and show peer.toml');
+  const config = withExamples(
+    program.command('config').description('check and show peer.toml'),
+    'peer config check',
+    'peer config show --json',
+  );
   withExamples(
     config
       .command('check')
@@ -89,7 +93,10 @@ function addBoxCommands(program: Command, { run }: Kit): void {
     await run(command, async (session) => await (await import('./config-commands.ts')).showConfig(session));
   });
 
-  const key = program.command('key').description('the keys of this box and its owner');
+  const key = withExamples(
+    program.command('key').description('the keys of this box and its owner'),
+    'peer key show',
+  );
   withExamples(key.command('show').description('public keys of owner and box'), 'peer key show').action(
     async (_options: object, command: Command) => {
       await run(command, async (session) => await (await import('./agent-commands.ts')).showKeys(session));
@@ -155,7 +162,12 @@ function addCircleCommands(program: Command, { run }: Kit): void {
       },
     );
 
-  const friends = program.command('friends').description('who is there, and what this box does for them');
+  const friends = withExamples(
+    program.command('friends').description('who is there, and what this box does for them'),
+    'peer friends',
+    'peer friends show bob',
+    'peer friends may bob +mail -backup',
+  );
   withExamples(
     friends.command('list', { isDefault: true }).description('all friends (also without "list")'),
     'peer friends',
@@ -201,7 +213,12 @@ function addCircleCommands(program: Command, { run }: Kit): void {
 
 function addZoneCommands(program: Command, { run }: Kit): void {
   program.commandsGroup('Zones and mail:');
-  const zone = program.command('zone').description('the zones that friends answer for you, and you for them');
+  const zone = withExamples(
+    program.command('zone').description('the zones that friends answer for you, and you for them'),
+    'peer zone add alice.example --file zones/alice.example.zone',
+    'peer zone list',
+    'peer zone show alice.example',
+  );
   withExamples(
     zone.command('add').argument('<origin>').description('own a zone: friends who offer dns answer it too'),
     'peer zone add alice.example --file zones/alice.example.zone',
@@ -274,7 +291,11 @@ function addZoneCommands(program: Command, { run }: Kit): void {
     );
   });
 
-  const mail = program.command('mail').description('mail that friends keep for you, and you for them');
+  const mail = withExamples(
+    program.command('mail').description('mail that friends keep for you, and you for them'),
+    'peer mail add alice.example --deliver 127.0.0.1:2525',
+    'peer mail list',
+  );
   withExamples(
     mail
       .command('add')

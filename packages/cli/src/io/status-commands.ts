@@ -3,6 +3,7 @@ import { CommandError, ExitCode, parseDuration, visible } from '@copain/core';
 import { type EventStatus, type StatusDocument, statusPlain, statusText } from '@copain/status';
 import { cliLimits } from '../limits.ts';
 import { readSince } from '../since.ts';
+import { readWaitFor } from '../wait-for.ts';
 import { showFriend } from './circle-commands.ts';
 import type { Session } from './session.ts';
 
@@ -51,8 +52,10 @@ export async function events(
     throw new CommandError(ExitCode.usage, `--since: "${options.since}" is neither a span (2h) nor a time`);
   const follow = options.follow === true;
   const listed: EventStatus[] = [];
+  let isQuiet = true;
   const show = (value: unknown): void => {
     const event = value as EventStatus;
+    isQuiet = false;
     if (session.isJson && !follow) listed.push(event);
     else if (session.isJson) stdout.write(`${JSON.stringify({ schema: 'peer.event/1', ...event })}\n`);
     else stdout.write(`${event.at}  ${visible(event.kind, 40).padEnd(18)}  ${visible(event.text, 1000)}\n`);
@@ -63,6 +66,7 @@ export async function events(
     { onItem: show, signal: interrupted, silenceMs: 0 },
   );
   if (session.isJson && !follow) session.answer('events', { events: listed }, '');
+  else if (isQuiet && !follow) session.say('peer: nothing happened in that time');
 }
 
 /**
@@ -76,24 +80,30 @@ export async function waitFor(session: Session, options: { for: string; timeout:
       ExitCode.usage,
       `--timeout: "${options.timeout}" is no time span: 500ms, 60s, 10m`,
     );
+  const wanted = readWaitFor(options.for);
+  if (wanted === undefined)
+    throw new CommandError(
+      ExitCode.usage,
+      `--for: "${visible(options.for)}" is nothing to wait for: ready, friend:NAME, zone:ORIGIN[=SERIAL] or mail-empty:DOMAIN`,
+    );
   const { interrupted } = session.world;
   const endsAtMs = performance.now() + timeoutMs;
   while (!interrupted.aborted) {
     const leftMs = Math.max(0, Math.ceil(endsAtMs - performance.now()));
     try {
-      await session.ask(
-        'wait',
-        { for: options.for, timeoutMs: leftMs },
-        { silenceMs: 0, signal: interrupted },
-      );
-      session.answer('wait', { for: options.for }, '');
+      await session.ask('wait', { for: wanted, timeoutMs: leftMs }, { silenceMs: 0, signal: interrupted });
+      session.answer('wait', { for: options.for, met: true }, '');
       return;
     } catch (error) {
-      if (!(error instanceof CommandError) || error.exit !== ExitCode.unreachable) throw error;
-      if (performance.now() >= endsAtMs)
+      if (!(error instanceof CommandError)) throw error;
+      const isTimeUp = error.exit === ExitCode.unreachable && performance.now() >= endsAtMs;
+      if (isTimeUp || error.exit === ExitCode.no)
+        session.answer('wait', { for: options.for, met: false }, '');
+      if (isTimeUp)
         throw new CommandError(ExitCode.no, `still waiting for ${options.for}: ${error.message}`, {
           cause: error,
         });
+      if (error.exit !== ExitCode.unreachable) throw error;
       await sleep(cliLimits.retryEveryMs, undefined, { signal: interrupted }).catch(() => undefined);
     }
   }

@@ -1,8 +1,7 @@
-import { access, constants } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CommandError, ExitCode, visible } from '@copain/core';
 import { problemLine, type ZoneProblem, type ZoneStatus, zonesTable } from '@copain/status';
-import { appliedText, changeConfig, fileError } from './config-file.ts';
+import { appliedText, changeConfig, mustBeReadable } from './config-file.ts';
 import type { Session } from './session.ts';
 
 interface Check {
@@ -10,18 +9,15 @@ interface Check {
   serial?: number | undefined;
 }
 
-const hasErrors = ({ problems }: Check): boolean => problems.some(({ severity }) => severity === 'error');
+const hasErrors = ({ problems }: { problems: readonly ZoneProblem[] }): boolean =>
+  problems.some(({ severity }) => severity === 'error');
 
 /** Lower case, no dot at the end: how the agent names zones and domains. */
 export const plainDomain = (text: string): string => text.toLowerCase().replace(/(?<=.)\.$/, '');
 
 /** Reads a master file as the agent would: by the agent where one runs, else here. */
 async function check(session: Session, file: string, origin: string): Promise<Check> {
-  try {
-    await access(file, constants.R_OK);
-  } catch (cause) {
-    throw fileError(file, 'read', cause);
-  }
+  await mustBeReadable(file);
   try {
     return (await session.ask('zone.check', { file, origin })) as Check;
   } catch (error) {
@@ -121,10 +117,22 @@ export async function showZone(session: Session, name: string): Promise<void> {
   session.answer('zone.show', { zone }, zoneText(zone, zonesTable([zone], session.textOptions())));
 }
 
-/** `peer zone push ORIGIN`: publishes the file as it is now and tells every friend. */
+/** `peer zone push ORIGIN`: publishes the file as it is now and tells every friend. 65 where it has mistakes. */
 export async function pushZone(session: Session, name: string): Promise<void> {
   const origin = plainDomain(name);
   const { zone } = (await session.ask('zone.push', { origin })) as { zone: ZoneStatus };
-  const serial = zone.serial === null ? 'without a good version' : `at serial ${zone.serial}`;
-  session.answer('zone.push', { zone }, `Zone ${origin} is pushed, ${serial}\n`);
+  if (zone.role !== 'primary')
+    throw new CommandError(
+      ExitCode.badInput,
+      `${origin} is ${visible(zone.owner)}'s zone: its owner publishes it`,
+      {
+        hint: `peer zone show ${origin}`,
+      },
+    );
+  if (hasErrors(zone)) {
+    for (const problem of zone.problems) session.say(problemLine(problem));
+    const stays = zone.serial === null ? 'nothing is served yet' : `serial ${zone.serial} stays served`;
+    throw new CommandError(ExitCode.badInput, `${origin} has mistakes and was not published: ${stays}`);
+  }
+  session.answer('zone.push', { zone }, `Zone ${origin} is pushed, at serial ${zone.serial ?? 'none'}.\n`);
 }
