@@ -7,8 +7,9 @@
 /** How worried to be: nothing to do; something to look at; something is, or at the next failure would be, broken. */
 export type VerdictLevel = 'ok' | 'attention' | 'danger';
 
-/** One thing to do: why, and the command to type. */
+/** One thing to do: why, and the command to type. A hint is a proposal and makes no verdict worse. */
 export interface Todo {
+  weight: 'danger' | 'attention' | 'hint';
   text: string;
   command: string;
 }

@@ -149,6 +149,7 @@ it('a mistake in a master file is shown with its place and the command to check 
   expect(status.verdict.level).toBe('attention');
   expect(status.verdict.todo).toEqual([
     {
+      weight: 'attention',
       text: '/b/my zone:7:3: no such type: AAAAA (and 1 more); serial 2026112204 stays served for alice.example.',
       command: "peer zone check '/b/my zone' alice.example",
     },
@@ -203,7 +204,14 @@ it("a friend's zone that nobody refreshes is announced before it stops", () => {
 it('hints do not worry: a friend for whom nothing is done yet', () => {
   const { verdict } = statusOf({ friends: [friend('bob'), friend('carol', { may: ['witness'] })] });
   expect(verdict.level).toBe('ok');
-  expect(verdict.todo).toMatchObject([{ command: 'peer friends may carol +dns +mail' }]);
+  expect(verdict.todo).toMatchObject([{ weight: 'hint', command: 'peer friends may carol +dns +mail' }]);
+  const worried = statusOf({
+    friends: [friend('bob', { state: 'down' }), friend('carol', { may: ['witness'] })],
+  });
+  const shown = statusText(worried, { nowMs, shapes: 'unicode' });
+  expect(shown).toMatch(
+    /Look here, one thing to look at\n[\s\S]*\n {2}! bob is down[\s\S]*\n {2}- This box offers carol/,
+  );
 });
 
 it('the document has the promised form: times as text, unknown as null', () => {

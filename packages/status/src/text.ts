@@ -43,7 +43,8 @@ const verdictShapes: Record<VerdictLevel, { unicode: string; ascii: string; tone
 /** The verdict in a few words. */
 export function verdictTitle(status: Pick<StatusDocument, 'verdict'>): string {
   const { level, todo } = status.verdict;
-  const things = todo.length === 1 ? 'one thing to look at' : `${todo.length} things to look at`;
+  const grave = todo.filter(({ weight }) => weight !== 'hint').length;
+  const things = grave === 1 ? 'one thing to look at' : `${grave} things to look at`;
   if (level === 'danger') return `Danger, ${things}`;
   if (level === 'attention') return `Look here, ${things}`;
   return 'All is well';
@@ -214,7 +215,8 @@ function verdictText(status: StatusDocument, options: TextOptions): string {
   const title = paint(shape.tone, `${shape[shapes]} ${verdictTitle(status)}`);
   const arrow = shapes === 'unicode' ? '→' : '->';
   const todo = status.verdict.todo.map(
-    ({ text, command }) => `  ! ${visible(text, 600)}  ${arrow}  ${paint('bold', visible(command, 4096))}\n`,
+    ({ weight, text, command }) =>
+      `  ${weight === 'hint' ? '-' : '!'} ${visible(text, 600)}  ${arrow}  ${paint('bold', visible(command, 4096))}\n`,
   );
   return `${title}\n  ${visible(status.verdict.text, 2000)}\n${todo.join('')}`;
 }

@@ -6,8 +6,8 @@ import { count, isNewerSerial, joinNames, shellWord } from './wording.ts';
 
 /** A to-do and how much it matters: a hint leaves the verdict as it is. */
 interface Finding {
-  weight: 'danger' | 'attention' | 'hint';
-  todo: Todo;
+  weight: Todo['weight'];
+  todo: Omit<Todo, 'weight'>;
 }
 
 /** What the judgement of one zone or domain needs to know about the circle. */
@@ -104,7 +104,7 @@ function friendFindings({ facts, nowMs }: Circle): Finding[] {
       ];
     }
     if (friend.may.includes('dns') || friend.may.includes('mail')) return [];
-    const text = `This box does nothing for ${name} yet, so ${name}'s zones and mail are not kept here.`;
+    const text = `This box offers ${name} neither dns nor mail, so ${name}'s zones and mail are not kept here.`;
     const command = `peer friends may ${shellWord(friend.name)} +dns +mail`;
     return [{ weight: 'hint', todo: { text, command } }];
   });
@@ -209,6 +209,6 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
   return {
     level,
     text: prognosis(circle),
-    todo: findings.slice(0, statusLimits.todos).map(({ todo }) => todo),
+    todo: findings.slice(0, statusLimits.todos).map(({ weight, todo }) => ({ weight, ...todo })),
   };
 }
