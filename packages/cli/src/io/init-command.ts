@@ -42,7 +42,7 @@ async function freeAddresses(
   if (what.without === undefined)
     throw new CommandError(ExitCode.configuration, problem, { hint: otherwise });
   session.say(`peer: ${problem}`);
-  if (await session.confirm(`Go on with listen = []? Then ${what.without}.`)) {
+  if (await session.confirm(`Go on without it? Then ${what.without}.`, otherwise)) {
     session.say(`peer: ${what.option} is left out (listen = []): ${what.without}`);
     return [];
   }

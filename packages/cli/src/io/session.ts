@@ -111,10 +111,12 @@ export class Session {
     }
   }
 
-  /** Asks yes or no; `--yes` answers yes. Throws CommandError (64) where nobody can answer. */
-  async confirm(text: string): Promise<boolean> {
+  /** Asks yes or no; `--yes` answers yes. Throws CommandError (64) where nobody can answer; `orElse`: another way out. */
+  async confirm(text: string, orElse?: string): Promise<boolean> {
     if (this.#options.yes === true) return true;
-    const answer = await this.question(`${text} [y/N]`, { instead: 'add --yes' });
+    const answer = await this.question(`${text} [y/N]`, {
+      instead: orElse === undefined ? 'add --yes' : `add --yes, or ${orElse}`,
+    });
     return /^y(es)?$/i.test(answer);
   }
 }
