@@ -11,6 +11,7 @@ import {
   decodeInviteRecord,
   decodeMemberRecord,
   decodeOffersRecord,
+  decodeRemovalRecord,
   decodeRevocationRecord,
   decodeVoteRecord,
   type GrantsRecord,
@@ -20,6 +21,7 @@ import {
   type OffersRecord,
   type OwnerRecord,
   type RecordKind,
+  type RemovalRecord,
   type RevocationRecord,
   type Roster,
   type Signed,
@@ -30,6 +32,7 @@ import {
 /** A record that was read, with what it says. */
 export type KnownRecord =
   | { kind: 'member'; signed: SignedMember }
+  | { kind: 'removal'; signed: Signed<RemovalRecord> }
   | { kind: 'invite'; signed: Signed<InviteRecord> }
   | { kind: 'revocation'; signed: Signed<RevocationRecord> }
   | { kind: 'offers'; signed: Signed<OffersRecord> }
@@ -41,6 +44,8 @@ export type KnownRecord =
 
 /** What this box knows of its circle: the records by key, and what they add up to. */
 export interface Knowledge {
+  /** The owner id of whose box this is: his own removals count here at once. */
+  self: string;
   circle: string;
   records: ReadonlyMap<string, KnownRecord>;
   roster: Roster;
@@ -69,12 +74,13 @@ const refused = (why: 'malformed' | 'wrong-signer' | 'wrong-circle' | 'too-many'
 /** Member records that lead to nobody are kept until they do, up to this many: a chain may arrive from its end. */
 const maxMemberRecords = 4 * maxMembers;
 
-/** Nothing known yet, in the circle with this id. */
-export function emptyKnowledge(circle: string): Knowledge {
+/** Nothing known yet by `self`, in the circle with this id. */
+export function emptyKnowledge(self: string, circle: string): Knowledge {
   return {
+    self,
     circle,
     records: new Map(),
-    roster: computeRoster(circle, [], toHex),
+    roster: computeRoster(circle, { members: [], removals: [] }, { self, toId: toHex }),
     agreements: { offers: new Map(), grants: new Map() },
   };
 }
@@ -108,6 +114,17 @@ export function judgeRecord(knowledge: Knowledge, opened: OpenedRecord): RecordJ
       return numbered(key, 0, {
         kind: 'member',
         signed: { signer, hash, record, ownerRecord: opened.ownerRecord },
+      });
+    }
+    case 'removal': {
+      const record = decodeRemovalRecord(payload);
+      if (record === undefined) return refused('malformed');
+      if (record.circle !== knowledge.circle) return refused('wrong-circle');
+      // Who was removed may have signed removals before; whether they count is for the roster to say.
+      if (!roster.everOwnerOf.has(signer)) return refused('wrong-signer');
+      return numbered(`removal/${record.ownerId}/${signer}`, 0, {
+        kind: 'removal',
+        signed: { signer, hash, record },
       });
     }
     case 'invite': {
@@ -222,12 +239,13 @@ export function withCircle(knowledge: Knowledge, circle: string, self: string): 
       ([, record]) =>
         record.signed.signer === self &&
         record.kind !== 'member' &&
+        record.kind !== 'removal' &&
         record.kind !== 'invite' &&
         record.kind !== 'revocation' &&
         record.kind !== 'vote',
     ),
   );
-  return derive(circle, records, 'member', emptyKnowledge(circle));
+  return derive(circle, records, 'member', emptyKnowledge(knowledge.self, circle));
 }
 
 /** Recomputes only what the changed kind of record can change. */
@@ -238,10 +256,11 @@ function derive(
   before: Knowledge,
 ): Knowledge {
   const next: Knowledge = { ...before, circle, records };
-  const membersChanged = changed === 'member';
+  const membersChanged = changed === 'member' || changed === 'removal';
   if (membersChanged) {
     const members = recordsOf(next, 'member').map((record) => record.signed);
-    next.roster = computeRoster(circle, members, toHex);
+    const removals = recordsOf(next, 'removal').map((record) => record.signed);
+    next.roster = computeRoster(circle, { members, removals }, { self: next.self, toId: toHex });
   }
   if (membersChanged || changed === 'offers' || changed === 'grants') {
     next.agreements = {

@@ -142,6 +142,7 @@ export type RoomCall =
 export function routeRecord(record: KnownRecord): RoomCall[] {
   switch (record.kind) {
     case 'member':
+    case 'removal':
     case 'offers':
     case 'grants':
       return [{ kind: 'plan' }];

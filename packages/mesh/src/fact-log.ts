@@ -59,14 +59,15 @@ export function addFact(log: FactLog, fact: Fact): FactLog {
 const rank: Record<RecordKind, number> = {
   owner: 0,
   member: 1,
-  invite: 2,
-  revocation: 3,
-  address: 4,
-  offers: 5,
-  grants: 6,
-  zone: 7,
-  holds: 8,
-  vote: 9,
+  removal: 2,
+  invite: 3,
+  revocation: 4,
+  address: 5,
+  offers: 6,
+  grants: 7,
+  zone: 8,
+  holds: 9,
+  vote: 10,
 };
 
 /** All facts in sending order. */

@@ -28,6 +28,7 @@ export const maxRecordBytes = {
   member: 24_576,
   invite: 2048,
   revocation: 512,
+  removal: 8192,
   offers: 16_384,
   grants: 49_152,
   address: 2048,

@@ -14,6 +14,7 @@ import {
   decodeMemberRecord,
   decodeOffersRecord,
   decodeOwnerRecord,
+  decodeRemovalRecord,
   decodeRevocationRecord,
   decodeVoteRecord,
   encodeAddressRecord,
@@ -23,6 +24,7 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeOwnerRecord,
+  encodeRemovalRecord,
   encodeRevocationRecord,
   encodeVoteRecord,
   type OwnerRecord,
@@ -56,6 +58,9 @@ const examples = [
   ].map((record) => ['invite', encodeInviteRecord(record), decodeInviteRecord, record] as const),
   ...[{ circle: id, inviteId: '02'.repeat(8) }].map(
     (record) => ['revocation', encodeRevocationRecord(record), decodeRevocationRecord, record] as const,
+  ),
+  ...[{ circle: id, ownerId: id, seen: [new Uint8Array(32)] }].map(
+    (record) => ['removal', encodeRemovalRecord(record), decodeRemovalRecord, record] as const,
   ),
   ...[{ sequence: 1, offers: [{ to: id, may: ['mail' as const] }] }].map(
     (record) => ['offers', encodeOffersRecord(record), decodeOffersRecord, record] as const,

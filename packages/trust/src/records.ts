@@ -73,6 +73,16 @@ export interface RevocationRecord {
   inviteId: string;
 }
 
+/**
+ * Takes a member out of the circle, for good. `seen`: hashes of the member and removal records he had signed that the
+ * signer knew of; what he signs besides does not count.
+ */
+export interface RemovalRecord {
+  circle: string;
+  ownerId: string;
+  seen: Uint8Array[];
+}
+
 /** What this box does for others: the newest sequence counts, and replaces the whole list. */
 export interface OffersRecord {
   sequence: number;
@@ -289,6 +299,28 @@ export function decodeRevocationRecord(payload: Uint8Array): RevocationRecord | 
   return open(payload, 'revocation', (fields) => ({
     circle: ownerId(fields, 'circle'),
     inviteId: toHex(fields.bytes('invite', 8, 8)),
+  }));
+}
+
+export function encodeRemovalRecord(record: RemovalRecord): Uint8Array {
+  return encodeCanonical({
+    v: 1,
+    type: 'removal',
+    circle: idBytes(record.circle),
+    owner: idBytes(record.ownerId),
+    seen: record.seen,
+  });
+}
+
+export function decodeRemovalRecord(payload: Uint8Array): RemovalRecord | undefined {
+  return open(payload, 'removal', (fields) => ({
+    circle: ownerId(fields, 'circle'),
+    ownerId: ownerId(fields, 'owner'),
+    seen: fields.list('seen', 2 * maxMembers).map((hash) => {
+      if (hash instanceof Uint8Array && hash.length === 32) return hash;
+      fields.refuse();
+      return new Uint8Array();
+    }),
   }));
 }
 

@@ -6,8 +6,8 @@ import { claimConflict } from './claims.ts';
 import { duties, providersOf } from './duties.ts';
 import { admitInvite, admitJoiner, firstOffers } from './join.ts';
 import { keyFromPeerId, peerIdFromKey } from './peer-id.ts';
-import type { InviteRecord, OwnerRecord } from './records.ts';
-import { computeRoster, inviteState, type Signed, type SignedMember } from './roster.ts';
+import type { InviteRecord, OwnerRecord, RemovalRecord } from './records.ts';
+import { computeRoster, inviteState, type Roster, type Signed, type SignedMember } from './roster.ts';
 
 const random = seededRandom(7);
 const newPeer = (): string => peerIdFromKey(random.bytes(32));
@@ -50,36 +50,41 @@ function member(who: Person, name: string, signer: string, inviteId?: string): S
   };
 }
 
+const rosterOf = (members: SignedMember[], removals: Signed<RemovalRecord>[] = [], self = '') =>
+  computeRoster(circle, { members, removals }, { self, toId: toHex });
+const namesOf = (roster: Roster): string[] => [...roster.members.values()].map((one) => one.name).sort();
+const removal = (ownerId: string, signer: string, seen: Uint8Array[] = []): Signed<RemovalRecord> => ({
+  signer,
+  hash: random.bytes(32),
+  record: { circle, ownerId, seen },
+});
+
 const founder = member(alice, 'alice', alice.box);
 const addBob = member(bob, 'bob', alice.box, '01'.repeat(8));
 const addCarol = member(carol, 'carol', bob.box, '02'.repeat(8));
-const roster = computeRoster(circle, [founder, addBob, addCarol], toHex);
+const roster = rosterOf([founder, addBob, addCarol]);
 
 it('the founder, whom he admitted, and whom those admitted, in whatever order the records come', () => {
   fc.assert(
     fc.property(fc.shuffledSubarray([founder, addBob, addCarol], { minLength: 3 }), (records) => {
-      const names = [...computeRoster(circle, records, toHex).members.values()].map((one) => one.name).sort();
+      const names = [...rosterOf(records).members.values()].map((one) => one.name).sort();
       expect(names).toEqual(['alice', 'bob', 'carol']);
     }),
   );
 });
 
 it('a record leads to nobody while its signer is no member, and does so later', () => {
-  expect(
-    [...computeRoster(circle, [founder, addCarol], toHex).members.values()].map((one) => one.name),
-  ).toEqual(['alice']);
+  expect([...rosterOf([founder, addCarol]).members.values()].map((one) => one.name)).toEqual(['alice']);
 });
 
 it('nobody founds a circle whose id is not his own, and nobody admits himself', () => {
-  expect(computeRoster(circle, [member(bob, 'bob', bob.box)], toHex).members.size).toBe(0);
-  expect(
-    computeRoster(circle, [founder, member(bob, 'bob', bob.box, '03'.repeat(8))], toHex).members.size,
-  ).toBe(1);
+  expect(rosterOf([member(bob, 'bob', bob.box)]).members.size).toBe(0);
+  expect(rosterOf([founder, member(bob, 'bob', bob.box, '03'.repeat(8))]).members.size).toBe(1);
 });
 
 it('an owner record signed by a key it does not name counts for nothing', () => {
   const forged = { ...addBob, ownerRecord: { ...bob.owner, signer: newPeer() } };
-  expect(computeRoster(circle, [founder, forged], toHex).members.size).toBe(1);
+  expect(rosterOf([founder, forged]).members.size).toBe(1);
 });
 
 it('two members admitted under one invite: the lower hash wins, on every box alike', () => {
@@ -89,19 +94,72 @@ it('two members admitted under one invite: the lower hash wins, on every box ali
     [founder, first, second],
     [second, first, founder],
   ]) {
-    expect([...computeRoster(circle, records, toHex).members.values()].map((one) => one.name)).toEqual([
-      'alice',
-      'bob',
-    ]);
+    expect([...rosterOf(records).members.values()].map((one) => one.name)).toEqual(['alice', 'bob']);
   }
 });
 
 it('two members of one name stay two, told apart', () => {
   const other = member(carol, 'bob', alice.box, '04'.repeat(8));
-  const names = [...computeRoster(circle, [founder, addBob, other], toHex).members.values()].map(
-    (one) => one.name,
-  );
+  const names = [...rosterOf([founder, addBob, other]).members.values()].map((one) => one.name);
   expect(names.sort()).toEqual(['alice', 'bob', 'bob-2']);
+});
+
+const all = [founder, addBob, addCarol];
+
+it('a removal counts when it is signed by the member himself, by who admitted him, or by two members', () => {
+  expect(namesOf(rosterOf(all, [removal(carol.ownerId, carol.box)]))).toEqual(['alice', 'bob']);
+  expect(namesOf(rosterOf(all, [removal(carol.ownerId, bob.box)]))).toEqual(['alice', 'bob']);
+  expect(namesOf(rosterOf(all, [removal(carol.ownerId, alice.box)]))).toEqual(['alice', 'bob', 'carol']);
+  const stranger = newPeer();
+  expect(
+    namesOf(rosterOf(all, [removal(carol.ownerId, stranger), removal(carol.ownerId, alice.box)])),
+  ).toEqual(['alice', 'bob', 'carol']);
+  const dave = person('dave');
+  const withDave = [...all, member(dave, 'dave', alice.box, '07'.repeat(8))];
+  const two = [removal(dave.ownerId, bob.box), removal(dave.ownerId, carol.box)];
+  expect(namesOf(rosterOf(withDave, two))).toEqual(['alice', 'bob', 'carol']);
+  expect(namesOf(rosterOf(withDave, two.slice(1)))).toEqual(['alice', 'bob', 'carol', 'dave']);
+});
+
+it('a removal counts at once for whoever signed it, and for nobody else', () => {
+  const mine = [removal(carol.ownerId, alice.box)];
+  expect(namesOf(rosterOf(all, mine, alice.ownerId))).toEqual(['alice', 'bob']);
+  expect(namesOf(rosterOf(all, mine, bob.ownerId))).toEqual(['alice', 'bob', 'carol']);
+});
+
+it('whom the removed one admitted stays if that was seen; what he admits besides, or afterwards, is void', () => {
+  const byAlice = (seen: Uint8Array[]) => [removal(bob.ownerId, alice.box, seen)];
+  expect(namesOf(rosterOf(all, byAlice([addCarol.hash])))).toEqual(['alice', 'carol']);
+  expect(namesOf(rosterOf(all, byAlice([])))).toEqual(['alice']);
+  const eve = person('eve');
+  const late = member(eve, 'eve', bob.box, '08'.repeat(8));
+  expect(namesOf(rosterOf([...all, late], byAlice([addCarol.hash])))).toEqual(['alice', 'carol']);
+});
+
+it('removal stays: another add of the same person, or by another member, does not bring him back', () => {
+  const again = member(bob, 'bob', carol.box, '0b'.repeat(8));
+  fc.assert(
+    fc.property(fc.shuffledSubarray([...all, again], { minLength: 4 }), (records) => {
+      expect(namesOf(rosterOf(records, [removal(bob.ownerId, alice.box, [addCarol.hash])]))).toEqual([
+        'alice',
+        'carol',
+      ]);
+    }),
+  );
+});
+
+it('who is removed takes nobody out afterwards, and whom he took out before does not come back', () => {
+  const his = removal(carol.ownerId, bob.box);
+  const out = (seen: Uint8Array[]) =>
+    namesOf(rosterOf(all, [his, removal(bob.ownerId, alice.box, [addCarol.hash, ...seen])]));
+  expect(out([])).toEqual(['alice', 'carol']);
+  expect(out([his.hash])).toEqual(['alice']);
+});
+
+it('an invite that admitted somebody who was removed since stays used', () => {
+  const roster = rosterOf(all, [removal(bob.ownerId, alice.box, [addCarol.hash])]);
+  const used = { ...invite, record: { ...invite.record, id: '01'.repeat(8) } };
+  expect(inviteState(used, { roster, revocations: [] }, 0)).toBe('used');
 });
 
 const invite: Signed<InviteRecord> = {

@@ -1,6 +1,14 @@
 import { compareBytes } from '@copain/core';
 import { maxMembers } from './limits.ts';
-import type { BoxEntry, InviteRecord, MemberRecord, OwnerRecord, RevocationRecord, Role } from './records.ts';
+import type {
+  BoxEntry,
+  InviteRecord,
+  MemberRecord,
+  OwnerRecord,
+  RemovalRecord,
+  RevocationRecord,
+  Role,
+} from './records.ts';
 
 /** A record whose envelope was opened: who signed it, what it says, and the SHA-256 of its payload. */
 export interface Signed<T> {
@@ -32,6 +40,10 @@ export interface Roster {
   members: ReadonlyMap<string, Member>;
   /** Of every box of every member: whose it is. */
   ownerOf: ReadonlyMap<string, string>;
+  /** The same with those who were removed: whose signature under a removal may count. */
+  everOwnerOf: ReadonlyMap<string, string>;
+  /** Ids of the invites that admitted somebody, whether he is still a member or not. */
+  invitesUsed: ReadonlySet<string>;
 }
 
 /** Why an owner record may not speak for its owner, or undefined where it may: the signer must be one of its keys. */
@@ -47,17 +59,74 @@ export function boxMay(member: Member, peer: string, role: Role): boolean {
   return member.boxes.some((box) => box.peer === peer && box.roles.includes(role));
 }
 
+/** What a set of signed records says about who is in: adds, and removals. */
+export interface RosterRecords {
+  members: readonly SignedMember[];
+  removals: readonly Signed<RemovalRecord>[];
+}
+
 /**
- * The roster that a set of member records describes, whatever order they came in: the founder, whose owner id is the
- * circle's id, and whoever a member's box admitted. Two records that name one invite: the lower hash wins. Two records
- * of one owner are one member (the lower hash wins). Records that lead to nobody are left out until they do.
- * `toId` turns a hash into an id (hexadecimal).
+ * The roster that a set of records describes, whatever order they came in: the founder, whose owner id is the
+ * circle's id, and whoever a member's box admitted, without those who were removed. Two records that name one invite:
+ * the lower hash wins. Two records of one owner are one member (the lower hash wins). Records that lead to nobody are
+ * left out until they do.
+ *
+ * A removal is final. It counts for the circle when it is signed by the member himself, by who admitted him, or by two
+ * members; for `self` and his boxes it counts as soon as he signed it. Whom the removed one admitted stays if the
+ * signer of a removal that counts had seen it; his other adds are void.
  */
 export function computeRoster(
   circle: string,
+  records: RosterRecords,
+  view: { self: string; toId: (hash: Uint8Array) => string },
+): Roster {
+  const everybody = admitted(circle, records.members, view.toId, new Map());
+  const first = countedRemovals(everybody, records.removals, view);
+  if (first.size === 0) return { ...everybody, everOwnerOf: everybody.ownerOf };
+  // What somebody signed who is removed himself counts where that was seen when he was removed: he cannot take others
+  // out afterwards, and those whom he took out before do not come back.
+  const standing = records.removals.filter((one) => {
+    const by = everybody.ownerOf.get(one.signer) ?? '';
+    return by === one.record.ownerId || (first.get(by)?.has(view.toId(one.hash)) ?? true);
+  });
+  const removed = countedRemovals(everybody, standing, view);
+  return { ...admitted(circle, records.members, view.toId, removed), everOwnerOf: everybody.ownerOf };
+}
+
+/** By owner id of who is removed: those of his adds and removals that still count. */
+type Removed = ReadonlyMap<string, ReadonlySet<string>>;
+
+function countedRemovals(
+  everybody: Omit<Roster, 'everOwnerOf'>,
+  removals: readonly Signed<RemovalRecord>[],
+  view: { self: string; toId: (hash: Uint8Array) => string },
+): Removed {
+  const counted = new Map<string, Set<string>>();
+  for (const target of new Set(removals.map((one) => one.record.ownerId))) {
+    const member = everybody.members.get(target);
+    if (member === undefined) continue;
+    const against = removals.flatMap((one) => {
+      const by = one.record.ownerId === target ? everybody.ownerOf.get(one.signer) : undefined;
+      return by === undefined ? [] : [{ by, seen: one.record.seen }];
+    });
+    const signers = new Set(against.map(({ by }) => by));
+    const enough =
+      signers.has(target) ||
+      signers.has(view.self) ||
+      (member.admittedBy !== undefined && signers.has(member.admittedBy)) ||
+      signers.size >= 2;
+    if (enough) counted.set(target, new Set(against.flatMap(({ seen }) => seen.map(view.toId))));
+  }
+  return counted;
+}
+
+/** Adds members until no record leads to another one. Who is removed is followed, for those he admitted, and left out. */
+function admitted(
+  circle: string,
   records: readonly SignedMember[],
   toId: (hash: Uint8Array) => string,
-): Roster {
+  removed: Removed,
+): Omit<Roster, 'everOwnerOf'> {
   const members = new Map<string, Member>();
   const ownerOf = new Map<string, string>();
   const invitesUsed = new Set<string>();
@@ -65,6 +134,12 @@ export function computeRoster(
   const waiting = records
     .filter((signed) => signed.record.circle === circle && ownerRecordFault(signed.ownerRecord) === undefined)
     .sort((a, b) => compareBytes(a.hash, b.hash));
+  /** May this signer's record add somebody? A removed one's only where the removal says that it was seen. */
+  const mayAdmit = (signed: SignedMember): boolean => {
+    const by = ownerOf.get(signed.signer);
+    if (by === undefined) return false;
+    return removed.get(by)?.has(toId(signed.hash)) ?? true;
+  };
   for (let grew = true; grew; ) {
     grew = false;
     for (const signed of waiting) {
@@ -75,13 +150,12 @@ export function computeRoster(
       const owned = ownerRecord.record;
       const founds =
         ownerId === circle && record.inviteId === undefined && owned.boxes.some((box) => box.peer === signer);
-      const admitted =
-        record.inviteId !== undefined && ownerOf.has(signer) && !invitesUsed.has(record.inviteId);
-      if (!founds && !admitted) continue;
+      const joins = record.inviteId !== undefined && mayAdmit(signed) && !invitesUsed.has(record.inviteId);
+      if (!founds && !joins) continue;
       if (owned.boxes.some((box) => ownerOf.has(box.peer))) continue;
       let name = record.name;
       for (let suffix = 2; names.has(name); suffix++) name = `${record.name.slice(0, 29)}-${suffix}`;
-      names.add(name);
+      if (!removed.has(ownerId)) names.add(name);
       if (record.inviteId !== undefined) invitesUsed.add(record.inviteId);
       members.set(ownerId, {
         ownerId,
@@ -98,7 +172,11 @@ export function computeRoster(
       grew = true;
     }
   }
-  return { circle, members, ownerOf };
+  for (const ownerId of removed.keys()) {
+    for (const box of members.get(ownerId)?.boxes ?? []) ownerOf.delete(box.peer);
+    members.delete(ownerId);
+  }
+  return { circle, members, ownerOf, invitesUsed };
 }
 
 export type InviteState = 'open' | 'used' | 'expired' | 'revoked';
@@ -110,7 +188,7 @@ export function inviteState(
   nowMs: number,
 ): InviteState {
   const { roster, revocations } = known;
-  for (const member of roster.members.values()) if (member.inviteId === invite.record.id) return 'used';
+  if (roster.invitesUsed.has(invite.record.id)) return 'used';
   const inviter = roster.ownerOf.get(invite.signer);
   const revoked = revocations.some(
     (one) => one.record.inviteId === invite.record.id && roster.ownerOf.get(one.signer) === inviter,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Clock, FrameStream, Random } from '@copain/core';
+import { type Clock, type FrameStream, type Random, toHex } from '@copain/core';
 import { type Mail, startMail } from '@copain/mail/io';
 import {
   admitConnection,
@@ -429,6 +429,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     changes.note();
   };
 
+  /** Who is gone, or would be if others agreed: a removal by one who did not admit him counts for its signer alone. */
+  const noteRemoval = (ownerId: string, by: string): void => {
+    const { roster, records: known } = knowledge();
+    const name = [...known.values()].find(
+      (one) => one.kind === 'member' && toHex(one.signed.ownerRecord.hash) === ownerId,
+    );
+    const who = name?.kind === 'member' ? name.signed.record.name : 'somebody';
+    if (!roster.members.has(ownerId))
+      events.add('friend.removed', `${who} was removed from the circle by ${names.ofPeer(by)}.`);
+    else {
+      const text = `${names.ofPeer(by)} removed ${who} for himself. It counts for the circle when one more member does.`;
+      events.add('friend.removal-proposed', `${text} peer friends remove ${who}`);
+    }
+  };
+
   const takeVote = (record: KnownRecord): void => {
     if (record.kind !== 'vote') return;
     const { about, heardAtMs, silent, sequence } = record.signed.record;
@@ -446,6 +461,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
             const by = names.ofPeer(record.signed.signer);
             events.add('friend.joined', `${record.signed.record.name} is in the circle, admitted by ${by}.`);
           }
+          if (record.kind === 'removal') noteRemoval(record.signed.record.ownerId, record.signed.signer);
           void replan();
           break;
         case 'addresses':

@@ -20,6 +20,7 @@ import {
   encodeInviteRecord,
   encodeInviteText,
   encodeMemberRecord,
+  encodeRemovalRecord,
   encodeRevocationRecord,
   type InviteText,
   inviteLifeMs,
@@ -57,6 +58,8 @@ export interface CircleService {
     lifeMs: number | undefined;
   }): Promise<{ id: string; code: string; expiresAtMs: number; warning: string | undefined }>;
   revoke(id: string): Promise<void>;
+  /** Takes a friend out of the circle, for good; for this box at once. Returns whether the others must agree first. */
+  remove(name: string): Promise<{ ownerId: string; forEverybody: boolean }>;
   preview(code: string): Promise<JoinPreview>;
   join(code: string, progress: (text: string) => void): Promise<JoinPreview>;
   isJoining(): boolean;
@@ -98,6 +101,8 @@ export function circleService(options: {
     const decoded = decodeInviteText(code, sha256);
     if (decoded.kind === 'refused') throw new CommandError(ExitCode.badInput, decoded.why);
     const { members } = records.knowledge().roster;
+    // Whoever was removed is free to go elsewhere.
+    if (!members.has(identity.ownerId)) return decoded.invite;
     if (records.knowledge().circle === decoded.invite.circle && members.size > 1) {
       throw new CommandError(ExitCode.badInput, 'this box is a member of that circle already', {
         hint: 'peer friends',
@@ -216,6 +221,15 @@ export function circleService(options: {
   return {
     invite: async ({ name, may, lifeMs }) => {
       const { roster, circle } = records.knowledge();
+      if (!roster.members.has(identity.ownerId)) {
+        throw new CommandError(
+          ExitCode.permission,
+          'this box was removed from its circle and can invite nobody',
+          {
+            hint: 'peer join, with an invite to another circle',
+          },
+        );
+      }
       if ([...roster.members.values()].some((member) => member.name === name)) {
         throw new CommandError(ExitCode.usage, `somebody called ${name} is in the circle already`, {
           hint: 'choose another name for the new friend',
@@ -288,6 +302,26 @@ export function circleService(options: {
         'revocation',
         encodeRevocationRecord({ circle: records.knowledge().circle, inviteId: id }),
       );
+    },
+
+    remove: async (name) => {
+      const { circle, roster } = records.knowledge();
+      const member = [...roster.members.values()].find(
+        (one) => one.name === name && one.ownerId !== identity.ownerId,
+      );
+      if (member === undefined) {
+        throw new CommandError(ExitCode.badInput, `there is no friend called ${name}`, {
+          hint: 'peer friends',
+        });
+      }
+      const boxes = new Set(member.boxes.map((box) => box.peer));
+      const signed = [
+        ...recordsOf(records.knowledge(), 'member'),
+        ...recordsOf(records.knowledge(), 'removal'),
+      ];
+      const seen = signed.filter((one) => boxes.has(one.signed.signer)).map((one) => one.signed.hash);
+      await records.publish('removal', encodeRemovalRecord({ circle, ownerId: member.ownerId, seen }));
+      return { ownerId: member.ownerId, forEverybody: member.admittedBy === identity.ownerId };
     },
 
     preview: async (code) => {

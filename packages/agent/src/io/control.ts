@@ -12,6 +12,7 @@ export const controlCommands = [
   'version',
   'status',
   'friends',
+  'friends.remove',
   'key.show',
   'invite.create',
   'invite.list',
@@ -61,6 +62,10 @@ export function controlHandlers(
     version: async () => ({ version: agent.version, name: agent.status().name, id: agent.identity.box.peer }),
     status: async () => agent.status(),
     friends: async () => ({ friends: agent.status().friends }),
+    'friends.remove': async (args) => {
+      const { forEverybody } = await agent.circle.remove(text(args, 'name'));
+      return { forEverybody };
+    },
     'key.show': async () => {
       const { record } = agent.identity.owner;
       return {

@@ -33,6 +33,8 @@ export function ownRecords(identity: Identity, records: RecordStore): OwnRecords
     empty: boolean,
   ): Promise<void> => {
     const work = async (): Promise<void> => {
+      // Whoever was removed from the circle has nothing to say in it.
+      if (!records.knowledge().roster.ownerOf.has(self)) return;
       const known = records.knowledge().records.get(`${kind}/${self}`);
       const signed = known?.kind === kind ? known.signed : undefined;
       const last = signed === undefined ? undefined : (signed.record as { sequence: number }).sequence;

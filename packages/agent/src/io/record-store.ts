@@ -64,6 +64,7 @@ export async function openRecordStore(options: {
   const { table, clock, key, events } = options;
   const stored = await table.get(circleKey);
   let knowledge = emptyKnowledge(
+    options.ownerId,
     stored === undefined ? options.ownerId : (fromUtf8(stored) ?? options.ownerId),
   );
   let log = emptyFactLog();
@@ -146,8 +147,10 @@ export async function openRecordStore(options: {
     if (fields.ok && kind !== undefined) waiting.push({ key: storedKey, kind, envelope });
     else events.damaged(storedKey);
   }
-  // Members first: who may sign the others depends on them.
-  waiting.sort((a, b) => Number(b.kind === 'member') - Number(a.kind === 'member'));
+  // Members first, since who may sign the others depends on them; removals last, since what somebody signed while he was
+  // a member stays known.
+  const place = (kind: RecordKind): number => (kind === 'member' ? 0 : kind === 'removal' ? 2 : 1);
+  waiting.sort((a, b) => place(a.kind) - place(b.kind));
   for (const { key: storedKey, kind, envelope } of waiting) {
     const outcome = await consider(kind, envelope);
     if (outcome.kind === 'new' && outcome.record !== undefined) remember(outcome.fact, outcome.record);

@@ -218,3 +218,43 @@ export async function changeFriendQuota(session: Session, name: string, quota: s
     appliedText(`${name} has ${quota} on this box`, applied),
   );
 }
+
+/** What removing a friend means, before it is done: nothing of it can be taken back. */
+function removalText(status: StatusDocument, friend: FriendStatus): string {
+  const name = visible(friend.name);
+  const served = status.zones.filter(
+    (zone) => zone.role === 'primary' && zone.friends.some((one) => one.name === friend.name),
+  );
+  const kept = status.mail.filter(
+    (domain) => domain.role === 'primary' && domain.backups.includes(friend.name),
+  );
+  const held = status.mail.filter((domain) => domain.role === 'backup' && domain.owner === friend.name);
+  const waiting = held.reduce((sum, { messages }) => sum + messages, 0);
+  const lines = [
+    `${name} leaves the circle for good: the same keys never come back in, a new box with new keys may.`,
+    ...served.map(
+      ({ origin }) => `  He answers for ${origin}: take his NS records out of it, at the registrar too.`,
+    ),
+    ...kept.map(({ domain }) => `  He takes mail for ${domain}: take his MX records out of it.`),
+    ...(waiting === 0
+      ? []
+      : [`  ${waiting} messages for him wait here and will not be handed over any more.`]),
+    '  What he holds already, he goes on holding.',
+  ];
+  return lines.join('\n');
+}
+
+/** `peer friends remove NAME`: says what it means, asks, and removes; for this box at once. */
+export async function removeFriend(session: Session, name: string): Promise<void> {
+  const status = (await session.ask('status')) as StatusDocument;
+  const friend = status.friends.find((candidate) => candidate.name === name);
+  if (!friend) throw unknownFriend(name, status.friends);
+  session.say(removalText(status, friend));
+  if (!(await session.confirm(`Remove ${visible(name)}?`)))
+    throw new CommandError(ExitCode.no, `${visible(name)} stays; nothing was changed`);
+  const { forEverybody } = (await session.ask('friends.remove', { name })) as { forEverybody: boolean };
+  const text = forEverybody
+    ? `${visible(name)} is removed from the circle.\n`
+    : `${visible(name)} is removed here. For the others it counts when one of them does the same.\n`;
+  session.answer('friends.remove', { name, forEverybody }, text);
+}

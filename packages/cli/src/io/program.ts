@@ -209,6 +209,15 @@ function addCircleCommands(program: Command, { run }: Kit): void {
       await (await import('./circle-commands.ts')).changeFriendQuota(session, name, size);
     });
   });
+  withExamples(
+    friends.command('remove').argument('<name>').description('take somebody out of the circle, for good'),
+    'peer friends remove bob',
+    'peer friends remove bob --yes',
+  ).action(async (name: string, _options: object, command: Command) => {
+    await run(command, async (session) => {
+      await (await import('./circle-commands.ts')).removeFriend(session, name);
+    });
+  });
 }
 
 function addZoneCommands(program: Command, { run }: Kit): void {

@@ -1,0 +1,72 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { authoritativeSerial } from './lib/dig.ts';
+import { eventually, steadily } from './lib/eventually.ts';
+import { whyNot } from './lib/programs.ts';
+import { allTogether, openScene, type Trio, threeFriends } from './lib/scene.ts';
+import { zoneText } from './lib/zone-text.ts';
+
+const scene = openScene();
+const skip = whyNot({ programs: ['dig'] }, 'removing a friend') !== undefined;
+
+describe.skipIf(skip)('a friend who is removed', () => {
+  let trio: Trio;
+  const names = async (box: Trio['alice']): Promise<string[]> =>
+    (await box.status()).friends.map((friend) => friend.name).sort();
+
+  beforeAll(async () => {
+    trio = await threeFriends(scene);
+    const { alice, bob, carol } = trio;
+    const zone = alice.write('alice.zone', zoneText({ serial: 1, ns1: bob.host, ns2: carol.host }));
+    await alice.well(['zone', 'add', 'alice.example', '--file', zone]);
+    for (const box of [bob, carol]) {
+      await eventually(
+        'both answer',
+        async () => (await authoritativeSerial(box.dns, 'alice.example')) === 1,
+      );
+    }
+  });
+
+  it('by one who did not admit him: for that box at once, and for nobody else', async () => {
+    const { alice, bob, carol } = trio;
+    const removed = await carol.json<{ forEverybody: boolean }>(['friends', 'remove', 'bob', '--yes']);
+    expect(removed.forEverybody).toBe(false);
+    await eventually('carol has no bob any more', async () => !(await names(carol)).includes('bob'));
+    await steadily(async () => {
+      expect(await names(alice)).toEqual(['bob', 'carol']);
+      expect(await names(bob)).toEqual(['alice', 'carol']);
+    }, 1500);
+  });
+
+  it('by who admitted him: he is out everywhere, gets nothing more, and what he served for others ends', async () => {
+    const { alice, bob, carol } = trio;
+    const refused = await alice.peer(['friends', 'remove', 'bob', '--no-input']);
+    expect(refused.code).toBe(64);
+    expect(await names(alice)).toEqual(['bob', 'carol']);
+
+    await alice.well(['friends', 'remove', 'bob', '--yes']);
+    await eventually('alice has only carol', async () => (await names(alice)).join() === 'carol');
+    await eventually('carol has only alice', async () => (await names(carol)).join() === 'alice');
+    expect((await alice.peer(['friends', 'remove', 'bob', '--yes'])).code).toBe(65);
+
+    alice.write('alice.zone', zoneText({ serial: 2, ns1: carol.host, ns2: carol.host }));
+    await eventually(
+      'carol has the next version',
+      async () => (await authoritativeSerial(carol.dns, 'alice.example')) === 2,
+    );
+    expect(await authoritativeSerial(bob.dns, 'alice.example')).not.toBe(2);
+  });
+
+  it('stays out over restarts, and can invite nobody', async () => {
+    const { alice, bob, carol } = trio;
+    await alice.stop();
+    await carol.stop();
+    await alice.up();
+    await carol.up();
+    await allTogether([alice, carol]);
+    expect(await names(alice)).toEqual(['carol']);
+    expect(await names(carol)).toEqual(['alice']);
+    const invite = await bob.peer(['invite', 'eve']);
+    expect(invite.code).toBe(77);
+    expect(invite.stderr).toContain('removed from its circle');
+  });
+});
