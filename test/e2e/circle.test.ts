@@ -119,6 +119,17 @@ describe('an invite', () => {
 });
 
 describe('a stranger', () => {
+  it('gets nothing, not even the join protocol, from a box that invited nobody', async () => {
+    const fay = scene.box({ name: 'fay', host: trio.address(6) });
+    await fay.init();
+    await fay.up();
+    const { id } = await fay.status();
+    const target = { peer: id, address: fay.mesh };
+    for (const protocol of ['join', 'sync', 'zone', 'live', 'drain'] as const) {
+      expect([protocol, await strangerIsServed(target, protocol)]).toEqual([protocol, false]);
+    }
+  });
+
   it('gets the join protocol while an invite is open, and nothing else', async () => {
     const { id } = await trio.bob.status();
     const invite = await trio.alice.json<{ id: string }>(['invite', 'frank']);

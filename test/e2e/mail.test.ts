@@ -1,14 +1,15 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Box } from './lib/box.ts';
-import { eventually } from './lib/eventually.ts';
+import { eventually, steadily } from './lib/eventually.ts';
 import { whyNot } from './lib/programs.ts';
 import { type Recorded, type RecordingMta, startRecordingMta } from './lib/recording-mta.ts';
+import { runWell } from './lib/run.ts';
 import { allTogether, openScene, type Trio, threeFriends } from './lib/scene.ts';
 import type { MessageJson } from './lib/status-json.ts';
 import { letter, swaks } from './lib/swaks.ts';
 
 const scene = openScene();
-const skip = whyNot({ programs: ['swaks'] }, 'mail') !== undefined;
+const skip = whyNot({ programs: ['swaks', 'prlimit'] }, 'mail') !== undefined;
 const anna = 'anna@alice.example';
 const erika = 'erika@outside.test';
 let trio: Trio;
@@ -158,5 +159,35 @@ describe.skipIf(skip)('mail for alice', () => {
     await eventually('nobody keeps it any more', async () => (await keepers()) === 0);
     expect(arrived('MTA away')).toHaveLength(1);
     expect(withoutTrace(arrived('MTA away')[0]?.data ?? Buffer.alloc(0))).toBe(onTheWire(letter('MTA away')));
+  });
+
+  it('stays with bob while alice’s disk is full, and leaves him when she has stored it', async () => {
+    await allTogether([trio.alice, trio.bob, trio.carol]);
+    await mta[Symbol.asyncDispose]();
+    const mostBytes = (limit: string) =>
+      runWell(['prlimit', '--pid', String(trio.alice.pid()), `--fsize=${limit}:`]);
+    await mostBytes('65536');
+    const message = `${letter('disk full')}${`${'y'.repeat(70)}\n`.repeat(4000)}`;
+    expect((await send(trio.bob, message)).accepted).toBe(true);
+    await steadily(async () => {
+      expect(await waiting(trio.bob)).toHaveLength(1);
+      expect(await waiting(trio.alice)).toEqual([]);
+    }, 2000);
+    await mostBytes('unlimited');
+    await trio.bob.well(['mail', 'flush']);
+    await eventually('alice has it', async () => (await waiting(trio.alice)).length === 1);
+    await eventually('bob has let go of it', async () => (await waiting(trio.bob)).length === 0);
+    await trio.alice.kill();
+    await trio.bob.kill();
+    await trio.bob.up();
+    expect(await waiting(trio.bob)).toEqual([]);
+    await trio.alice.up();
+    const { address } = mta;
+    mta = scene.use(await startRecordingMta({ address }));
+    await trio.alice.well(['mail', 'flush']);
+    await eventually('it is delivered', () => arrived('disk full').length > 0, 60_000);
+    await eventually('nobody keeps it any more', async () => (await waiting(trio.alice)).length === 0);
+    expect(arrived('disk full')).toHaveLength(1);
+    expect(withoutTrace(arrived('disk full')[0]?.data ?? Buffer.alloc(0))).toBe(onTheWire(message));
   });
 });

@@ -105,6 +105,16 @@ describe.skipIf(skip)('the page in Chromium', () => {
       const behind = text.indexOf(fact, verdictAt + verdict.text.length);
       expect([fact, behind > verdictAt]).toEqual([fact, true]);
     }
+    // Names alone stand among the events too; the facts stand in the tables.
+    const rows = (html.match(/<tr[\s\S]*?<\/tr>/g) ?? []).map(textOf);
+    for (const fact of [
+      /\bbob\b.*\bup\b/,
+      /\bcarol\b.*\bup\b/,
+      /alice\.example.*\b7\b/,
+      /alice\.example.*\blive\b/,
+    ]) {
+      expect(rows).toContainEqual(expect.stringMatching(fact));
+    }
     expect(html).toMatch(/<html[^>]* lang="en"/);
     expect(html.match(/<h1[\s>]/g)).toHaveLength(1);
     expect(html).toMatch(/<main[\s>]/);

@@ -359,6 +359,27 @@ it('the page says the state in its title, its words and its shapes, and how old 
   expect(page.match(/<table/g)?.length).toBe(page.match(/<caption>/g)?.length);
 });
 
+it('the page says the verdict in the text of the document, before friends, zones, mail and line, each with its table', () => {
+  const status = statusOf({ friends: [friend('bob'), friend('carol')] });
+  const page = renderPage(status, { nonce: 'n', refreshMs: 30_000 });
+  const inOrder = [
+    `<p>${status.verdict.text}</p>`,
+    'id="friends">',
+    'scope="row">bob<',
+    'id="zones">',
+    'scope="row">alice.example<',
+    'id="mail">',
+    'scope="row">alice.example<',
+    'id="line">',
+  ];
+  let at = 0;
+  for (const part of inOrder) {
+    const found = page.indexOf(part, at);
+    expect([part, found >= at]).toEqual([part, true]);
+    at = found + part.length;
+  }
+});
+
 it('the page of a circle of five with five zones is below 10 kB gzip', () => {
   const names = ['bob', 'carol', 'dave', 'erin'];
   const friends = names.map((name) => friend(name));
