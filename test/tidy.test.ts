@@ -78,6 +78,7 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
       '@copain/dns',
       '@copain/dns/io',
       'commander',
+      'uqr',
     ],
   },
 };

@@ -29,6 +29,16 @@ describe('a circle of three', () => {
     }
   });
 
+  it('gives two friends the same four words, and other words to every other pair', async () => {
+    const words = async (box: Box, friend: string): Promise<string> =>
+      (await box.json<{ words: string[] }>(['key', 'words', friend])).words.join(' ');
+    const { alice, bob, carol } = trio;
+    expect(await words(alice, 'bob')).toMatch(/^(\w{5} ){3}\w{5}$/);
+    expect(await words(bob, 'alice')).toBe(await words(alice, 'bob'));
+    expect(await words(carol, 'alice')).not.toBe(await words(alice, 'bob'));
+    expect((await alice.peer(['key', 'words', 'nobody'])).code).toBe(65);
+  });
+
   it('refuses to make a second box in one home', async () => {
     const ran = await trio.alice.peer(['init', '--name', 'alice', '--yes']);
     expect(ran.code).not.toBe(0);
@@ -60,6 +70,13 @@ describe('an invite', () => {
   it('is one code, alone on the last line of stdout', async () => {
     const lines = (await trio.alice.well(['invite', 'dave'])).trimEnd().split('\n');
     expect(lines.at(-1)).toMatch(/^peer1-[a-z2-7]+$/);
+  });
+
+  it('is shown as a picture too where that is asked for, and the code still stands alone on stdout', async () => {
+    const ran = await trio.alice.peer(['invite', 'dora', '--qr']);
+    expect(ran.code).toBe(0);
+    expect(ran.stdout.trim()).toMatch(/^peer1-\w+$/);
+    expect(ran.stderr.split('\n').filter((line) => /[█▀▄]/.test(line)).length).toBeGreaterThan(20);
   });
 
   it('is refused when a character was changed: exit 65', async () => {

@@ -93,3 +93,4 @@ export {
   type Signed,
   type SignedMember,
 } from './roster.ts';
+export { compareWords } from './words.ts';

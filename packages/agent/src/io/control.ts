@@ -1,8 +1,9 @@
 import { CommandError, ExitCode, isoTime } from '@copain/core';
 import { parseName } from '@copain/dns';
 import { readZoneFile } from '@copain/dns/io';
+import { sha256 } from '@copain/mesh/io';
 import type { MessageInfo } from '@copain/status';
-import { type Service, services } from '@copain/trust';
+import { compareWords, type Service, services } from '@copain/trust';
 import { listInvites } from '../wiring.ts';
 import type { Agent } from './agent.ts';
 import type { ControlHandler } from './control-socket.ts';
@@ -14,6 +15,7 @@ export const controlCommands = [
   'friends',
   'friends.remove',
   'key.show',
+  'key.words',
   'invite.create',
   'invite.list',
   'invite.revoke',
@@ -79,6 +81,19 @@ export function controlHandlers(
           roles: box.roles,
         })),
       };
+    },
+
+    'key.words': async (args) => {
+      const name = text(args, 'name');
+      const { roster } = agent.records.knowledge();
+      const { ownerId } = agent.identity;
+      const friend = [...roster.members.values()].find((one) => one.name === name && one.ownerId !== ownerId);
+      if (friend === undefined) {
+        throw new CommandError(ExitCode.badInput, `there is no friend called ${name}`, {
+          hint: 'peer friends',
+        });
+      }
+      return { name, words: compareWords([ownerId, friend.ownerId], sha256) };
     },
 
     'invite.create': async (args) => {

@@ -108,3 +108,10 @@ export async function showKeys(session: Session): Promise<void> {
   const text = rows.map(([label, value]) => `${visible(label).padEnd(14)}${visible(value)}\n`).join('');
   session.answer('key.show', shown, text);
 }
+
+/** `peer key words NAME`: what both friends read to each other, once. */
+export async function keyWords(session: Session, name: string): Promise<void> {
+  const { words } = (await session.ask('key.words', { name })) as { words: string[] };
+  session.say(`Read these to ${visible(name)}; his \`peer key words\` must show the same:`);
+  session.answer('key.words', { name, words }, `${words.join(' ')}\n`);
+}

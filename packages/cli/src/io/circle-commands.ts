@@ -20,7 +20,7 @@ import type { Session } from './session.ts';
 export async function inviteFriend(
   session: Session,
   name: string,
-  options: { may?: string | undefined; expires?: string | undefined },
+  options: { may?: string | undefined; expires?: string | undefined; qr?: boolean | undefined },
 ): Promise<void> {
   if (!isName(name))
     throw new CommandError(
@@ -42,6 +42,11 @@ export async function inviteFriend(
   session.say(`It works once, until ${invite.expiresAt}. Until then it is a secret; take it back with:`);
   session.say(`  peer invite --revoke ${invite.id}`);
   const { id, code, expiresAt } = invite;
+  if (options.qr) {
+    const { renderUnicodeCompact } = await import('uqr');
+    // Capitals need a smaller picture, and the code reads the same in either case.
+    session.say(renderUnicodeCompact(code.toUpperCase(), { border: 2 }));
+  }
   session.answer('invite', { id, code, expiresAt }, `${code}\n`);
 }
 
@@ -145,6 +150,9 @@ export async function join(
   const { circle, friends } = joined;
   const names = friends.map((friend) => visible(friend)).join(', ');
   session.answer('join', { circle, friends }, `Joined. Your friends: ${names}\n`);
+  session.say(
+    `To be sure that nobody stands in between, compare by phone: peer key words ${visible(preview.inviter.name)}`,
+  );
 }
 
 /** `peer friends`. */

@@ -96,7 +96,17 @@ function addBoxCommands(program: Command, { run }: Kit): void {
   const key = withExamples(
     program.command('key').description('the keys of this box and its owner'),
     'peer key show',
+    'peer key words bob',
   );
+  withExamples(
+    key.command('words').argument('<name>').description('four words to compare with a friend by phone'),
+    'peer key words bob',
+  ).action(async (name: string, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./agent-commands.ts')).keyWords(session, name),
+    );
+  });
   withExamples(key.command('show').description('public keys of owner and box'), 'peer key show').action(
     async (_options: object, command: Command) => {
       await run(command, async (session) => await (await import('./agent-commands.ts')).showKeys(session));
@@ -119,12 +129,13 @@ function addCircleCommands(program: Command, { run }: Kit): void {
   )
     .option('--may <rights>', `what this box will do for the friend: ${rights}`)
     .option('--expires <span>', 'how long the code works (default 72h)')
+    .option('--qr', 'show the code as a picture too')
     .addOption(new Option('--list', 'the invites there are').conflicts(['revoke', 'may', 'expires']))
     .addOption(new Option('--revoke <id>', 'take an invite back').conflicts(['may', 'expires']))
     .action(
       async (
         name: string | undefined,
-        options: { may?: string; expires?: string; list?: boolean; revoke?: string },
+        options: { may?: string; expires?: string; qr?: boolean; list?: boolean; revoke?: string },
         command: Command,
       ) => {
         if ((name === undefined) === (options.list === undefined && options.revoke === undefined))
