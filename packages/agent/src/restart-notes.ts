@@ -1,9 +1,8 @@
 import type { Config } from './config-schema.ts';
 
-/** The keys of a new configuration that take effect at the next start only: what the running agent is bound to. */
-export function restartNotes(before: Config, after: Config): string[] {
+/** What of a configuration takes effect at the next start only; `started` is what the running agent is bound to. */
+export function restartNotes(started: Config, after: Config): string[] {
   const bound = (config: Config): Record<string, unknown> => ({
-    name: config.name,
     '[mesh] listen': config.mesh.listen,
     '[dns] listen': config.dns.listen,
     '[smtp] listen': config.smtp.listen,
@@ -12,7 +11,7 @@ export function restartNotes(before: Config, after: Config): string[] {
     '[http] listen': config.http.listen,
     '[http] token-file': config.http.tokenFile,
   });
-  const was = bound(before);
+  const was = bound(started);
   return Object.entries(bound(after)).flatMap(([key, value]) =>
     JSON.stringify(value) === JSON.stringify(was[key]) ? [] : [key],
   );

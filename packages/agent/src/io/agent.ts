@@ -23,6 +23,7 @@ import {
 } from '@copain/mesh/io';
 import { buildStatus, metricsText, type StatusDocument } from '@copain/status';
 import { openFiles, openSegments, openTable } from '@copain/store/io';
+import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
@@ -37,7 +38,7 @@ import { changeSignal } from './change-signal.ts';
 import { type CircleService, circleService } from './circle.ts';
 import { openCommitments } from './commitments.ts';
 import { type Dialer, startDialer } from './dialer.ts';
-import { type EventLog, startEventLog } from './event-log.ts';
+import { type EventLog, openEventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
 import { mailEvents } from './mail-events.ts';
 import { ownAddresses } from './own-addresses.ts';
@@ -94,10 +95,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const stopping = new AbortController();
   await using starting = new AsyncDisposableStack();
   const changes = changeSignal();
-  const events = startEventLog(clock, ({ kind, text }) => {
-    log.info({ event: kind }, text);
-    changes.note();
-  });
   const failed = (what: string) => (error: unknown) => {
     if (!stopping.signal.aborted) log.error({ err: error }, what);
   };
@@ -105,6 +102,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const folder = (name: string): string => join(paths.stateDir, name);
   await mkdir(folder('mail'), { recursive: true, mode: 0o700 });
   const table = closing(starting, await openTable(folder('db')));
+  const events = starting.use(
+    await openEventLog({
+      table,
+      clock,
+      onAdd: ({ kind, text }) => {
+        log.info({ event: kind }, text);
+        changes.note();
+      },
+      failed: failed('writing events'),
+    }),
+  );
   const zoneFiles = await openFiles(folder('zones'));
   const previousBootId = (await table.get(bootKey)) ?? new Uint8Array();
   const bootId = new Uint8Array(randomBytes(16));
@@ -169,6 +177,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     failed: failed('liveness'),
   });
 
+  // What is answered from disk is announced once everything runs: until then nobody could hear it.
+  let servedForOthers: HoldsRecord['zones'] = [];
+  let isRunning = false;
+  const announceServed = (): void => {
+    if (isRunning) void own.holds(servedForOthers).catch(failed('announcing what is served'));
+  };
   const zones = starting.use(
     await startZones({
       listen: config.dns.listen,
@@ -181,7 +195,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       connectedPeers: () => watch.heard(),
       open: async (peer, signal) => await theHost().open(peer, 'zone', { signal }),
       providers: (ownerId, origin) => providers(knowledge(), ownerId, { service: 'dns', name: origin }),
-      holds: (list) => void own.holds(list).catch(failed('announcing what is served')),
+      holds: (list) => {
+        servedForOthers = list;
+        announceServed();
+      },
       nameOf: names.ofOwner,
       events,
       log,
@@ -385,11 +402,19 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     return planning;
   };
 
+  /** Who was in the circle before, so that only newcomers are news. */
+  const greeted = new Set(knowledge().roster.members.keys());
   /** Gives every room its part of the plan. */
   const applyPlan = async (): Promise<void> => {
     const friends = [...knowledge().roster.members.values()].filter(
       ({ ownerId }) => ownerId !== identity.ownerId,
     );
+    for (const { ownerId, name, admittedBy } of friends) {
+      if (greeted.has(ownerId)) continue;
+      greeted.add(ownerId);
+      const by = admittedBy === undefined ? 'who founded it' : `admitted by ${names.ofOwner(admittedBy)}`;
+      events.add('friend.joined', `${name} is in the circle, ${by}.`);
+    }
     const news = friends.flatMap((member) => {
       if (commitments.base.has(member.ownerId)) return [];
       const may = baseOffer(knowledge(), identity.ownerId, member);
@@ -457,10 +482,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const call of calls) {
       switch (call.kind) {
         case 'plan':
-          if (record.kind === 'member' && record.signed.record.inviteId !== undefined) {
-            const by = names.ofPeer(record.signed.signer);
-            events.add('friend.joined', `${record.signed.record.name} is in the circle, admitted by ${by}.`);
-          }
           if (record.kind === 'removal') noteRemoval(record.signed.record.ownerId, record.signed.signer);
           void replan();
           break;
@@ -489,6 +510,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   sayNotYet();
   await own.found(config.name, Math.round(clock.nowMs()));
   await replan();
+  isRunning = true;
+  announceServed();
   // Votes outlive a restart: ours so that they can be taken back, those of others because they still stand.
   for (const record of knowledge().records.values()) takeVote(record);
   announceAddresses();
@@ -545,7 +568,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     mail,
     events,
     reconfigure: async (next) => {
-      const notes = restartNotes(config, next);
+      const notes = restartNotes(options.config, next);
       config = next;
       sayNotYet();
       limitLine();

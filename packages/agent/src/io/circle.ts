@@ -6,9 +6,11 @@ import {
   type FrameStream,
   fromHex,
   isLoopback,
+  isName,
   isPrivate,
   parseHostPort,
   toHex,
+  visible,
 } from '@copain/core';
 import { factsInOrder, guestDeadlineMs } from '@copain/mesh';
 import { type Host, openEnvelope, sha256, signingKeyFromSeed, verifySignature } from '@copain/mesh/io';
@@ -220,6 +222,12 @@ export function circleService(options: {
 
   return {
     invite: async ({ name, may, lifeMs }) => {
+      if (!isName(name)) {
+        throw new CommandError(
+          ExitCode.usage,
+          `'${visible(name)}' is no name: a-z, 0-9 and -, 1 to 32 characters`,
+        );
+      }
       const { roster, circle } = records.knowledge();
       if (!roster.members.has(identity.ownerId)) {
         throw new CommandError(

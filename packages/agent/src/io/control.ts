@@ -231,18 +231,18 @@ function waitCondition(agent: Agent, wanted: string): () => Promise<boolean> {
       const least = serial === undefined ? undefined : Number(serial);
       if (least !== undefined && !Number.isInteger(least)) break;
       return async () => {
-        const zone = agent
-          .status()
-          .zones.find((one) => one.origin === origin.replace(/\.$/, '').toLowerCase());
+        const zone = agent.status().zones.find((one) => one.origin === plainName(origin));
         if (zone === undefined || zone.serial === null) return false;
         return least === undefined || ((zone.serial - least) | 0) >= 0;
       };
     }
-    case 'mail-empty':
+    case 'mail-empty': {
+      const domain = plainName(subject);
       return async () =>
         !(await agent.mail.list()).some(
-          (message) => message.domain === subject && (message.state === 'held' || message.state === 'queued'),
+          (message) => message.domain === domain && (message.state === 'held' || message.state === 'queued'),
         );
+    }
     default:
       break;
   }
@@ -251,3 +251,6 @@ function waitCondition(agent: Agent, wanted: string): () => Promise<boolean> {
     `cannot wait for '${wanted}': ready, friend:NAME, zone:ORIGIN[=SERIAL] or mail-empty:DOMAIN`,
   );
 }
+
+/** A domain or origin as configuration and records have it: lower case, no final dot. */
+const plainName = (name: string): string => name.toLowerCase().replace(/\.$/, '');

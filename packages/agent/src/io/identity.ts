@@ -113,7 +113,16 @@ async function readOptional(path: string): Promise<Uint8Array | undefined> {
     return new Uint8Array(await readFile(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new CommandError(ExitCode.cannotRead, `cannot read ${path}`, { cause: error });
+    const { code } = error as NodeJS.ErrnoException;
+    const denied = code === 'EACCES' || code === 'EPERM';
+    throw new CommandError(
+      denied ? ExitCode.permission : ExitCode.cannotRead,
+      `cannot read ${path} (${code})`,
+      {
+        hint: denied ? 'run it as the user whose box this is' : undefined,
+        cause: error,
+      },
+    );
   }
 }
 
@@ -132,14 +141,23 @@ export async function loadIdentity(stateDir: string): Promise<Identity> {
       hint: 'put it back from a backup of the state folder',
     });
   };
+  const damaged = (path: string, cause?: unknown): CommandError =>
+    new CommandError(ExitCode.cannotRead, `${path} is damaged`, {
+      hint: 'put it back from a backup of the state folder',
+      cause,
+    });
   const opened = await openEnvelope('owner', ownerEnvelope);
   const record = opened === undefined ? undefined : decodeOwnerRecord(opened.payload);
   if (opened === undefined || record === undefined) {
-    throw new CommandError(ExitCode.cannotRead, `${join(stateDir, ownerRecordFile)} is damaged`, {
-      hint: 'put it back from a backup of the state folder',
-    });
+    throw damaged(join(stateDir, ownerRecordFile));
   }
-  const box = signingKeyFromProtobuf(await need(boxKeyFile));
+  const boxKey = await need(boxKeyFile);
+  let box: SigningKey;
+  try {
+    box = signingKeyFromProtobuf(boxKey);
+  } catch (error) {
+    throw damaged(join(stateDir, 'keys', boxKeyFile), error);
+  }
   const secrets = [await need(mailKeyFile), await need(ownerKeyFile)];
   return {
     ownerId: toHex(opened.hash),

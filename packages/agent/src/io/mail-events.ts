@@ -1,4 +1,4 @@
-import { formatSize, humanDuration, visible } from '@copain/core';
+import { formatSize, visible } from '@copain/core';
 import type { MailEvents } from '@copain/mail/io';
 import type { Logger } from 'pino';
 import type { EventLog } from './event-log.ts';
@@ -17,11 +17,7 @@ export function mailEvents(log: Logger, events: EventLog, changed: () => void): 
     refused: (fact) => log.info({ ...fact, why: visible(fact.why) }, 'mail was refused'),
     handedOver: (fact) => {
       log.info({ ...fact }, 'held mail was handed over');
-      const waited = humanDuration(fact.waitedMs);
-      events.add(
-        'mail.handed-over',
-        `A message for ${fact.domain} was handed over to its owner after ${waited}.`,
-      );
+      events.add('mail.handed-over', `A message for ${fact.domain} was handed over to its owner.`);
     },
     queued: (fact) => log.info({ ...fact }, 'mail arrived and waits for the mail server'),
     delivered: (fact) => {

@@ -13,11 +13,19 @@ export interface PeerNames {
 
 export function peerNames(identity: Identity, records: RecordStore, ownName: () => string): PeerNames {
   const roster = () => records.knowledge().roster;
+  /** Our own name, unless a friend goes by it: then the one under which the circle knows us. */
+  const own = (): string => {
+    const { members } = roster();
+    const taken = [...members.values()].some(
+      (one) => one.ownerId !== identity.ownerId && one.name === ownName(),
+    );
+    return taken ? (members.get(identity.ownerId)?.name ?? ownName()) : ownName();
+  };
   const ofOwner = (ownerId: string): string =>
-    ownerId === identity.ownerId ? ownName() : (roster().members.get(ownerId)?.name ?? 'a stranger');
+    ownerId === identity.ownerId ? own() : (roster().members.get(ownerId)?.name ?? 'a stranger');
   return {
     ownerOf: (peer) => roster().ownerOf.get(peer),
-    ofPeer: (peer) => (peer === identity.box.peer ? ownName() : ofOwner(roster().ownerOf.get(peer) ?? '')),
+    ofPeer: (peer) => (peer === identity.box.peer ? own() : ofOwner(roster().ownerOf.get(peer) ?? '')),
     ofOwner,
     boxesOf: (ownerId) => (roster().members.get(ownerId)?.boxes ?? []).map((box) => box.peer),
     friends: () =>

@@ -263,4 +263,11 @@ it('keys are made once, for their owner alone to read, and never overwritten', a
   }
   await expect(createIdentity({ stateDir, name: 'carol' })).rejects.toMatchObject({ exit: 73 });
   expect((await loadIdentity(stateDir)).ownerId).toBe(made.ownerId);
+  for (const file of ['keys/box.key', 'owner.record']) {
+    const { readFile, writeFile } = await import('node:fs/promises');
+    const good = await readFile(join(stateDir, file));
+    await writeFile(join(stateDir, file), 'garbage\n');
+    await expect(loadIdentity(stateDir)).rejects.toMatchObject({ exit: 74, message: /is damaged$/ });
+    await writeFile(join(stateDir, file), good);
+  }
 });

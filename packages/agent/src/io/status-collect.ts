@@ -44,6 +44,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
 
   const friends: StatusFacts['friends'] = [...roster.members.values()]
     .filter((member) => member.ownerId !== identity.ownerId)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((member) =>
       member.boxes.slice(0, 1).map((box) => {
         const alive = liveness.get(box.peer);

@@ -158,5 +158,5 @@ it('an address that is taken is an error for people, and nothing stays open', as
   const [taken] = server.addresses;
   if (!taken) throw new Error('no address');
   const free = { host: '127.0.0.1', port: 0 };
-  await expect(start({ listen: [free, taken] })).rejects.toMatchObject({ exit: 69, message: /EADDRINUSE/ });
+  await expect(start({ listen: [free, taken] })).rejects.toMatchObject({ exit: 78, message: /EADDRINUSE/ });
 });

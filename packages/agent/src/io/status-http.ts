@@ -175,7 +175,7 @@ async function listenOn(listen: HostPort, options: StatusHttpOptions): Promise<S
       const where = formatHostPort(listen);
       reject(
         new CommandError(
-          ExitCode.unreachable,
+          cause.code === 'EACCES' ? ExitCode.permission : ExitCode.configuration,
           `cannot listen on ${where} (http.listen): ${cause.code ?? cause.message}`,
           {
             cause,
@@ -191,7 +191,7 @@ async function listenOn(listen: HostPort, options: StatusHttpOptions): Promise<S
 
 /**
  * Serves the status page, `/status.json`, `/metrics` and `/healthz` on every address of `listen`. GET and HEAD only;
- * hosts that are not this one get 421 (RFC 9110 §15.5.20). Throws CommandError (69) where an address cannot be had,
+ * hosts that are not this one get 421 (RFC 9110 §15.5.20). Throws CommandError (78, or 77 for a port that is not ours to have) where an address cannot be had,
  * with nothing left listening.
  */
 export async function startStatusHttp(options: StatusHttpOptions): Promise<StatusHttp> {

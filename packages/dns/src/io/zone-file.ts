@@ -42,7 +42,7 @@ export async function readZoneFile(options: {
     });
     return { ...loaded, files };
   } catch (cause) {
-    return unreadable(`cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+    return unreadable(whyUnreadable(cause));
   }
 }
 
@@ -65,4 +65,11 @@ function readIncluded(folder: string, shownFolder: string, wanted: string, files
       text: `cannot be included: ${cause instanceof Error ? cause.message : String(cause)}`,
     };
   }
+}
+
+function whyUnreadable(cause: unknown): string {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'EACCES') return 'this user may not read the file';
+  return `cannot be read: ${cause instanceof Error ? cause.message : 'unknown reason'}`;
 }
