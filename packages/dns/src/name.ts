@@ -87,6 +87,9 @@ export function nameOf(text: string): DomainName {
   return parsed.name;
 }
 
+/** What a master file may hold in a name without an escape: all that `nameIn` takes, but for what has a meaning there. */
+const plainInName = /[\w*/!+:-]/;
+
 /** The name in master-file form with its final dot; octets that are not plain are written as `\X` or `\DDD`. */
 export function nameToText(name: DomainName): string {
   if (name.length <= 1) return '.';
@@ -97,9 +100,9 @@ export function nameToText(name: DomainName): string {
       const octet = name[i] ?? 0;
       if (octet <= 0x20 || octet >= 0x7f) text += `\\${octet.toString().padStart(3, '0')}`;
       else
-        text += /["$().;@\\]/.test(String.fromCharCode(octet))
-          ? `\\${String.fromCharCode(octet)}`
-          : String.fromCharCode(octet);
+        text += plainInName.test(String.fromCharCode(octet))
+          ? String.fromCharCode(octet)
+          : `\\${String.fromCharCode(octet)}`;
     }
     text += '.';
   }

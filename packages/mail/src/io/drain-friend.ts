@@ -22,6 +22,8 @@ export interface DrainsOptions {
 interface OwnerDrain {
   reachable: boolean;
   running: AbortController | undefined;
+  /** He came by another connection while a round was running: if that round breaks, the next begins at once. */
+  cameAgain: boolean;
   failures: number;
   timer: NodeJS.Timeout | undefined;
 }
@@ -52,6 +54,7 @@ export class Drains implements AsyncDisposable {
     const owner = this.#owner(ownerId);
     owner.reachable = true;
     owner.failures = 0;
+    owner.cameAgain = owner.running !== undefined;
     this.kick(ownerId);
     this.#options.events.changed();
   }
@@ -82,6 +85,7 @@ export class Drains implements AsyncDisposable {
     const round = this.#round(ownerId, running.signal).then(
       () => {
         owner.failures = 0;
+        owner.cameAgain = false;
         owner.running = undefined;
         this.kick(ownerId);
       },
@@ -115,7 +119,13 @@ export class Drains implements AsyncDisposable {
   #owner(ownerId: string): OwnerDrain {
     const known = this.#owners.get(ownerId);
     if (known) return known;
-    const fresh: OwnerDrain = { reachable: false, running: undefined, failures: 0, timer: undefined };
+    const fresh: OwnerDrain = {
+      reachable: false,
+      running: undefined,
+      cameAgain: false,
+      failures: 0,
+      timer: undefined,
+    };
     this.#owners.set(ownerId, fresh);
     return fresh;
   }
@@ -123,8 +133,13 @@ export class Drains implements AsyncDisposable {
   #roundFailed(ownerId: string, owner: OwnerDrain, error: Error): void {
     const { random, events } = this.#options;
     owner.running = undefined;
-    owner.failures += 1;
     if (this.#stopped || !owner.reachable) return;
+    if (owner.cameAgain) {
+      owner.cameAgain = false;
+      this.kick(ownerId);
+      return;
+    }
+    owner.failures += 1;
     events.trouble({ where: `handing mail to ${ownerId}`, error });
     owner.timer = setTimeout(() => this.kick(ownerId), retryDelayMs(owner.failures, random.fraction()));
   }

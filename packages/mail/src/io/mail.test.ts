@@ -1,7 +1,9 @@
+import type { FrameStream } from '@copain/core';
 import { memoryLog, memorySegments, memoryTable } from '@copain/store';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   ageKey,
+  aliceId,
   eventually,
   type FakeMta,
   type FriendBox,
@@ -218,6 +220,22 @@ describe('handing over', () => {
     await mta.received(1);
     expect(mta.messages).toHaveLength(1);
   });
+
+  it('begins anew at once when a newer connection replaced the one on which it was going on', async () => {
+    const { mta, alice, bob } = await circle();
+    const talk = used(await talkTo(bob.address));
+    expect(await submit(talk)).toMatch(/^250 2\.0\.0 Ok: held/);
+    const older = Promise.withResolvers<FrameStream>();
+    bob.owner = { ...alice.mail, handleDrain: async (stream) => older.resolve(stream) };
+    bob.mail.ownerReachable(aliceId);
+    const stream = await older.promise;
+    bob.owner = alice.mail;
+    bob.mail.ownerReachable(aliceId);
+    const startMs = performance.now();
+    stream.abort(new Error('replaced by a newer connection'));
+    await mta.received(1);
+    expect(performance.now() - startMs).toBeLessThan(2000);
+  }, 10_000);
 
   it('delivers one copy of what two friends hold', async () => {
     const parts = await circle();
