@@ -182,6 +182,30 @@ it('a failed sync fails its whole group, leaves nothing of it, and the next appe
   await rm(dir, { recursive: true });
 });
 
+it('a file that cannot even be closed after a failed sync fails its group and nothing else', async () => {
+  const dir = await folder();
+  let broken = false;
+  const segments = await openSegments(dir, {
+    sync: async (file) => {
+      if (!broken) return await file.datasync();
+      broken = false;
+      const close = file.close.bind(file);
+      file.close = async () => {
+        await close();
+        throw new Error('EIO');
+      };
+      throw new Error('EIO');
+    },
+  });
+  await append(segments, 'before');
+  broken = true;
+  expect((await segments.append(toUtf8('lost'))).kind).toBe('failed');
+  await append(segments, 'after');
+  expect(await texts(segments)).toEqual(['before', 'after']);
+  await segments.close();
+  await rm(dir, { recursive: true });
+});
+
 it('a removal that could not be written rejects and the record stays', async () => {
   const dir = await folder();
   let broken = false;

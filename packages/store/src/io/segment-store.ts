@@ -253,11 +253,8 @@ class SegmentStore implements DiskSegments {
     const broken = this.#active;
     this.#active = undefined;
     if (!broken) return;
-    try {
-      await broken.file.close();
-    } finally {
-      await truncate(this.#path(broken.number), broken.sizeBytes).catch(() => {});
-    }
+    await broken.file.close().catch(() => {});
+    await truncate(this.#path(broken.number), broken.sizeBytes).catch(() => {});
   }
 
   #state(number: number): SegmentState {
