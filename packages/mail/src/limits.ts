@@ -34,7 +34,7 @@ export const dataMinBytesPerSecond = 500;
 /** How often sessions are judged, and the certificate files looked at. */
 export const sweepEveryMs = 5000;
 
-/** How long sessions in the middle of DATA may go on when the agent stops. */
+/** How long sessions in the middle of DATA, and an MTA that owes the answer to a dot, are waited for at a stop. */
 export const stopGraceMs = 4000;
 
 /** The owner's box must give a stream within this, else the message is held: the sender waits at its RCPT meanwhile. */

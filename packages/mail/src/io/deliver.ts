@@ -1,7 +1,7 @@
 import { type Clock, formatHostPort, type Random, toUtf8 } from '@copain/core';
 import { smallAndOldFirst } from '../drain.ts';
 import type { Envelope } from '../envelope.ts';
-import { chunkBytes, deliveriesAtOnce } from '../limits.ts';
+import { chunkBytes, deliveriesAtOnce, stopGraceMs } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import { retryDelayMs } from '../retry-schedule.ts';
 import { judgeReply, type Reply, replyText } from '../smtp-reply.ts';
@@ -23,6 +23,9 @@ export interface DeliveriesOptions {
   delivered: (domain: string) => void;
 }
 
+/** What was cut off ends within this. */
+const cutGraceMs = 500;
+
 interface MtaClock {
   failures: number;
   notBeforeMs: number;
@@ -37,6 +40,7 @@ export class Deliveries implements AsyncDisposable {
   readonly #active = new Map<string, Promise<void>>();
   readonly #mtas = new Map<string, MtaClock>();
   readonly #stop = new AbortController();
+  readonly #cut = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: DeliveriesOptions) {
@@ -57,10 +61,8 @@ export class Deliveries implements AsyncDisposable {
     const due: QueuedMessage[] = [];
     for (const message of inbox.queue.values()) {
       if (this.#active.has(message.id) || !isWaiting(message)) continue;
-      const target = this.#target(message.domain);
-      if (!target?.deliver) continue;
-      const mta = this.#mtas.get(formatHostPort(target.deliver));
-      const atMs = Math.max(message.notBeforeMs, mta?.notBeforeMs ?? 0);
+      const atMs = this.nextTryAtMs(message);
+      if (atMs === undefined) continue;
       if (atMs <= nowMs) due.push(message);
       else if (nextAtMs === undefined || atMs < nextAtMs) nextAtMs = atMs;
     }
@@ -93,17 +95,25 @@ export class Deliveries implements AsyncDisposable {
     return count;
   }
 
-  /** When a message is tried next; undefined where it does not wait for a time. */
+  /** When a message is tried next, at the first MTA that somebody waits for; undefined where there is no such MTA. */
   nextTryAtMs(message: QueuedMessage): number | undefined {
-    const target = this.#target(message.domain)?.deliver;
-    if (!target || !isWaiting(message)) return undefined;
-    return Math.max(message.notBeforeMs, this.#mtas.get(formatHostPort(target))?.notBeforeMs ?? 0);
+    const mtas = [...this.#byMta(message).keys()];
+    if (mtas.length === 0) return undefined;
+    const openAtMs = Math.min(...mtas.map((address) => this.#mtas.get(address)?.notBeforeMs ?? 0));
+    return Math.max(message.notBeforeMs, openAtMs);
   }
 
+  /** Ends what is under way, but where the MTA has the whole message its answer is waited for: it may have taken it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     clearTimeout(this.#timer);
-    await Promise.allSettled(this.#active.values());
+    const ended = Promise.allSettled(this.#active.values());
+    const patience = new AbortController();
+    await Promise.race([ended, pause(stopGraceMs, patience.signal)]);
+    this.#cut.abort();
+    // Whoever is only dialling an MTA has nothing to lose, and finds out later that we have stopped.
+    await Promise.race([ended, pause(cutGraceMs, patience.signal)]);
+    patience.abort();
   }
 
   #target(domain: string): MailDomain | undefined {
@@ -212,8 +222,10 @@ export class Deliveries implements AsyncDisposable {
     recipients: readonly string[],
     outcomes: Map<string, RecipientOutcome>,
   ): Promise<string> {
+    if (this.#stop.signal.aborted) throw new MtaError('stopping');
     const cut = (): void => mta.destroy();
     this.#stop.signal.addEventListener('abort', cut);
+    this.#cut.signal.addEventListener('abort', cut);
     try {
       const parameters = { sizeBytes: message.length, body: envelope.body, smtpUtf8: envelope.smtpUtf8 };
       const sender = answered(await mta.mail(envelope.from, parameters));
@@ -233,11 +245,13 @@ export class Deliveries implements AsyncDisposable {
       await mta.write(toUtf8(receivedHeader(trace)));
       for (let at = 0; at < message.length; at += chunkBytes)
         await mta.write(message.subarray(at, at + chunkBytes));
+      this.#stop.signal.removeEventListener('abort', cut);
       const final = answered(await mta.finish());
       mta.quit();
       return judge(final, accepted, outcomes);
     } finally {
       this.#stop.signal.removeEventListener('abort', cut);
+      this.#cut.signal.removeEventListener('abort', cut);
     }
   }
 

@@ -107,6 +107,7 @@ async function pull(
       if (part?.t === 'gone' && part.id === id) return undefined;
       if (part?.t !== 'part' || part.id !== id || part.offset !== offset)
         throw new Error('not the part that was pulled');
+      if (part.bytes.length === 0 && !part.last) throw new Error('an empty part');
       parts.push(part.bytes);
       offset += part.bytes.length;
       if (offset > sizeBytes) throw new Error('more than was offered');

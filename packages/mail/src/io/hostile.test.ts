@@ -207,6 +207,23 @@ it('the owner takes what is hers and says "later" to what is not: no friend can 
   expect(mta.messages).toHaveLength(1);
 });
 
+it('a friend hands over on one stream at a time, and in parts that have something in them', async () => {
+  const { box } = await alice();
+  const [first, firstThere] = framePair();
+  const served = box.mail.handleDrain(firstThere, 'bob-peer', 'bob');
+  await send(first, { t: 'hello', version: drainVersion });
+  const [second, secondThere] = framePair();
+  const servedToo = box.mail.handleDrain(secondThere, 'bob-peer', 'bob');
+  await served;
+  await expect(first.receive()).rejects.toThrow('newer stream');
+  await send(second, { t: 'hello', version: drainVersion });
+  await send(second, { t: 'offer', items: [{ id: 'x', sizeBytes: 10, receivedAtMs: 1, tags: [tag] }] });
+  expect(await hear(second)).toEqual({ t: 'pull', id: 'x', offset: 0 });
+  await send(second, { t: 'part', id: 'x', offset: 0, bytes: new Uint8Array(), last: false });
+  await servedToo;
+  await expect(second.receive()).rejects.toThrow('empty part');
+});
+
 it('goes on where a broken stream stopped', async () => {
   const { mta, box } = await alice();
   const bytes = await record({}, `Subject: long\r\n\r\n${'word '.repeat(20_000)}\r\n`);

@@ -97,7 +97,7 @@ class OwnerConversation {
       const answer =
         this.#refusal(frame.to, mail, accepted, target) ??
         (await this.#asked(() => this.#mta?.rcpt(frame.to)));
-      if (answer.code < 300) accepted.push(frame.to);
+      if (answer.code < 300 && !accepted.includes(frame.to)) accepted.push(frame.to);
       await this.#answer(answer);
     }
   }

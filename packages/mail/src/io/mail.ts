@@ -68,6 +68,8 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     handedOver: delivered,
   });
   const partials = new PartialPulls();
+  /** A friend hands over on one stream at a time; each pull is in memory until it is stored. */
+  const handingOver = new Map<string, FrameStream>();
   const liveOwner = { inbox, domains, hostname, clock, events, delivered };
   const reception: ReceptionOptions = {
     hostname,
@@ -105,9 +107,8 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   };
   const listeners: SmtpListener[] = [];
   const stop = async (): Promise<void> => {
-    await Promise.all(listeners.map((listener) => listener[Symbol.asyncDispose]()));
-    await drains[Symbol.asyncDispose]();
-    await deliveries[Symbol.asyncDispose]();
+    // All at once: together they must be done in the ten seconds of a clean stop.
+    await Promise.all([...listeners, drains, deliveries].map((part) => part[Symbol.asyncDispose]()));
   };
   try {
     for (const listen of options.listen) {
@@ -123,7 +124,12 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   return {
     addresses: listeners.map(({ address }) => address),
     handleLive: (stream) => handleLive(stream, { ...liveOwner, delivered: arrived }),
-    handleDrain: (stream, fromPeer) => handleDrain(stream, fromPeer, { inbox, partials, events, queued }),
+    handleDrain: async (stream, fromPeer) => {
+      handingOver.get(fromPeer)?.abort(new Error('replaced by a newer stream'));
+      handingOver.set(fromPeer, stream);
+      await handleDrain(stream, fromPeer, { inbox, partials, events, queued });
+      if (handingOver.get(fromPeer) === stream) handingOver.delete(fromPeer);
+    },
     ownerReachable: (ownerId) => drains.reachable(ownerId),
     ownerGone: (ownerId) => drains.gone(ownerId),
     flush: async (domain) => (await drains.flush(domain)) + deliveries.flush(domain),

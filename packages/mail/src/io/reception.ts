@@ -139,6 +139,8 @@ export class Reception {
         if (verdict) {
           this.abandon();
           tee.length = 0;
+          buffered.sizeBytes -= teeBytes;
+          teeBytes = 0;
           continue;
         }
         if (early?.kind === 'answered') continue;

@@ -26,7 +26,7 @@ interface Delivered {
 
 /**
  * What the MTA says to a command line, or to `.` at the end of DATA: a reply, 'drop' to close the connection, 'silence' to
- * say nothing, undefined for the usual.
+ * say nothing, 'late' for the usual after a while, undefined for the usual.
  */
 export type Script = (line: string) => string | undefined;
 
@@ -103,6 +103,7 @@ function serve(
   const say = (line: string, usual: string): string => {
     const answer = state.script(line) ?? usual;
     if (answer === 'drop') socket.destroy();
+    else if (answer === 'late') setTimeout(() => socket.write(`${usual}\r\n`), 300);
     else if (answer !== 'silence') socket.write(`${answer}\r\n`);
     return answer;
   };
@@ -142,7 +143,7 @@ function serve(
         current.data = empty ? '' : pending.slice(0, end + 2).replaceAll(/(^|\r\n)\.\./g, '$1.');
         pending = pending.slice(empty ? 3 : end + 5);
         data = undefined;
-        if (say('.', '250 2.0.0 Ok: queued as FAKE').startsWith('250')) {
+        if (/^(?:250|late)/.test(say('.', '250 2.0.0 Ok: queued as FAKE'))) {
           state.messages.push(current);
           changed();
         }

@@ -1,0 +1,83 @@
+import { memorySegments, memoryTable } from '@copain/store';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import {
+  ageKey,
+  aliceId,
+  eventually,
+  type Stores,
+  startFakeMta,
+  startFriend,
+  startOwner,
+  submit,
+  talkTo,
+} from './testing.ts';
+
+let key: { identity: string; recipient: string };
+beforeAll(async () => {
+  key = await ageKey();
+});
+const stores = (): Stores => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
+const cleanUp: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of cleanUp.splice(0).reverse()) await one[Symbol.asyncDispose]();
+});
+function used<T extends AsyncDisposable>(one: T): T {
+  cleanUp.push(one);
+  return one;
+}
+
+it('a stop waits for the answer to a dot, so that nothing is delivered twice', async () => {
+  const mta = used(await startFakeMta({ script: (line) => (line === '.' ? 'late' : undefined) }));
+  const aliceStores = stores();
+  const alice = used(await startOwner({ stores: aliceStores, ...key, mta: mta.address }));
+  const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+  await submit(used(await talkTo(bob.address)));
+  bob.owner = alice.mail;
+  bob.mail.ownerReachable(aliceId);
+  await mta.received(1);
+  await alice[Symbol.asyncDispose]();
+  const again = used(await startOwner({ stores: aliceStores, ...key, mta: mta.address }));
+  expect(await again.mail.list()).toEqual([]);
+  expect(mta.messages).toHaveLength(1);
+});
+
+it('an MTA of one of several domains that is away is not tried without a pause', async () => {
+  const gone = await startFakeMta();
+  await gone[Symbol.asyncDispose]();
+  const aliceStores = stores();
+  const { inbox } = aliceStores;
+  let reads = 0;
+  const counting = {
+    ...inbox,
+    read: async (id: string) => {
+      reads += 1;
+      return await inbox.read(id);
+    },
+  };
+  const mta = used(await startFakeMta());
+  const alice = used(
+    await startOwner({ stores: { ...aliceStores, inbox: counting }, ...key, mta: mta.address }),
+  );
+  const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+  for (const { domains } of [alice, bob]) {
+    const [first] = domains;
+    if (first) domains.push({ ...first, domain: 'alice2.test' });
+  }
+  const [, second] = alice.domains;
+  if (second) second.deliver = gone.address;
+  await submit(used(await talkTo(bob.address)), { to: ['a@alice.test', 'a@alice2.test'] });
+  bob.owner = alice.mail;
+  bob.mail.ownerReachable(aliceId);
+  await mta.received(1);
+  await alice.until('deferred');
+  await alice.mail.flush('alice.test');
+  await eventually(() => alice.told.filter(({ kind }) => kind === 'trouble').length > 0);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(reads).toBeLessThan(5);
+  // Nor is one whose domain is gone from the configuration.
+  alice.domains.pop();
+  await alice.mail.flush('alice.test');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(reads).toBeLessThan(6);
+  expect(await alice.mail.list()).toMatchObject([{ state: 'queued', recipients: ['a@alice2.test'] }]);
+});
