@@ -18,13 +18,19 @@ export interface StreamMeter {
 /**
  * A libp2p stream as frames (varint length prefix), bounded on both sides. Call it before anything else happens on the
  * stream: the stream is paused until the first `receive`. A frame over `maxFrameBytes` breaks the stream before
- * anything is allocated for it.
+ * anything is allocated for it; `maxSentBytes` is what the other side takes.
  */
 export function frameStream(
   stream: Stream,
-  options: { maxFrameBytes: number; meter: StreamMeter; line: Line; trafficClass: TrafficClass },
+  options: {
+    maxFrameBytes: number;
+    maxSentBytes: number;
+    meter: StreamMeter;
+    line: Line;
+    trafficClass: TrafficClass;
+  },
 ): FrameStream {
-  const { maxFrameBytes, meter, line, trafficClass } = options;
+  const { maxFrameBytes, maxSentBytes, meter, line, trafficClass } = options;
   stream.pause();
   const frames = pipe(incoming(stream, meter), (chunks) => decode(chunks, { maxDataLength: maxFrameBytes }));
   const broken = new AbortController();
@@ -45,8 +51,8 @@ export function frameStream(
   return {
     send: async (frame) => {
       broken.signal.throwIfAborted();
-      if (frame.length > maxFrameBytes)
-        throw new RangeError(`frame of ${frame.length} bytes, at most ${maxFrameBytes}`);
+      if (frame.length > maxSentBytes)
+        throw new RangeError(`frame of ${frame.length} bytes, at most ${maxSentBytes}`);
       const prefixed = encode.single(frame).subarray();
       const turn = sending.then(() => write(prefixed));
       sending = turn.catch(() => undefined);

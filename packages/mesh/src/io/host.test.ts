@@ -158,6 +158,38 @@ it('a stranger is not let in, and a guest gets the join protocol and nothing els
   }
 });
 
+it('an answer may be larger than a question, where the protocol says so', async () => {
+  const large = new Uint8Array(5000).fill(7);
+  const handler: ProtocolHandler = {
+    maxFrameBytes: 1000,
+    maxAnswerBytes: 8000,
+    handle: async (stream) => {
+      await stream.receive();
+      await stream.send(large);
+      await stream.end();
+    },
+  };
+  const [here, there] = [await host({ handler }), await host({ handler })];
+  await here.dial(there.peer, at(there), { signal: soon() });
+  const stream = await here.open(there.peer, 'join', { signal: soon() });
+  await expect(stream.send(large)).rejects.toThrow(RangeError);
+  await stream.send(Uint8Array.of(1));
+  expect(await stream.receive()).toEqual(large);
+});
+
+it('whoever is over the number of guests by the time the connection stands is shown out again', async () => {
+  const answers: Admission[] = ['guest', 'nobody'];
+  const refused: string[] = [];
+  const open = await host({
+    admit: () => answers.shift() ?? 'nobody',
+    events: { refused: (_, why) => refused.push(why) },
+  });
+  const stranger = await host({});
+  await stranger.dial(open.peer, at(open), { signal: soon() }).catch(() => undefined);
+  await expect.poll(() => refused).toEqual(['too many guests']);
+  await expect.poll(() => stranger.connections(open.peer).length).toBe(0);
+});
+
 it('a claimed address in our own network or on our loopback is not dialled', async () => {
   const there = await host({});
   const careful = await host({ allowPrivate: false });

@@ -17,7 +17,7 @@ import type { Line } from './line.ts';
 export interface ProtocolHandler {
   /** Largest frame taken from whoever opens the stream to us. */
   maxFrameBytes: number;
-  /** Largest frame taken on streams that we open; by default the same. */
+  /** Largest frame of the answers, where they may be larger: taken on streams that we open, sent on those we accept. */
   maxAnswerBytes?: number;
   handle(stream: FrameStream, from: { peer: string; connectionId: string }): Promise<void>;
 }
@@ -159,6 +159,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         }
         const frames = frameStream(stream, {
           maxFrameBytes: handler.maxFrameBytes,
+          maxSentBytes: handler.maxAnswerBytes ?? handler.maxFrameBytes,
           meter: meterFor(peer, name),
           line: options.line,
           trafficClass: protocolClass[name],
@@ -183,7 +184,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
   node.addEventListener('connection:open', (event) => {
     const connection = event.detail;
     const peer = connection.remotePeer.toString();
-    if (admit(peer) === 'guest' && connection.direction === 'inbound') {
+    const inbound = connection.direction === 'inbound';
+    if (inbound && admit(peer) === 'nobody') {
+      // Many may have been let through the gate at once, before any of them counted.
+      events.refused(peer, 'too many guests');
+      connection.abort(new Error('not let in'));
+      return;
+    }
+    if (inbound && admit(peer) === 'guest') {
       // A guest has one short conversation; whoever stays longer without becoming a friend is shown out.
       const timer = setTimeout(() => {
         guestTimers.delete(connection.id);
@@ -192,15 +200,21 @@ export async function startHost(options: HostOptions): Promise<Host> {
       timer.unref();
       guestTimers.set(connection.id, timer);
     }
-    const outbound = connection.direction === 'outbound';
-    events.connected(peer, { id: connection.id, outbound, remote: fromMultiaddr(connection.remoteAddr) });
+    events.connected(peer, {
+      id: connection.id,
+      outbound: !inbound,
+      remote: fromMultiaddr(connection.remoteAddr),
+    });
   });
   node.addEventListener('connection:close', (event) => {
     const connection = event.detail;
     clearTimeout(guestTimers.get(connection.id));
     guestTimers.delete(connection.id);
     const peer = connection.remotePeer.toString();
-    events.disconnected(peer, connection.id, ofPeer(peer).length === 0);
+    const last = ofPeer(peer).length === 0;
+    // What libp2p remembers of friends it may keep; strangers have as many names as they like.
+    if (last && admit(peer) !== 'friend') node.peerStore.delete(connection.remotePeer).catch(() => undefined);
+    events.disconnected(peer, connection.id, last);
   });
   node.addEventListener('peer:identify', (event) => {
     const observed = event.detail.observedAddr;
@@ -232,6 +246,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       const trafficClass = protocolClass[protocol];
       return frameStream(stream, {
         maxFrameBytes,
+        maxSentBytes: handler.maxFrameBytes,
         meter: meterFor(peer, protocol),
         line: options.line,
         trafficClass,

@@ -1,6 +1,6 @@
 import type { Clock, FrameStream, Random } from '@copain/core';
 import type { Fact, FactLog } from '../fact-log.ts';
-import { connectionSilenceMs } from '../limits.ts';
+import { connectionSilenceMs, maxFacts } from '../limits.ts';
 import { passOn, type SyncEffect, type SyncInput, type SyncState, startSync, stepSync } from '../sync.ts';
 import { decodeSyncFrame, encodeSyncFrame, type SyncFrame } from '../sync-frames.ts';
 import type { Host } from './host.ts';
@@ -39,6 +39,7 @@ interface Session {
   openedAtMs: number;
   greeted: boolean;
   sending: Promise<void>;
+  queuedFrames: number;
   beatSentAt: Map<number, number>;
 }
 
@@ -56,8 +57,11 @@ export interface SyncStreams {
   stop(): void;
 }
 
-/** Frames waiting to be sent to one friend before his stream is given up: he is stuck, and a new stream catches up. */
-const maxQueuedFrames = 2000;
+/**
+ * Frames waiting to be sent to one friend before his stream is given up: he is stuck, and a new stream catches up. All
+ * that this box knows fits, twice, or a friend who lacks it all could never be told.
+ */
+const maxQueuedFrames = 2 * maxFacts;
 
 /**
  * The newest sync stream of a pair wins. The lower PeerId opens one on every new connection; the older stream and its
@@ -69,16 +73,14 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
   const sessions = new Map<string, Session>();
   const open = new Set<Session>();
   const opening = new Set<string>();
-  const queued = new Map<FrameStream, number>();
   let stopped = false;
 
   const send = (session: Session, frame: SyncFrame): void => {
-    const waiting = queued.get(session.stream) ?? 0;
-    if (waiting >= maxQueuedFrames) {
+    if (session.queuedFrames >= maxQueuedFrames) {
       session.stream.abort(new Error('friend does not read'));
       return;
     }
-    queued.set(session.stream, waiting + 1);
+    session.queuedFrames += 1;
     if (frame.t === 'beat') session.beatSentAt.set(frame.counter, performance.now());
     session.sending = session.sending
       .then(() => session.stream.send(encodeSyncFrame(frame)))
@@ -86,7 +88,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
         session.stream.abort(error instanceof Error ? error : new Error('send failed'));
       })
       .finally(() => {
-        queued.set(session.stream, (queued.get(session.stream) ?? 1) - 1);
+        session.queuedFrames -= 1;
       });
   };
 
@@ -148,6 +150,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       openedAtMs: openedAt(peer, connectionId),
       greeted: false,
       sending: Promise.resolve(),
+      queuedFrames: 0,
       beatSentAt: new Map(),
     };
     open.add(session);
@@ -169,7 +172,6 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
         if (frame.t === 'hello') events.up(peer);
       }
     } finally {
-      queued.delete(stream);
       open.delete(session);
       choose(peer);
       stream.abort(new Error('sync stream ended'));
