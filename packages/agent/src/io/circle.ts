@@ -65,6 +65,8 @@ export interface CircleService {
   preview(code: string): Promise<JoinPreview>;
   join(code: string, progress: (text: string) => void): Promise<JoinPreview>;
   isJoining(): boolean;
+  /** Resolves once no join is under way: until then this box cannot know whether a member is a friend. */
+  joinEnded(): Promise<void>;
   /** Serves the join protocol to a guest. */
   answer(stream: FrameStream, joiner: string): Promise<void>;
 }
@@ -88,7 +90,20 @@ export function circleService(options: {
   const { identity, records, clock } = options;
   const self = identity.box.peer;
   let joining = 0;
+  const waiting = new Set<() => void>();
 
+  const whileJoining = async <T>(work: () => Promise<T>): Promise<T> => {
+    joining += 1;
+    try {
+      return await work();
+    } finally {
+      joining -= 1;
+      if (joining === 0) {
+        for (const wake of waiting) wake();
+        waiting.clear();
+      }
+    }
+  };
   const revocations = () => recordsOf(records.knowledge(), 'revocation').map((record) => record.signed);
   const nameOf = (peer: string): string => {
     const { roster } = records.knowledge();
@@ -129,7 +144,8 @@ export function circleService(options: {
     for (const contact of invite.contacts) {
       const signal = AbortSignal.timeout(guestDeadlineMs);
       try {
-        await options.host().dial(contact.peer, [contact.address], { signal });
+        // A connection that is there may be one that the other side is about to give up.
+        await options.host().dial(contact.peer, [contact.address], { signal, fresh: true });
         const stream = await options.host().open(contact.peer, 'join', { signal });
         await stream.send(
           encodeJoinFrame({ t: 'ask', invite: fromHex(inviteId(key.peer)) ?? new Uint8Array() }),
@@ -332,23 +348,24 @@ export function circleService(options: {
       return { ownerId: member.ownerId, forEverybody: member.admittedBy === identity.ownerId };
     },
 
-    preview: async (code) => {
-      const invite = decode(code);
-      const { stream, responder, offer } = await ask(invite);
-      stream.abort(new Error('only asking'));
-      return preview(invite, responder, offer);
-    },
+    preview: async (code) =>
+      await whileJoining(async () => {
+        const invite = decode(code);
+        const { stream, responder, offer } = await ask(invite);
+        stream.abort(new Error('only asking'));
+        return preview(invite, responder, offer);
+      }),
 
     isJoining: () => joining > 0,
 
-    join: async (code, progress) => {
-      joining += 1;
-      try {
-        return await redeem(code, progress);
-      } finally {
-        joining -= 1;
-      }
+    joinEnded: async () => {
+      if (joining === 0) return;
+      await new Promise<void>((resolve) => {
+        waiting.add(resolve);
+      });
     },
+
+    join: async (code, progress) => await whileJoining(() => redeem(code, progress)),
 
     answer: async (stream, joiner) => {
       const refuse = async (why: JoinRefusal): Promise<void> => {
@@ -360,8 +377,17 @@ export function circleService(options: {
       const invite = recordsOf(records.knowledge(), 'invite').find(
         ({ signed }) => signed.record.id === toHex(asked.invite),
       )?.signed;
-      const known = () => ({ roster: records.knowledge().roster, revocations: revocations() });
-      const closed = admitInvite(invite, known(), clock.nowMs());
+      /** Admitted by this very invite, and here again: the line broke, or his box did, before he had the records. */
+      const isBack = (): boolean => {
+        const { ownerOf, members } = records.knowledge().roster;
+        const member = members.get(ownerOf.get(joiner) ?? '');
+        return invite !== undefined && member?.inviteId === invite.record.id;
+      };
+      const mayNot = (): JoinRefusal | undefined => {
+        const known = { roster: records.knowledge().roster, revocations: revocations() };
+        return isBack() ? undefined : admitInvite(invite, known, clock.nowMs());
+      };
+      const closed = mayNot();
       if (closed !== undefined || invite === undefined) return await refuse(closed ?? 'unknown-invite');
       const { circle } = records.knowledge();
       const challenge = new Uint8Array(randomBytes(32));
@@ -391,20 +417,21 @@ export function circleService(options: {
         joinProofBytes({ circle, ownerId, joiner, responder: self, challenge }),
         frame.signature,
       );
-      const refused =
-        admitInvite(invite, known(), clock.nowMs()) ??
-        admitJoiner({ peer: joiner, owner, ownerId, proofHolds }, records.knowledge().roster);
-      if (refused !== undefined) return await refuse(refused);
-      await records.publish(
-        'member',
-        encodeMemberRecord({
-          circle,
-          name: invite.record.name,
-          owner: frame.owner,
-          inviteId: invite.record.id,
-          atMs: Math.round(clock.nowMs()),
-        }),
-      );
+      if (!isBack()) {
+        const refused =
+          mayNot() ?? admitJoiner({ peer: joiner, owner, ownerId, proofHolds }, records.knowledge().roster);
+        if (refused !== undefined) return await refuse(refused);
+        await records.publish(
+          'member',
+          encodeMemberRecord({
+            circle,
+            name: invite.record.name,
+            owner: frame.owner,
+            inviteId: invite.record.id,
+            atMs: Math.round(clock.nowMs()),
+          }),
+        );
+      }
       for (const fact of factsInOrder(records.log().facts.values())) {
         await stream.send(encodeJoinFrame({ t: 'record', kind: fact.kind, envelope: fact.envelope }));
       }

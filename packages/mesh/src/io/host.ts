@@ -44,6 +44,8 @@ export interface HostOptions {
   allowPrivate(): boolean;
   /** Asked at every connection and at every stream. */
   admit: (peer: string) => Admission;
+  /** Awaited before a stream is refused, then `admit` is asked once more. */
+  beforeRefusal?: () => Promise<void>;
   handlers: Record<ProtocolName, ProtocolHandler>;
   /** Where everything that is sent waits for its turn. */
   line: Line;
@@ -152,11 +154,6 @@ export async function startHost(options: HostOptions): Promise<Host> {
       protocols[name],
       async (stream: Stream, connection: Connection) => {
         const peer = connection.remotePeer.toString();
-        if (!admitProtocol(admit(peer), name)) {
-          events.refused(peer, `${name} is for friends`);
-          stream.abort(new Error('not allowed'));
-          return;
-        }
         const frames = frameStream(stream, {
           maxFrameBytes: handler.maxFrameBytes,
           maxSentBytes: handler.maxAnswerBytes ?? handler.maxFrameBytes,
@@ -165,6 +162,12 @@ export async function startHost(options: HostOptions): Promise<Host> {
           trafficClass: protocolClass[name],
         });
         try {
+          if (!admitProtocol(admit(peer), name)) await options.beforeRefusal?.();
+          if (!admitProtocol(admit(peer), name)) {
+            events.refused(peer, `${name} is for friends`);
+            frames.abort(new Error('not allowed'));
+            return;
+          }
           await handler.handle(frames, { peer, connectionId: connection.id });
         } catch (error) {
           events.streamFailed(peer, name, error);
