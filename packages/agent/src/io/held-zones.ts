@@ -1,5 +1,6 @@
 import { type Clock, type Files, type FrameStream, type Table, toHex } from '@copain/core';
 import {
+  compareZoneVersions,
   type DomainName,
   decodeZoneVersion,
   parseName,
@@ -54,6 +55,9 @@ interface Held {
   envelope: Uint8Array;
 }
 
+const versionText = (header: ZoneVersion): string =>
+  `${zoneKey(header)} ${header.epoch} ${header.sequence} ${toHex(header.contentHash)}`;
+
 const heldPrefix = 'held/';
 /** How often a zone's life is prolonged while its owner is there. */
 const renewEveryMs = 3_600_000;
@@ -80,9 +84,9 @@ export async function openHeldZones(options: {
   const { self, files, table, clock, records, events, log } = options;
   const held = new Map<ZoneKey, Held>();
   let duties = new Map<ZoneKey, { ownerId: string; origin: DomainName }>();
-  /** What was fetched and is not served yet, and the envelopes that announced it, by content hash. */
-  const arrived = new Map<string, ZoneContent>();
-  const envelopes = new Map<string, Uint8Array>();
+  /** What was fetched and is not served yet, and the envelopes that announced it, by version. */
+  const arrived = new Map<string, ZoneContent & { header: ZoneVersion }>();
+  const envelopes = new Map<string, { header: ZoneVersion; envelope: Uint8Array }>();
   let renewedAtMs = clock.nowMs();
   let retryAtMs = 0;
   let disposed = false;
@@ -122,12 +126,19 @@ export async function openHeldZones(options: {
 
   /** What was fetched for this version. It is there: `save` and `serve` follow `fetched`, and nothing removes it between. */
   const fetchedFor = (header: ZoneVersion): Held & ZoneContent => {
-    const hash = toHex(header.contentHash);
-    const content = arrived.get(hash);
-    const envelope = envelopes.get(hash);
-    if (content === undefined || envelope === undefined)
+    const version = versionText(header);
+    const content = arrived.get(version);
+    const announced = envelopes.get(version);
+    if (content === undefined || announced === undefined)
       throw new Error('the content of a fetched zone is gone');
-    return { ...content, header, envelope };
+    return { ...content, envelope: announced.envelope };
+  };
+  const forgetUpTo = (header: ZoneVersion): void => {
+    arrived.delete(versionText(header));
+    for (const [version, { header: other }] of envelopes) {
+      if (zoneKey(other) === zoneKey(header) && compareZoneVersions(other, header) <= 0)
+        envelopes.delete(version);
+    }
   };
 
   const act = async (effect: SecondaryEffect): Promise<void> => {
@@ -145,8 +156,7 @@ export async function openHeldZones(options: {
         const { header } = effect;
         const { zone, envelope } = fetchedFor(header);
         held.set(zoneKey(header), { zone, header, envelope });
-        arrived.delete(toHex(header.contentHash));
-        envelopes.delete(toHex(header.contentHash));
+        forgetUpTo(header);
         options.changed();
         const whose = `${originText(header.origin)} of ${options.nameOf(header.owner)}`;
         events.add('zone.updated', `${whose} is answered here with serial ${header.serial}.`);
@@ -218,8 +228,10 @@ export async function openHeldZones(options: {
   const fetch = async (header: ZoneVersion, from: string): Promise<void> => {
     try {
       const stream = await options.open(from, AbortSignal.timeout(openTimeoutMs));
-      arrived.set(toHex(header.contentHash), await fetchContent(header, stream));
+      arrived.set(versionText(header), { ...(await fetchContent(header, stream)), header });
       step({ kind: 'fetched', header, from });
+      // Nobody wants it any more: something newer is served, or the zone is not ours to serve.
+      if (!todo.some((one) => one.kind === 'save' && sameZoneVersion(one.header, header))) forgetUpTo(header);
     } catch (error) {
       const why = error instanceof Error ? error.message : 'connection closed';
       log.debug({ origin: originText(header.origin), from, why }, 'a zone could not be fetched here');
@@ -234,7 +246,7 @@ export async function openHeldZones(options: {
     const served = held.get(key)?.header;
     // Kept with the version it belongs to: by the time the content is here, a newer one may have been announced.
     if (newest.envelope !== undefined && (served === undefined || !sameZoneVersion(served, header))) {
-      envelopes.set(toHex(header.contentHash), newest.envelope);
+      envelopes.set(versionText(header), { header, envelope: newest.envelope });
     }
     step({ kind: 'announced', header, from: signer, direct: options.connectedPeers().includes(signer) });
   };
@@ -313,7 +325,7 @@ export async function openHeldZones(options: {
       })),
     needed: () => [
       ...[...held.values()].map(({ header }) => contentFile(header.contentHash)),
-      ...[...arrived.keys()].map((hash) => `z-${hash}`),
+      ...[...arrived.values()].map(({ header }) => contentFile(header.contentHash)),
     ],
     [Symbol.asyncDispose]: async () => {
       disposed = true;

@@ -16,8 +16,8 @@ export interface ZoneContent {
 }
 
 const chunkBytes = 32_768;
-/** The compressed records of one zone on the wire: as many as the records themselves may have. */
-const maxTransferBytes = 64 * 1024 * 1024;
+/** Most that records of this size take up compressed (raw deflate stores 5 bytes more for every block it cannot shrink). */
+const packedMaxBytes = (sizeBytes: number): number => sizeBytes + Math.ceil(sizeBytes / 1000) + 64;
 const fetchTimeoutMs = 120_000;
 
 /** The file that holds the records with this hash; contents are stored once, whatever names them. */
@@ -55,7 +55,7 @@ export async function fetchContent(header: ZoneVersion, stream: FrameStream): Pr
     await stream.end();
     const first = await stream.receive();
     const fields = readFields(first === undefined ? undefined : decodeCanonical(first, 256));
-    const sizeBytes = fields.integer('sizeBytes', 0, maxTransferBytes);
+    const sizeBytes = fields.integer('sizeBytes', 0, packedMaxBytes(header.sizeBytes));
     if (!fields.ok || sizeBytes === 0) throw new Error('he does not have it');
     const packed = new Uint8Array(sizeBytes);
     let filled = 0;

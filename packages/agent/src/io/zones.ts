@@ -79,13 +79,17 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     options.changed();
   };
 
-  /** Removes the contents that no version on this box needs any more. */
+  /** Removes the contents that no version on this box needs any more. Never rejects: the next sweep finds them too. */
   const sweep = async (): Promise<void> => {
     const needed = new Set([...held.needed(), ...own.writing()]);
     for (const { signed } of recordsOf(records.knowledge(), 'zone')) {
       needed.add(contentFile(signed.record.contentHash));
     }
-    for (const name of await files.list()) if (!needed.has(name)) await files.remove(name);
+    try {
+      for (const name of await files.list()) if (!needed.has(name)) await files.remove(name);
+    } catch (error) {
+      log.warn({ err: error }, 'contents of old zone versions could not be removed');
+    }
   };
 
   const held = starting.use(
