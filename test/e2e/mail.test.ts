@@ -5,6 +5,7 @@ import { whyNot } from './lib/programs.ts';
 import { type Recorded, type RecordingMta, startRecordingMta } from './lib/recording-mta.ts';
 import { runWell } from './lib/run.ts';
 import { allTogether, openScene, type Trio, threeFriends } from './lib/scene.ts';
+import { send as say } from './lib/smtp-dialogue.ts';
 import type { MessageJson } from './lib/status-json.ts';
 import { letter, swaks } from './lib/swaks.ts';
 
@@ -107,6 +108,24 @@ describe.skipIf(skip)('mail for alice', () => {
     expect(await send(trio.bob, letter('relay while away'), 'x@elsewhere.test')).toMatchObject({
       accepted: false,
     });
+  });
+
+  it('is never refused for good while bob starts, from the first answer on', async () => {
+    await trio.bob.stop();
+    const answers: string[] = [];
+    let ready = false;
+    const starting = trio.bob.up().then(() => {
+      ready = true;
+    });
+    while (!ready) {
+      const answer = await say(trio.bob.smtp, anna, 'starting').catch(() => 'not there yet');
+      if (answer !== 'not there yet') answers.push(answer);
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+    await starting;
+    expect(answers.length).toBeGreaterThan(0);
+    expect(answers.filter((answer) => !answer.startsWith('250'))).toEqual([]);
+    expect(await waiting(trio.bob)).toHaveLength(2);
   });
 
   it('reaches her MTA within 5 s of her return, once and unchanged, and then leaves bob', async () => {

@@ -140,7 +140,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const addresses = ownAddresses(clock, () => config);
   const details = new Map<string, FriendDetails>();
   const networks = new Map<string, string>();
-  let current: Plan | undefined;
+  // Whoever asks before the first plan was carried out must hear what this box did before it stopped: a domain that is
+  // not in a plan is refused for good (550). What stands in the way of whom is told when the plan is carried out.
+  let current: Plan = { ...plan(knowledge(), config, identity, commitments), conflicts: [] };
   /** Straight from the roster, so that a friend is one from the very record that made him one. */
   const friendBoxes = (): string[] =>
     [...knowledge().roster.ownerOf].flatMap(([peer, ownerId]) =>
@@ -167,7 +169,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const witnesses = seenDownBy.map(names.ofPeer);
       events.add(`friend.${to}`, friendText({ name: names.ofPeer(peer), to, confirmed, witnesses }));
       const ownerId = names.ownerOf(peer);
-      if (ownerId !== undefined && to !== 'up') mail.ownerGone(ownerId);
+      if (ownerId === undefined) return;
+      if (to !== 'up') mail.ownerGone(ownerId);
+      // Silence may end without a new stream; where there is none yet, its hello tells mail.
+      else if (sync?.peers().includes(peer)) mail.ownerReachable(ownerId);
     },
     lineChanged: (state) => {
       if (state === 'ok') events.add('line.ok', 'My own line works.');
@@ -221,7 +226,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       listen: config.smtp.listen,
       hostname: config.smtp.hostname ?? hostname(),
       tls: config.smtp.tls,
-      domains: () => mailDomains(config, knowledge().roster, current?.duties ?? [], identity.ownerId),
+      domains: () => mailDomains(config, knowledge().roster, current.duties, identity.ownerId),
       openLive: (ownerId, signal) => openTo(ownerId, 'live', signal),
       openDrain: (ownerId, signal) => openTo(ownerId, 'drain', signal),
       segments: closing(starting, await openSegments(folder('mail/held'))),
@@ -270,8 +275,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     heard: () => watch.heard(),
     hello: () => ({ name: config.name, version, bootId, previousBootId: previousBootId.slice(0, 16) }),
     received: async (from, { kind, envelope, reached }) => {
-      const outcome = await records.offer(kind, envelope);
-      if (outcome.kind === 'new') sync?.spread(outcome.fact, reached, from);
+      try {
+        const outcome = await records.offer(kind, envelope);
+        if (outcome.kind === 'new') sync?.spread(outcome.fact, reached, from);
+      } catch (error) {
+        // A disk that is full is no reason to hang up on a friend; the next exchange brings the record again.
+        failed('storing a record')(error);
+      }
     },
     events: {
       hello: (peer, hello) => {
@@ -336,12 +346,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       allowPrivate: () => config.mesh.allowPrivate,
       admit: (peer) => {
         const friends = new Set(friendBoxes());
-        const guests = (host?.connectedPeers() ?? []).filter(
-          (one) => one !== peer && !friends.has(one),
-        ).length;
+        const strangers = (host?.connectedPeers() ?? []).filter((one) => !friends.has(one));
+        const connections = strangers.reduce((sum, one) => sum + (host?.connections(one).length ?? 0), 0);
+        // The one that is asked about may be among them.
+        const guests = strangers.includes(peer) ? connections - 1 : connections;
         const invitesAnswered = answersInvites(knowledge(), closedInviteMemoryMs, clock.nowMs());
         return admitConnection(peer, { friends, invitesAnswered, guests, maxGuests });
       },
+      // The member who admits this box opens streams to it before it has read that he is a friend.
+      beforeRefusal: () => circle.joinEnded(),
       handlers,
       line,
       events: {
@@ -350,7 +363,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           if (remote !== undefined) networks.set(peer, networkOf(remote.host));
           dialer?.connected(peer, outbound ? remote : undefined);
           watch.take({ kind: 'connected', peer });
-          sync?.connected(peer, id);
+          // A friend may be quicker than our own start; the first plan gives his connection its stream.
+          if (host !== undefined) sync?.connected(peer, id);
         },
         disconnected: (peer, _id, last) => {
           // Whoever stops hangs up on his friends himself, and need not wonder where they are.
@@ -376,7 +390,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   );
 
   const announceAddresses = (): void => {
-    const dialable = addresses.dialable(theHost().addresses);
+    if (host === undefined) return;
+    const dialable = addresses.dialable(host.addresses);
     void own.addresses(dialable).catch(failed('announcing our addresses'));
   };
 
@@ -424,7 +439,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const next = plan(knowledge(), config, identity, commitments);
     await commitments.add({ base: [], claims: next.newClaims });
     for (const { duty, name, ownerId } of next.conflicts) {
-      if (current?.conflicts.some((known) => known.duty.name === duty.name)) continue;
+      if (current.conflicts.some((known) => known.duty.name === duty.name)) continue;
       const claim = `${names.ofOwner(duty.ownerId)} claims ${duty.name}, but ${name} is ${names.ofOwner(ownerId)}'s`;
       events.add('claim.refused', `${claim}: refused.`);
     }
@@ -574,6 +589,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       limitLine();
       await replan();
       announceAddresses();
+      // What waited for a mail server that was named wrongly, or not at all, need not wait any longer.
+      await mail.flush();
       return notes;
     },
     changed: changes.next,

@@ -163,11 +163,15 @@ async function disposeInTime(parts: AsyncDisposableStack, log: Logger): Promise<
 
 async function readToken(paths: HomePaths, file: string): Promise<string> {
   const path = besideConfig(paths.configFile, file);
+  let token: string;
   try {
-    return (await readFile(path, 'utf8')).trim();
+    token = (await readFile(path, 'utf8')).trim();
   } catch (error) {
     throw new CommandError(ExitCode.configuration, `[http] token-file: ${path} cannot be read`, {
       cause: error,
     });
   }
+  // An empty token would let everybody in who gives none.
+  if (token === '') throw new CommandError(ExitCode.configuration, `[http] token-file: ${path} is empty`);
+  return token;
 }
