@@ -61,7 +61,7 @@ function read(t: string, fields: ReturnType<typeof readFields>): JoinFrame | und
     case 'refused': {
       const why = fields.text('why', 32);
       // A reason that a newer version knows still reads as a refusal here.
-      return { t, why: why in joinRefusalText ? (why as JoinRefusal) : 'unknown-invite' };
+      return { t, why: Object.hasOwn(joinRefusalText, why) ? (why as JoinRefusal) : 'unknown-invite' };
     }
     case 'record': {
       const kind = recordKinds.find((one) => one === fields.text('kind', 16));

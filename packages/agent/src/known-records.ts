@@ -17,6 +17,7 @@ import {
   type GrantsRecord,
   type HoldsRecord,
   type InviteRecord,
+  inviteIdOf,
   maxMembers,
   type OffersRecord,
   type OwnerRecord,
@@ -24,6 +25,7 @@ import {
   type RemovalRecord,
   type RevocationRecord,
   type Roster,
+  type Sha256,
   type Signed,
   type SignedMember,
   type VoteRecord,
@@ -46,27 +48,35 @@ export type KnownRecord =
 export interface Knowledge {
   /** The owner id of whose box this is: his own removals count here at once. */
   self: string;
+  /** By owner id: what this box calls whom, for good. */
+  names: ReadonlyMap<string, string>;
   circle: string;
   records: ReadonlyMap<string, KnownRecord>;
   roster: Roster;
   agreements: Agreements;
 }
 
-/** An opened envelope of some kind; `ownerRecord` is the opened owner record inside a member record. */
+/**
+ * An opened envelope of some kind. Of a member record also the opened owner record inside it, and whether the invite's
+ * own key signed this admission.
+ */
 export interface OpenedRecord {
   kind: RecordKind;
   signer: string;
   hash: Uint8Array;
   payload: Uint8Array;
   ownerRecord: Signed<OwnerRecord> | undefined;
+  inviteProofHolds: boolean;
 }
+
+type RefusalReason = 'malformed' | 'wrong-signer' | 'wrong-circle' | 'bad-proof' | 'too-many';
 
 /** May this record count here? `key`, `epoch` and `sequence` say what it replaces. */
 export type RecordJudgement =
   | { kind: 'ok'; key: string; epoch: number; sequence: number; record: KnownRecord }
-  | { kind: 'refused'; why: 'malformed' | 'wrong-signer' | 'wrong-circle' | 'too-many' };
+  | { kind: 'refused'; why: RefusalReason };
 
-const refused = (why: 'malformed' | 'wrong-signer' | 'wrong-circle' | 'too-many'): RecordJudgement => ({
+const refused = (why: RefusalReason): RecordJudgement => ({
   kind: 'refused',
   why,
 });
@@ -74,13 +84,24 @@ const refused = (why: 'malformed' | 'wrong-signer' | 'wrong-circle' | 'too-many'
 /** Member records that lead to nobody are kept until they do, up to this many: a chain may arrive from its end. */
 const maxMemberRecords = 4 * maxMembers;
 
-/** Nothing known yet by `self`, in the circle with this id. */
-export function emptyKnowledge(self: string, circle: string): Knowledge {
+/**
+ * Records that one box may have signed: its numbered ones, a vote about each friend, its zones, the invites and members
+ * of years. Nobody fills what the whole circle shares.
+ */
+const maxRecordsPerSigner = 600;
+
+/** Nothing known yet by `self`, in the circle with this id, but whom it calls what. */
+export function emptyKnowledge(
+  self: string,
+  circle: string,
+  names: ReadonlyMap<string, string> = new Map(),
+): Knowledge {
   return {
     self,
+    names,
     circle,
     records: new Map(),
-    roster: computeRoster(circle, { members: [], removals: [] }, { self, toId: toHex }),
+    roster: computeRoster(circle, { members: [], removals: [] }, { self, names, toId: toHex }),
     agreements: { offers: new Map(), grants: new Map() },
   };
 }
@@ -89,7 +110,15 @@ export function emptyKnowledge(self: string, circle: string): Knowledge {
  * Steps 6 to 8 of a record's way in: the signer is who may sign this, the form is exact, and what it replaces. The
  * envelope said only that somebody signed; here that somebody is compared with the roster.
  */
-export function judgeRecord(knowledge: Knowledge, opened: OpenedRecord): RecordJudgement {
+export function judgeRecord(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): RecordJudgement {
+  const judgement = judgeForm(knowledge, opened, sha256);
+  if (judgement.kind === 'refused' || knowledge.records.has(judgement.key)) return judgement;
+  let signed = 0;
+  for (const record of knowledge.records.values()) if (record.signed.signer === opened.signer) signed += 1;
+  return signed < maxRecordsPerSigner ? judgement : refused('too-many');
+}
+
+function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): RecordJudgement {
   const { roster } = knowledge;
   const { signer, hash, payload } = opened;
   const owner = roster.members.get(roster.ownerOf.get(signer) ?? '');
@@ -108,6 +137,14 @@ export function judgeRecord(knowledge: Knowledge, opened: OpenedRecord): RecordJ
       const record = decodeMemberRecord(payload);
       if (record === undefined || opened.ownerRecord === undefined) return refused('malformed');
       if (record.circle !== knowledge.circle) return refused('wrong-circle');
+      const { redeemed } = record;
+      if (redeemed !== undefined) {
+        // Whoever admits cannot make up that somebody redeemed an invite: the invite's own key says so, to him.
+        const isHis = opened.ownerRecord.record.boxes.some((box) => box.peer === redeemed.joiner);
+        if (!opened.inviteProofHolds || !isHis || inviteIdOf(redeemed.key, sha256) !== record.inviteId) {
+          return refused('bad-proof');
+        }
+      }
       const key = `member/${toHex(hash)}`;
       if (!knowledge.records.has(key) && countKind(knowledge, 'member') >= maxMemberRecords)
         return refused('too-many');
@@ -132,6 +169,7 @@ export function judgeRecord(knowledge: Knowledge, opened: OpenedRecord): RecordJ
       if (record === undefined) return refused('malformed');
       if (record.circle !== knowledge.circle) return refused('wrong-circle');
       if (owner === undefined) return refused('wrong-signer');
+      if (inviteIdOf(record.key, sha256) !== record.id) return refused('malformed');
       return numbered(`invite/${record.id}`, 0, { kind: 'invite', signed: { signer, hash, record } });
     }
     case 'revocation': {
@@ -260,7 +298,11 @@ function derive(
   if (membersChanged) {
     const members = recordsOf(next, 'member').map((record) => record.signed);
     const removals = recordsOf(next, 'removal').map((record) => record.signed);
-    next.roster = computeRoster(circle, { members, removals }, { self: next.self, toId: toHex });
+    next.roster = computeRoster(circle, { members, removals }, { ...next, toId: toHex });
+    next.names = new Map([
+      ...next.names,
+      ...[...next.roster.members.values()].map((one) => [one.ownerId, one.name] as const),
+    ]);
   }
   if (membersChanged || changed === 'offers' || changed === 'grants') {
     next.agreements = {

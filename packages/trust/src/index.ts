@@ -19,11 +19,16 @@ export {
 } from './canonical.ts';
 export { type ClaimConflict, type Claims, claimConflict } from './claims.ts';
 export { type Agreements, type Duty, duties, offered, providersOf } from './duties.ts';
-export { decodeInviteText, encodeInviteText, type InviteText, type Sha256 } from './invite-text.ts';
+export {
+  decodeInviteText,
+  encodeInviteText,
+  type InviteText,
+  inviteIdOf,
+  type Sha256,
+} from './invite-text.ts';
 export {
   admitInvite,
   admitJoiner,
-  firstOffers,
   type JoinProof,
   type JoinRefusal,
   joinProofBytes,
@@ -90,6 +95,7 @@ export {
   ownerRecordFault,
   type Roster,
   type RosterRecords,
+  type RosterView,
   type Signed,
   type SignedMember,
 } from './roster.ts';

@@ -24,6 +24,11 @@ export interface InviteText {
 /** SHA-256, given by io: pure code does not hash. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
+/** An invite's id (16 hexadecimal characters), from the public half of its one-time key, a PeerId text. */
+export function inviteIdOf(key: string, sha256: Sha256): string {
+  return toHex(sha256(keyFromPeerId(key) ?? new Uint8Array()).slice(0, 8));
+}
+
 const prefix = 'peer1-';
 const checksumBytes = 4;
 

@@ -1,6 +1,6 @@
 import { fromHex } from '@copain/core';
 import { type CanonicalValue, encodeCanonical } from './canonical.ts';
-import type { InviteRecord, OwnerRecord, RevocationRecord, Service } from './records.ts';
+import type { InviteRecord, OwnerRecord, RevocationRecord } from './records.ts';
 import { inviteState, ownerRecordFault, type Roster, type Signed } from './roster.ts';
 
 /** What the joiner signs with the invite's one-time key; a fresh challenge and both ends make it useless elsewhere. */
@@ -68,14 +68,4 @@ export function admitJoiner(
   if (roster.members.has(joiner.ownerId)) return 'already-member';
   if (joiner.owner.record.boxes.some((box) => roster.ownerOf.has(box.peer))) return 'already-member';
   return undefined;
-}
-
-/** What a new member offers to whom: the same back to the inviter, witness to everybody else. */
-export function firstOffers(
-  roster: Roster,
-  joined: { self: string; inviter: string | undefined; may: readonly Service[] },
-): { to: string; may: Service[] }[] {
-  return [...roster.members.keys()]
-    .filter((ownerId) => ownerId !== joined.self)
-    .map((ownerId) => ({ to: ownerId, may: ownerId === joined.inviter ? [...joined.may] : ['witness'] }));
 }

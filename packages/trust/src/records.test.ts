@@ -47,12 +47,26 @@ const owner: OwnerRecord = {
   atMs: 5,
 };
 
+const redemption = () => ({
+  key: peer(),
+  joiner: peer(),
+  challenge: random.bytes(32),
+  signature: random.bytes(64),
+});
+
 /** One example of every kind, with its codec. */
 const examples = [
   ['owner', encodeOwnerRecord(owner), decodeOwnerRecord, owner],
-  ...[{ circle: id, name: 'bob', owner: Uint8Array.of(1), inviteId: '01'.repeat(8), atMs: 1 }].map(
-    (record) => ['member', encodeMemberRecord(record), decodeMemberRecord, record] as const,
-  ),
+  ...[
+    {
+      circle: id,
+      name: 'bob',
+      owner: Uint8Array.of(1),
+      inviteId: '01'.repeat(8),
+      redeemed: redemption(),
+      atMs: 1,
+    },
+  ].map((record) => ['member', encodeMemberRecord(record), decodeMemberRecord, record] as const),
   ...[
     { circle: id, id: '02'.repeat(8), name: 'bob', key: peer(), may: ['dns' as const], expiresAtMs: 9 },
   ].map((record) => ['invite', encodeInviteRecord(record), decodeInviteRecord, record] as const),

@@ -48,12 +48,27 @@ export interface OwnerRecord {
   atMs: number;
 }
 
-/** Says that an owner is in the circle. The founder's names no invite. `owner` is his signed owner record, whole. */
+/**
+ * How a member redeemed his invite, so that everybody can check it: `signature` is by the invite's one-time `key` over
+ * `joinProofBytes` of the circle, the new owner, his box `joiner`, the member who signed the record, and `challenge`.
+ */
+interface Redemption {
+  key: string;
+  joiner: string;
+  challenge: Uint8Array;
+  signature: Uint8Array;
+}
+
+/**
+ * Says that an owner is in the circle. The founder's names no invite; every other has both `inviteId` and `redeemed`.
+ * `owner` is his signed owner record, whole.
+ */
 export interface MemberRecord {
   circle: string;
   name: string;
   owner: Uint8Array;
   inviteId: string | undefined;
+  redeemed: Redemption | undefined;
   atMs: number;
 }
 
@@ -240,6 +255,10 @@ export function encodeMemberRecord(record: MemberRecord): Uint8Array {
     name: record.name,
     owner: record.owner,
     invite: record.inviteId === undefined ? undefined : idBytes(record.inviteId),
+    key: record.redeemed?.key,
+    joiner: record.redeemed?.joiner,
+    challenge: record.redeemed?.challenge,
+    signature: record.redeemed?.signature,
     at: record.atMs,
   });
 }
@@ -248,11 +267,23 @@ export function decodeMemberRecord(payload: Uint8Array): MemberRecord | undefine
   return open(payload, 'member', (fields) => {
     const name = fields.text('name', 32);
     if (!isName(name)) fields.refuse();
+    const invited = fields.has('invite');
+    for (const field of ['key', 'joiner', 'challenge', 'signature']) {
+      if (fields.has(field) !== invited) fields.refuse();
+    }
     return {
       circle: ownerId(fields, 'circle'),
       name,
       owner: fields.bytes('owner', 1, maxRecordBytes.owner + 512),
-      inviteId: fields.has('invite') ? toHex(fields.bytes('invite', 8, 8)) : undefined,
+      inviteId: invited ? toHex(fields.bytes('invite', 8, 8)) : undefined,
+      redeemed: invited
+        ? {
+            key: peer(fields, 'key'),
+            joiner: peer(fields, 'joiner'),
+            challenge: fields.bytes('challenge', 32, 32),
+            signature: fields.bytes('signature', 64, 64),
+          }
+        : undefined,
       atMs: fields.integer('at', 0, maxAtMs),
     };
   });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { claimConflict } from './claims.ts';
 import { duties, providersOf } from './duties.ts';
-import { admitInvite, admitJoiner, firstOffers } from './join.ts';
+import { admitInvite, admitJoiner } from './join.ts';
 import { keyFromPeerId, peerIdFromKey } from './peer-id.ts';
 import type { InviteRecord, OwnerRecord, RemovalRecord } from './records.ts';
 import { computeRoster, inviteState, type Roster, type Signed, type SignedMember } from './roster.ts';
@@ -45,13 +45,17 @@ function member(who: Person, name: string, signer: string, inviteId?: string): S
   return {
     signer,
     hash: random.bytes(32),
-    record: { circle, name, owner: new Uint8Array(1), inviteId, atMs: 0 },
+    record: { circle, name, owner: new Uint8Array(1), inviteId, redeemed: undefined, atMs: 0 },
     ownerRecord: who.owner,
   };
 }
 
-const rosterOf = (members: SignedMember[], removals: Signed<RemovalRecord>[] = [], self = '') =>
-  computeRoster(circle, { members, removals }, { self, toId: toHex });
+const rosterOf = (
+  members: SignedMember[],
+  removals: Signed<RemovalRecord>[] = [],
+  self = '',
+  names = new Map<string, string>(),
+) => computeRoster(circle, { members, removals }, { self, names, toId: toHex });
 const namesOf = (roster: Roster): string[] => [...roster.members.values()].map((one) => one.name).sort();
 const removal = (ownerId: string, signer: string, seen: Uint8Array[] = []): Signed<RemovalRecord> => ({
   signer,
@@ -102,6 +106,16 @@ it('two members of one name stay two, told apart', () => {
   const other = member(carol, 'bob', alice.box, '04'.repeat(8));
   const names = [...rosterOf([founder, addBob, other]).members.values()].map((one) => one.name);
   expect(names.sort()).toEqual(['alice', 'bob', 'bob-2']);
+});
+
+it('a name once given stays with its owner, whatever newcomer bears it too', () => {
+  const eve = person('eve');
+  const other = { ...member(eve, 'bob', alice.box, '0c'.repeat(8)), hash: new Uint8Array(32) };
+  const first = rosterOf([founder, addBob]);
+  const known = new Map([...first.members.values()].map((one) => [one.ownerId, one.name]));
+  const later = rosterOf([founder, addBob, other], [], '', known);
+  expect(later.members.get(bob.ownerId)?.name).toBe('bob');
+  expect(later.members.get(eve.ownerId)?.name).toBe('bob-2');
 });
 
 const all = [founder, addBob, addCarol];
@@ -193,13 +207,6 @@ it('a joiner needs the proof, an owner record of his own that names his box, and
   expect(admitJoiner({ ...asking, owner: bob.owner, ownerId: bob.ownerId, peer: bob.box }, roster)).toBe(
     'already-member',
   );
-});
-
-it('a new member offers the inviter what was offered, everybody else to be a witness', () => {
-  expect(firstOffers(roster, { self: carol.ownerId, inviter: bob.ownerId, may: ['dns', 'mail'] })).toEqual([
-    { to: alice.ownerId, may: ['witness'] },
-    { to: bob.ownerId, may: ['dns', 'mail'] },
-  ]);
 });
 
 it('service is offer and grant: either alone gives nothing', () => {

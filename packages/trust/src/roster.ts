@@ -25,7 +25,7 @@ export interface SignedMember extends Signed<MemberRecord> {
 /** One person of the circle. `ownerId` is 64 hexadecimal characters. */
 export interface Member {
   ownerId: string;
-  /** Unique in this roster: a clash gets `-2`, `-3` …, in the order of the record hashes. */
+  /** Unique in this roster: a clash gets `-2`, `-3` …; see RosterView. */
   name: string;
   boxes: BoxEntry[];
   /** Age recipients that mail for this owner is sealed to: his boxes with role mail, his owner key, his paper key. */
@@ -59,6 +59,16 @@ export function boxMay(member: Member, peer: string, role: Role): boolean {
   return member.boxes.some((box) => box.peer === peer && box.roles.includes(role));
 }
 
+/**
+ * What a box brings along: `self` is its owner, `names` whom it calls what already. A name once given stays with its
+ * owner, since configuration and people mean that person by it; a newcomer of the same name gets the `-2`.
+ */
+export interface RosterView {
+  self: string;
+  names: ReadonlyMap<string, string>;
+  toId: (hash: Uint8Array) => string;
+}
+
 /** What a set of signed records says about who is in: adds, and removals. */
 export interface RosterRecords {
   members: readonly SignedMember[];
@@ -75,12 +85,8 @@ export interface RosterRecords {
  * members; for `self` and his boxes it counts as soon as he signed it. Whom the removed one admitted stays if the
  * signer of a removal that counts had seen it; his other adds are void.
  */
-export function computeRoster(
-  circle: string,
-  records: RosterRecords,
-  view: { self: string; toId: (hash: Uint8Array) => string },
-): Roster {
-  const everybody = admitted(circle, records.members, view.toId, new Map());
+export function computeRoster(circle: string, records: RosterRecords, view: RosterView): Roster {
+  const everybody = admitted(circle, records.members, view, new Map());
   const first = countedRemovals(everybody, records.removals, view);
   if (first.size === 0) return { ...everybody, everOwnerOf: everybody.ownerOf };
   // What somebody signed who is removed himself counts where that was seen when he was removed: he cannot take others
@@ -90,7 +96,7 @@ export function computeRoster(
     return by === one.record.ownerId || (first.get(by)?.has(view.toId(one.hash)) ?? true);
   });
   const removed = countedRemovals(everybody, standing, view);
-  return { ...admitted(circle, records.members, view.toId, removed), everOwnerOf: everybody.ownerOf };
+  return { ...admitted(circle, records.members, view, removed), everOwnerOf: everybody.ownerOf };
 }
 
 /** By owner id of who is removed: those of his adds and removals that still count. */
@@ -99,7 +105,7 @@ type Removed = ReadonlyMap<string, ReadonlySet<string>>;
 function countedRemovals(
   everybody: Omit<Roster, 'everOwnerOf'>,
   removals: readonly Signed<RemovalRecord>[],
-  view: { self: string; toId: (hash: Uint8Array) => string },
+  view: RosterView,
 ): Removed {
   const counted = new Map<string, Set<string>>();
   for (const target of new Set(removals.map((one) => one.record.ownerId))) {
@@ -124,13 +130,13 @@ function countedRemovals(
 function admitted(
   circle: string,
   records: readonly SignedMember[],
-  toId: (hash: Uint8Array) => string,
+  { toId, names: given }: RosterView,
   removed: Removed,
 ): Omit<Roster, 'everOwnerOf'> {
   const members = new Map<string, Member>();
   const ownerOf = new Map<string, string>();
   const invitesUsed = new Set<string>();
-  const names = new Set<string>();
+  const names = new Set<string>(given.values());
   const waiting = records
     .filter((signed) => signed.record.circle === circle && ownerRecordFault(signed.ownerRecord) === undefined)
     .sort((a, b) => compareBytes(a.hash, b.hash));
@@ -153,9 +159,11 @@ function admitted(
       const joins = record.inviteId !== undefined && mayAdmit(signed) && !invitesUsed.has(record.inviteId);
       if (!founds && !joins) continue;
       if (owned.boxes.some((box) => ownerOf.has(box.peer))) continue;
-      let name = record.name;
-      for (let suffix = 2; names.has(name); suffix++) name = `${record.name.slice(0, 29)}-${suffix}`;
-      if (!removed.has(ownerId)) names.add(name);
+      let name = given.get(ownerId) ?? record.name;
+      for (let suffix = 2; !given.has(ownerId) && names.has(name); suffix++) {
+        name = `${record.name.slice(0, 29)}-${suffix}`;
+      }
+      names.add(name);
       if (record.inviteId !== undefined) invitesUsed.add(record.inviteId);
       members.set(ownerId, {
         ownerId,

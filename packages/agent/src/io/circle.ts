@@ -25,11 +25,11 @@ import {
   encodeRemovalRecord,
   encodeRevocationRecord,
   type InviteText,
+  inviteIdOf,
   inviteLifeMs,
   type JoinRefusal,
   joinProofBytes,
   joinRefusalText,
-  keyFromPeerId,
   maxInviteContacts,
   maxInviteLifeMs,
   type Service,
@@ -110,10 +110,6 @@ export function circleService(options: {
     return roster.members.get(roster.ownerOf.get(peer) ?? '')?.name ?? 'unknown';
   };
 
-  /** The same id on both sides: from the public half of the one-time key. */
-  const inviteId = (keyPeer: string): string =>
-    toHex(sha256(keyFromPeerId(keyPeer) ?? new Uint8Array()).slice(0, 8));
-
   const decode = (code: string): InviteText => {
     const decoded = decodeInviteText(code, sha256);
     if (decoded.kind === 'refused') throw new CommandError(ExitCode.badInput, decoded.why);
@@ -148,7 +144,7 @@ export function circleService(options: {
         await options.host().dial(contact.peer, [contact.address], { signal, fresh: true });
         const stream = await options.host().open(contact.peer, 'join', { signal });
         await stream.send(
-          encodeJoinFrame({ t: 'ask', invite: fromHex(inviteId(key.peer)) ?? new Uint8Array() }),
+          encodeJoinFrame({ t: 'ask', invite: fromHex(inviteIdOf(key.peer, sha256)) ?? new Uint8Array() }),
         );
         const answer = await nextFrame(stream);
         if (answer.t === 'offer') return { stream, responder: contact.peer, offer: answer };
@@ -276,7 +272,7 @@ export function circleService(options: {
       }
       const seed = new Uint8Array(randomBytes(32));
       const key = await signingKeyFromSeed(seed);
-      const id = inviteId(key.peer);
+      const id = inviteIdOf(key.peer, sha256);
       const expiresAtMs = clock.nowMs() + expiresInMs;
       const services = may.length > 0 ? may : defaultMay;
       await records.publish(
@@ -428,6 +424,7 @@ export function circleService(options: {
             name: invite.record.name,
             owner: frame.owner,
             inviteId: invite.record.id,
+            redeemed: { key: invite.record.key, joiner, challenge, signature: frame.signature },
             atMs: Math.round(clock.nowMs()),
           }),
         );

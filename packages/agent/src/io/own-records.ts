@@ -59,7 +59,14 @@ export function ownRecords(identity: Identity, records: RecordStore): OwnRecords
       if (circle !== identity.ownerId || roster.members.size > 0) return;
       await records.publish(
         'member',
-        encodeMemberRecord({ circle, name, owner: identity.ownerEnvelope, inviteId: undefined, atMs }),
+        encodeMemberRecord({
+          circle,
+          name,
+          owner: identity.ownerEnvelope,
+          inviteId: undefined,
+          redeemed: undefined,
+          atMs,
+        }),
       );
     },
     offers: async (offers) => {

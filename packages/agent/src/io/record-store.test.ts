@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { toHex } from '@copain/core';
 import { manualClock, seededRandom } from '@copain/core/testing';
 import { encodeZoneVersion, nameOf, type ZoneVersion } from '@copain/dns';
-import { type SigningKey, signingKeyFromSeed } from '@copain/mesh/io';
+import { type SigningKey, sha256, signingKeyFromSeed } from '@copain/mesh/io';
 import { memoryTable } from '@copain/store';
 import {
   encodeAddressRecord,
@@ -13,6 +13,8 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeVoteRecord,
+  inviteIdOf,
+  joinProofBytes,
   type RecordKind,
 } from '@copain/trust';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -61,22 +63,35 @@ async function open(who: Identity, rows: Rows): Promise<{ store: RecordStore; re
   return { store, refusals };
 }
 
+/** The payload that says: bob redeemed the invite whose key is the stranger's, at `by`. */
+async function admission(options: { by: string; atMs?: number; signer?: SigningKey }): Promise<Uint8Array> {
+  const challenge = new Uint8Array(32).fill(8);
+  const joiner = bob.box.peer;
+  const circle = alice.ownerId;
+  const proof = joinProofBytes({ circle, ownerId: bob.ownerId, joiner, responder: options.by, challenge });
+  const signature = await (options.signer ?? stranger).sign(proof);
+  return encodeMemberRecord({
+    circle,
+    name: 'bob',
+    owner: bob.ownerEnvelope,
+    inviteId: inviteIdOf(stranger.peer, sha256),
+    redeemed: { key: stranger.peer, joiner, challenge, signature },
+    atMs: options.atMs ?? 6,
+  });
+}
+
 /** Alice's box after it founded the circle and admitted bob. */
 async function circleOfTwo(rows: Rows): Promise<RecordStore> {
   const { store } = await open(alice, rows);
   await ownRecords(alice, store).found('alice', 5);
-  const invite = { circle: alice.ownerId, id: '01'.repeat(8), name: 'bob', key: stranger.peer };
+  const invite = {
+    circle: alice.ownerId,
+    id: inviteIdOf(stranger.peer, sha256),
+    name: 'bob',
+    key: stranger.peer,
+  };
   await store.publish('invite', encodeInviteRecord({ ...invite, may: ['dns', 'mail'], expiresAtMs: 9e9 }));
-  await store.publish(
-    'member',
-    encodeMemberRecord({
-      circle: alice.ownerId,
-      name: 'bob',
-      owner: bob.ownerEnvelope,
-      inviteId: invite.id,
-      atMs: 6,
-    }),
-  );
+  await store.publish('member', await admission({ by: alice.box.peer }));
   return store;
 }
 
@@ -184,6 +199,58 @@ it('a refused record leaves the store as it was, to the byte', async () => {
   });
   expect(picture()).toBe(before);
   expect(store.log().digest).toEqual(digest);
+});
+
+it('nobody can say that an invite was redeemed but who holds its key, and only to whom he said it', async () => {
+  const { store } = await open(alice, new Map());
+  await ownRecords(alice, store).found('alice', 5);
+  const offer = async (payload: Uint8Array, by: SigningKey) =>
+    await store.offer('member', await by.seal('member', payload));
+  const forged = await admission({ by: alice.box.peer, signer: alice.box });
+  expect(await offer(forged, alice.box)).toMatchObject({ kind: 'refused', why: 'bad-proof' });
+  const saidToAlice = await admission({ by: alice.box.peer });
+  expect(await offer(saidToAlice, bob.box)).toMatchObject({ kind: 'refused', why: 'bad-proof' });
+  expect((await offer(saidToAlice, alice.box)).kind).toBe('new');
+  const otherKey = encodeInviteRecord({
+    circle: alice.ownerId,
+    id: inviteIdOf(stranger.peer, sha256),
+    name: 'bob',
+    key: bob.box.peer,
+    may: [],
+    expiresAtMs: 9e9,
+  });
+  expect(await store.offer('invite', await bob.box.seal('invite', otherKey))).toMatchObject({
+    why: 'malformed',
+  });
+});
+
+it('one friend cannot fill what the circle shares', async () => {
+  const store = await circleOfTwo(new Map());
+  const invite = async (n: number): Promise<string> => {
+    const key = (
+      await signingKeyFromSeed(
+        new Uint8Array(32)
+          .fill(1)
+          .with(0, n % 256)
+          .with(1, n >> 8),
+      )
+    ).peer;
+    const record = {
+      circle: alice.ownerId,
+      id: inviteIdOf(key, sha256),
+      name: 'eve',
+      key,
+      may: [],
+      expiresAtMs: 1,
+    };
+    return (await store.offer('invite', await bob.box.seal('invite', encodeInviteRecord(record)))).kind;
+  };
+  const outcomes: string[] = [];
+  for (let n = 0; n < 610; n++) outcomes.push(await invite(n));
+  expect(outcomes.filter((kind) => kind === 'new')).toHaveLength(600);
+  expect(outcomes.at(-1)).toBe('refused');
+  const vote = encodeVoteRecord({ sequence: 1, about: bob.box.peer, heardAtMs: 0, silent: true });
+  expect((await store.offer('vote', await alice.box.seal('vote', vote))).kind).toBe('new');
 });
 
 it('what this box says of itself is signed anew only when it changed', async () => {

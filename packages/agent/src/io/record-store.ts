@@ -1,12 +1,14 @@
-import { type Clock, fromUtf8, type Table, toUtf8 } from '@copain/core';
+import { type Clock, fromUtf8, type Table, toHex, toUtf8 } from '@copain/core';
 import { addFact, emptyFactLog, type Fact, type FactLog, judgeFact } from '@copain/mesh';
-import { openEnvelope, type SigningKey } from '@copain/mesh/io';
+import { openEnvelope, type SigningKey, sha256, verifySignature } from '@copain/mesh/io';
 import {
   type CanonicalValue,
   decodeCanonical,
   decodeMemberRecord,
   decodeOwnerRecord,
   encodeCanonical,
+  joinProofBytes,
+  type MemberRecord,
   type OwnerRecord,
   type RecordKind,
   readFields,
@@ -45,6 +47,7 @@ export interface RecordStore {
 
 const circleKey = 'circle';
 const factPrefix = 'fact/';
+const namePrefix = 'name/';
 
 /**
  * Opens the records of this box. Each is checked again as if it had just arrived; one that fails is left out and
@@ -63,20 +66,31 @@ export async function openRecordStore(options: {
 }): Promise<RecordStore> {
   const { table, clock, key, events } = options;
   const stored = await table.get(circleKey);
+  const names = new Map<string, string>();
+  for await (const [nameKey, value] of table.entries(namePrefix)) {
+    names.set(nameKey.slice(namePrefix.length), fromUtf8(value) ?? '');
+  }
   let knowledge = emptyKnowledge(
     options.ownerId,
     stored === undefined ? options.ownerId : (fromUtf8(stored) ?? options.ownerId),
+    names,
   );
   let log = emptyFactLog();
   const heardAt = new Map<string, number>();
   let queue: Promise<unknown> = Promise.resolve();
 
-  const read = async (kind: RecordKind, envelope: Uint8Array): Promise<OpenedRecord | undefined> => {
+  const read = async (
+    kind: RecordKind,
+    envelope: Uint8Array,
+  ): Promise<(OpenedRecord & { envelopeHash: Uint8Array }) | undefined> => {
     const opened = await openEnvelope(kind, envelope);
     if (opened === undefined) return undefined;
-    const { signer, hash, payload } = opened;
-    const ownerRecord = kind === 'member' ? await openOwner(payload) : undefined;
-    return { kind, signer, hash, payload, ownerRecord };
+    const { signer, hash, payload, envelopeHash } = opened;
+    const member = kind === 'member' ? decodeMemberRecord(payload) : undefined;
+    const ownerRecord = member === undefined ? undefined : await openOwner(member);
+    const inviteProofHolds =
+      member !== undefined && ownerRecord !== undefined && (await wasRedeemed(member, ownerRecord, signer));
+    return { kind, signer, hash, payload, ownerRecord, inviteProofHolds, envelopeHash };
   };
 
   /** Judges and remembers in memory; the caller has the fact stored before anybody hears of it. */
@@ -86,18 +100,17 @@ export async function openRecordStore(options: {
   ): Promise<RecordOutcome & { record?: KnownRecord }> => {
     const opened = await read(kind, envelope);
     if (opened === undefined) return { kind: 'refused', why: 'signature, size or form' };
-    const judgement = judgeRecord(knowledge, opened);
+    const judgement = judgeRecord(knowledge, opened, sha256);
     if (judgement.kind === 'refused') {
       events.refused(kind, opened.signer, judgement.why);
       return judgement;
     }
-    const envelopeHash = (await openEnvelope(kind, envelope))?.envelopeHash ?? new Uint8Array(8);
     const fact: Fact = {
       kind,
       key: judgement.key,
       epoch: judgement.epoch,
       sequence: judgement.sequence,
-      hash: envelopeHash.slice(0, 8),
+      hash: opened.envelopeHash.slice(0, 8),
       envelope,
     };
     const outcome = judgeFact(log, fact);
@@ -121,6 +134,13 @@ export async function openRecordStore(options: {
     heardAt.set(fact.key, clock.nowMs());
   };
 
+  /** Whom this box calls what is kept, so that configuration goes on meaning the same people. */
+  const keepNames = async (before: ReadonlyMap<string, string>): Promise<void> => {
+    const news = [...knowledge.names].filter(([ownerId]) => !before.has(ownerId));
+    if (news.length === 0) return;
+    await table.write(news.map(([ownerId, name]) => ({ key: namePrefix + ownerId, value: toUtf8(name) })));
+  };
+
   /** One record at a time, so that each is judged by what all earlier ones added up to. */
   const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
     const turn = queue.then(work, work);
@@ -134,7 +154,9 @@ export async function openRecordStore(options: {
       if (outcome.kind !== 'new' || outcome.record === undefined) return outcome;
       const { fact, record } = outcome;
       await table.write([{ key: factPrefix + fact.key, value: encodeStored(fact) }]);
+      const before = knowledge.names;
       remember(fact, record);
+      await keepNames(before);
       options.onChange(routeRecord(record), record, fact);
       return { kind: 'new', fact };
     });
@@ -192,10 +214,22 @@ function encodeStored(fact: Fact): Uint8Array {
 }
 
 /** The owner record inside a member record: it has its own envelope, signed by the member's own key. */
-async function openOwner(memberPayload: Uint8Array): Promise<Signed<OwnerRecord> | undefined> {
-  const member = decodeMemberRecord(memberPayload);
-  const opened = member === undefined ? undefined : await openEnvelope('owner', member.owner);
+async function openOwner(member: MemberRecord): Promise<Signed<OwnerRecord> | undefined> {
+  const opened = await openEnvelope('owner', member.owner);
   const record = opened === undefined ? undefined : decodeOwnerRecord(opened.payload);
   if (opened === undefined || record === undefined) return undefined;
   return { signer: opened.signer, hash: opened.hash, record };
+}
+
+/** Did the invite's one-time key sign that this owner joined by `responder`? */
+async function wasRedeemed(
+  member: MemberRecord,
+  owner: Signed<OwnerRecord>,
+  responder: string,
+): Promise<boolean> {
+  const { redeemed, circle } = member;
+  if (redeemed === undefined) return false;
+  const { key, joiner, challenge, signature } = redeemed;
+  const proof = joinProofBytes({ circle, ownerId: toHex(owner.hash), joiner, responder, challenge });
+  return await verifySignature(key, proof, signature);
 }
