@@ -12,6 +12,7 @@ import {
   haveList,
   judgeFact,
 } from './fact-log.ts';
+import { afterKnock, knockIsDue, startKnocking } from './knock.ts';
 import { maxFacts } from './limits.ts';
 import { dialableAddresses, type RedialState, stepRedial } from './redial.ts';
 import { passOn, startSync, stepSync } from './sync.ts';
@@ -172,6 +173,41 @@ it('a connected friend is not dialled, except beside the old connection when he 
   expect(effects).toMatchObject([{ second: true }]);
   expect(stepRedial(suspecting, { kind: 'dial-second', peer }, 0, 100_000)[1]).toEqual([]);
   expect(stepRedial(state, { kind: 'friends', boxes: [] }, 0, 0)[0].size).toBe(0);
+});
+
+it('a silent friend is dialled again beside the old connection, not more often than the backoff allows', () => {
+  const peer = newPeer();
+  let [state] = stepRedial(
+    new Map(),
+    { kind: 'friends', boxes: [{ peer, addresses: ['192.0.2.1:1'] }] },
+    0,
+    0,
+  );
+  [state] = stepRedial(state, { kind: 'connected', peer }, 0, 0);
+  let dials = 0;
+  for (let nowMs = 20_000; nowMs < 120_000; nowMs += 1000) {
+    const [next, effects] = stepRedial(state, { kind: 'dial-second', peer }, 0.5, nowMs);
+    dials += effects.length;
+    [state] = effects.length > 0 ? stepRedial(next, { kind: 'dial-failed', peer }, 0.5, nowMs) : [next];
+  }
+  expect(dials).toBeGreaterThan(4);
+  expect(dials).toBeLessThan(10);
+  expect(stepRedial(state, { kind: 'dial-again', peer }, 0.5, 120_000)[1]).toMatchObject([
+    { peer, second: true },
+  ]);
+});
+
+it('an answer after several unanswered knocks means that the way is open again; after fewer, that the line is slow', () => {
+  let state = startKnocking(0);
+  expect(knockIsDue(state, 2999)).toBe(false);
+  expect(knockIsDue(state, 3000)).toBe(true);
+  const knock = (answered: boolean): boolean => {
+    const after = afterKnock(state, answered);
+    state = after.state;
+    return after.redial;
+  };
+  expect([knock(true), knock(false), knock(true)]).toEqual([false, false, false]);
+  expect([knock(false), knock(false), knock(true), knock(true)]).toEqual([false, false, true, false]);
 });
 
 it('claims to private addresses are dialled only where that is allowed', () => {

@@ -28,11 +28,13 @@ export {
   protocolClass,
   protocols,
 } from './gate.ts';
+export { afterKnock, type KnockState, knockIsDue, startKnocking } from './knock.ts';
 export {
   closedInviteMemoryMs,
   connectionSilenceMs,
   dialTimeoutMs,
   guestDeadlineMs,
+  knockTimeoutMs,
   maxGuestFrameBytes,
   maxGuests,
   maxSyncFrameBytes,

@@ -37,7 +37,7 @@ export const closedInviteMemoryMs: number = 7 * 86_400_000;
 export const maxStreamsPerProtocol = 32;
 
 /** A bucket of the line holds this much of its rate at most: an idle line does not save up for a long burst. */
-export const burstMs = 250;
+export const burstMs = 100;
 
 /** One write on the line: small enough for a slow uplink, large enough not to be mostly headers. */
 export const minPieceBytes = 1024;
@@ -46,6 +46,13 @@ export const maxPieceBytes = 16_384;
 /** Pieces that wait for the line; whoever adds to a longer queue has a friend who is not read from. */
 export const maxLineQueue = 10_000;
 
-/** What a write costs beside its bytes: yamux and Noise framing once, IP and TCP headers with options per segment. */
-export const wireOverhead = { perWriteBytes: 32, perSegmentBytes: 52 } as const;
+/** What a write costs beside its bytes: yamux and Noise framing once; Ethernet, IP and TCP headers per segment. */
+export const wireOverhead = { perWriteBytes: 32, perSegmentBytes: 70 } as const;
 export const segmentBytes = 1400;
+
+/** Beside a dial that hangs, a plain TCP connection is tried this often, each for a little less. */
+export const knockEveryMs = 3000;
+export const knockTimeoutMs = 2500;
+
+/** So many knocks without an answer are an outage; fewer may be a full line. */
+export const knocksUnanswered = 2;

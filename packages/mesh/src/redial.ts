@@ -16,11 +16,17 @@ export type RedialState = ReadonlyMap<string, RedialEntry>;
 export type RedialInput =
   /** The roster or an address changed; a box no longer listed is forgotten. */
   | { kind: 'friends'; boxes: readonly { peer: string; addresses: readonly string[] }[] }
-  | { kind: 'connected' | 'disconnected' | 'dial-failed' | 'dial-second'; peer: string }
+  /** `dial-second` may come every second while a friend is silent; `dial-again`: the way to him just opened. */
+  | { kind: 'connected' | 'disconnected' | 'dial-failed' | 'dial-second' | 'dial-again'; peer: string }
   | { kind: 'tick' };
 
 /** `second`: dial although a connection seems to be there, since an old one stays blind after an outage. */
 export type RedialEffect = { kind: 'dial'; peer: string; addresses: readonly string[]; second: boolean };
+
+/** Whatever became of a dial that was never heard of again, it is over after twice its time. */
+function isDialling(entry: RedialEntry, nowMs: number): boolean {
+  return entry.dialingSinceMs !== undefined && nowMs < entry.dialingSinceMs + 2 * dialTimeoutMs;
+}
 
 /**
  * Keeps every friend dialled, for ever: 2, 4, 8 … 30 s with jitter as long as the roster lists him. `jitter` is a
@@ -86,13 +92,19 @@ export function stepRedial(
     }
     case 'dial-second': {
       const known = state.get(input.peer);
-      if (known !== undefined && known.dialingSinceMs === undefined) dial(input.peer, known, true);
+      if (known !== undefined && !isDialling(known, nowMs) && nowMs >= known.nextAtMs)
+        dial(input.peer, known, true);
+      break;
+    }
+    case 'dial-again': {
+      const known = state.get(input.peer);
+      if (known !== undefined) dial(input.peer, known, known.connected);
       break;
     }
     case 'tick':
       for (const [peer, entry] of state) {
-        const stuck = entry.dialingSinceMs !== undefined && nowMs < entry.dialingSinceMs + 2 * dialTimeoutMs;
-        if (!entry.connected && !stuck && nowMs >= entry.nextAtMs) dial(peer, entry, false);
+        if (!entry.connected && !isDialling(entry, nowMs) && nowMs >= entry.nextAtMs)
+          dial(peer, entry, false);
       }
       break;
   }

@@ -533,6 +533,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const ticking = setInterval(() => {
     watch.take({ kind: 'tick' });
     dialer?.tick();
+    for (const friend of watch.facts()) {
+      // An old connection stays blind long after an outage: keep trying beside it.
+      if (friend.state !== 'up' && theHost().connections(friend.peer).length > 0) dialer?.second(friend.peer);
+    }
     sync?.tick((peer) => watch.lastHeardAtMs(peer));
     zones.tick();
   }, tickEveryMs);

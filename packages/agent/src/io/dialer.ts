@@ -1,17 +1,24 @@
+import { connect } from 'node:net';
 import {
   type Clock,
   formatHostPort,
   fromUtf8,
   type HostPort,
+  parseHostPort,
   type Random,
   type Table,
   toUtf8,
 } from '@copain/core';
 import {
+  afterKnock,
   dialableAddresses,
   dialTimeoutMs,
+  type KnockState,
+  knockIsDue,
+  knockTimeoutMs,
   type RedialInput,
   type RedialState,
+  startKnocking,
   stepRedial,
 } from '@copain/mesh';
 import type { Host } from '@copain/mesh/io';
@@ -28,6 +35,15 @@ export interface Dialer {
   addressesOf(peer: string): string[];
   /** Where an invite said that members can be dialled; kept until they announce addresses of their own. */
   remember(contacts: readonly { peer: string; address: string }[]): Promise<void>;
+}
+
+/** A dial that is under way. */
+interface Dialling {
+  addresses: readonly string[];
+  giveUp: AbortController;
+  knocks: KnockState;
+  /** It was given up for a fresh one. */
+  again: boolean;
 }
 
 const goodPrefix = 'dialled/';
@@ -55,6 +71,8 @@ export async function startDialer(options: {
       known.set(key.slice(prefix.length), fromUtf8(value) ?? '');
   }
 
+  const dialling = new Map<string, Dialling>();
+
   const addressesOf = (peer: string): string[] => {
     const contact = contacts.get(peer);
     const sources = {
@@ -69,16 +87,45 @@ export async function startDialer(options: {
     const [next, effects] = stepRedial(state, input, random.fraction(), clock.nowMs());
     state = next;
     for (const { peer, addresses, second } of effects) {
-      const signal = AbortSignal.any([options.stopping, AbortSignal.timeout(dialTimeoutMs)]);
+      const giveUp = new AbortController();
+      const mine: Dialling = { addresses, giveUp, knocks: startKnocking(clock.nowMs()), again: false };
+      dialling.set(peer, mine);
+      const signal = AbortSignal.any([options.stopping, giveUp.signal, AbortSignal.timeout(dialTimeoutMs)]);
       options
         .host()
         .dial(peer, addresses, { signal, fresh: second })
+        // Also where a connection stood already, of which no event tells any more.
+        .then(() => step({ kind: 'connected', peer }))
         .catch((error: unknown) => {
           if (options.stopping.aborted) return;
-          events.dialFailed(peer, addresses, error);
-          step({ kind: 'dial-failed', peer });
+          if (!mine.again) events.dialFailed(peer, addresses, error);
+          step({ kind: mine.again ? 'dial-again' : 'dial-failed', peer });
+        })
+        .finally(() => {
+          if (dialling.get(peer) === mine) dialling.delete(peer);
         });
     }
+  };
+
+  /** Knocks on every address of a hanging dial; the first answer after an outage starts a fresh one. */
+  const knock = (mine: Dialling): void => {
+    mine.knocks = { ...mine.knocks, lastAtMs: clock.nowMs() };
+    const answers = mine.addresses.map(async (address) => {
+      if (!(await answersTcp(address))) throw new Error('no answer');
+    });
+    Promise.any(answers)
+      .then(
+        () => true,
+        () => false,
+      )
+      .then((answered) => {
+        const after = afterKnock(mine.knocks, answered);
+        mine.knocks = after.state;
+        if (!after.redial) return;
+        mine.again = true;
+        mine.giveUp.abort(new Error('the way is open again'));
+      })
+      .catch(() => undefined);
   };
 
   const refresh = (): void => {
@@ -100,7 +147,10 @@ export async function startDialer(options: {
     },
     disconnected: (peer) => step({ kind: 'disconnected', peer }),
     second: (peer) => step({ kind: 'dial-second', peer }),
-    tick: () => step({ kind: 'tick' }),
+    tick: () => {
+      step({ kind: 'tick' });
+      for (const mine of dialling.values()) if (knockIsDue(mine.knocks, clock.nowMs())) knock(mine);
+    },
     addressesOf,
     remember: async (found) => {
       for (const { peer, address } of found) contacts.set(peer, address);
@@ -110,4 +160,20 @@ export async function startDialer(options: {
       refresh();
     },
   };
+}
+
+/** Does a TCP connection to this address stand within the time of a knock? It is closed at once. */
+async function answersTcp(address: string): Promise<boolean> {
+  const target = parseHostPort(address);
+  if (target === undefined) return false;
+  const socket = connect({ host: target.host, port: target.port, timeout: knockTimeoutMs });
+  return await new Promise<boolean>((resolve) => {
+    const answer = (answered: boolean): void => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once('connect', () => answer(true));
+    socket.once('timeout', () => answer(false));
+    socket.once('error', () => answer(false));
+  });
 }
