@@ -82,5 +82,5 @@ export const fetchRetryMs: { readonly first: number; readonly last: number } = {
 /** A fetch that neither delivered nor failed by then counts as failed, so that a lost answer never stops a zone. */
 export const fetchPatienceMs = 120_000;
 
-/** DESIGN §5: how long friends serve a zone without hearing from its owner. */
+/** How long friends serve a zone without hearing from its owner. */
 export const expiresAfterDefaultMs: number = 1000 * 3_600_000;

@@ -192,7 +192,7 @@ function settle(state: SecondaryState, key: ZoneKey, [zone, effects]: Step<HeldZ
   return [{ ...state, zones: new Map(state.zones).set(key, zone) }, effects];
 }
 
-/** DESIGN: a late, relayed head never prolongs life beyond what its own date allows, and nothing ever shortens it. */
+/** A late, relayed head never prolongs life beyond what its own date allows, and nothing ever shortens it. */
 function renew(zone: HeldZone, key: ZoneKey, heardAtMs: number, nowMs: number): Step<HeldZone> {
   if (!zone.serving) return [zone, []];
   const freshUntilMs = Math.max(zone.freshUntilMs, heardAtMs + zone.serving.expiresAfterMs);
