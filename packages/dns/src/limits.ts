@@ -19,7 +19,7 @@ export const messageBytesMax = 65_535;
  */
 export const aliasesPerAnswerMax = 20;
 
-/** Octets of one zone in its carried form: DESIGN's default grant. Above it a friend refuses the version. */
+/** Octets of one zone in its carried form, unless a grant says otherwise. Above it a friend refuses the version. */
 export const zoneBytesMax: number = 64 * 1024 * 1024;
 
 /**
@@ -70,7 +70,7 @@ export const tcpUnreadBytesMax = 262_144;
 /** How often a wildcard listener looks for new and vanished local addresses. */
 export const rescanMs = 10_000;
 
-/** Zones one friend's state may hold, over all owners. DESIGN's bar is 1,000 zones. */
+/** Zones one friend's state may hold, over all owners: some thirty friends with tens of domains each. */
 export const zonesHeldMax = 10_000;
 
 /** Known holders remembered per zone version: more friends than this never speed up a fetch. */
