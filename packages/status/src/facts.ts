@@ -54,6 +54,8 @@ export interface StatusFacts {
   version: string;
   startedAtMs: number;
   address: { ipv4: string | undefined; ipv6: string | undefined; changedAtMs: number | undefined };
+  /** This box's clock against the median of its friends'; undefined where no friend told the time yet. */
+  clock: { aheadMs: number; friends: number } | undefined;
   friends: readonly FriendFacts[];
   zones: readonly ZoneFacts[];
   mail: readonly MailFacts[];

@@ -8,6 +8,8 @@ export const statusLimits: {
   readonly copyLateAfterMs: number;
   readonly mailWaitsAfterMs: number;
   readonly expirySoonMs: number;
+  readonly clockOffMs: number;
+  readonly clockFarOffMs: number;
 } = {
   /** Events in the document: a screen of history; the rest is in the log. */
   events: 50,
@@ -25,4 +27,8 @@ export const statusLimits: {
   mailWaitsAfterMs: 300_000,
   /** A friend's zone that nobody refreshed and that stops being answered within a week. */
   expirySoonMs: 604_800_000,
+  /** A clock that differs from the friends' by more than this should be set: a slow line explains less. */
+  clockOffMs: 60_000,
+  /** TSIG tolerates 300 s (RFC 8945 §10); beyond it things go wrong. */
+  clockFarOffMs: 300_000,
 };

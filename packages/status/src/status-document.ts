@@ -139,6 +139,8 @@ export interface StatusDocument {
   at: string;
   verdict: Verdict;
   address: { ipv4: string | null; ipv6: string | null; changedAt: string | null };
+  /** This box's clock less the median of its friends' (below zero: behind); null where no friend told the time. */
+  clock: { aheadMs: number; friends: number } | null;
   friends: FriendStatus[];
   zones: ZoneStatus[];
   mail: MailStatus[];

@@ -59,6 +59,7 @@ const factsOf = (change: Partial<StatusFacts> = {}): StatusFacts => ({
   version: '0.1.0',
   startedAtMs: nowMs - 12 * day,
   address: { ipv4: '203.0.113.7', ipv6: undefined, changedAtMs: nowMs - 2 * hour },
+  clock: { aheadMs: 120, friends: 2 },
   friends: [friend('bob'), friend('carol')],
   zones: [ownZone('alice.example')],
   mail: [ownMail('alice.example')],
@@ -76,6 +77,20 @@ const factsOf = (change: Partial<StatusFacts> = {}): StatusFacts => ({
 });
 const statusOf = (change: Partial<StatusFacts> = {}): StatusDocument => buildStatus(factsOf(change), nowMs);
 const commands = (status: StatusDocument): string[] => status.verdict.todo.map(({ command }) => command);
+
+it('says how far the clock is off, and how grave that is', () => {
+  expect(commands(statusOf({ clock: { aheadMs: 59_999, friends: 2 } }))).not.toContain('timedatectl');
+  const off = statusOf({ clock: { aheadMs: -120_000, friends: 1 } });
+  expect(off.verdict).toMatchObject({
+    level: 'attention',
+    todo: [{ text: "This box's clock is 2 min behind the only friend's.", command: 'timedatectl' }],
+  });
+  const farOff = statusOf({ clock: { aheadMs: 7 * 60_000, friends: 3 } });
+  expect(farOff.verdict).toMatchObject({
+    level: 'danger',
+    todo: [{ text: "This box's clock is 7 min ahead of those of 3 friends." }],
+  });
+});
 
 it('says first what happens if this box dies now', () => {
   const { verdict } = statusOf();

@@ -75,6 +75,7 @@ export function buildStatus(facts: StatusFacts, nowMs: number): StatusDocument {
       ipv6: address.ipv6 ?? null,
       changedAt: time(address.changedAtMs),
     },
+    clock: facts.clock === undefined ? null : { ...facts.clock, aheadMs: Math.round(facts.clock.aheadMs) },
     friends: facts.friends.map(friendStatus),
     zones: facts.zones.map(zoneStatus),
     mail: facts.mail.map(mailStatus),

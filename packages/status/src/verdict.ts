@@ -85,6 +85,17 @@ function lineFindings({ facts }: Circle): Finding[] {
   return [{ weight: 'danger', todo: { text, command: 'peer friends' } }];
 }
 
+/** A clock far off makes invites, zones and signatures expire at the wrong time, here or there. */
+function clockFindings({ facts }: Circle): Finding[] {
+  const { clock } = facts;
+  if (clock === undefined || Math.abs(clock.aheadMs) < statusLimits.clockOffMs) return [];
+  const off = `${humanDuration(Math.abs(clock.aheadMs))} ${clock.aheadMs > 0 ? 'ahead of' : 'behind'}`;
+  const whose = clock.friends === 1 ? "the only friend's" : `those of ${clock.friends} friends`;
+  const text = `This box's clock is ${off} ${whose}.`;
+  const isFar = Math.abs(clock.aheadMs) >= statusLimits.clockFarOffMs;
+  return [{ weight: isFar ? 'danger' : 'attention', todo: { text, command: 'timedatectl' } }];
+}
+
 function friendFindings({ facts, nowMs }: Circle): Finding[] {
   if (facts.friends.length === 0) {
     const text = 'No friends yet: nobody keeps anything for this box.';
@@ -196,6 +207,7 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
   const circle = openCircle(facts, nowMs);
   const findings = [
     ...lineFindings(circle),
+    ...clockFindings(circle),
     ...problemFindings(circle),
     ...facts.zones.flatMap((zone) =>
       zone.role === 'primary' ? ownZoneFindings(circle, zone) : friendsZoneFindings(circle, zone),

@@ -25,6 +25,7 @@ import { buildStatus, metricsText, type StatusDocument } from '@copain/status';
 import { openFiles, openSegments, openTable } from '@copain/store/io';
 import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
+import { clockOffMs } from '../clock-skew.ts';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
 import { friendText } from '../friend-event.ts';
@@ -285,8 +286,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
     events: {
       hello: (peer, hello) => {
-        details.set(peer, { rttMs: details.get(peer)?.rttMs, version: hello.version });
-        if (Math.abs(hello.clockOffsetMs) > clockWarningMs) {
+        // Held against the monotonic clock, so that a later correction of our own clock is seen without a new hello.
+        const clockAtZeroMs = clock.nowMs() + hello.clockOffsetMs - performance.now();
+        details.set(peer, { rttMs: details.get(peer)?.rttMs, version: hello.version, clockAtZeroMs });
+        if (Math.abs(hello.clockOffsetMs) > clockOffMs) {
           log.warn(
             { friend: names.ofPeer(peer), offsetMs: hello.clockOffsetMs },
             "a friend's clock differs from ours",
@@ -302,7 +305,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         changes.note();
       },
       failed: (peer, error) => log.debug({ friend: names.ofPeer(peer), err: error }, 'a sync stream ended'),
-      roundTrip: (peer, rttMs) => details.set(peer, { version: details.get(peer)?.version, rttMs }),
+      roundTrip: (peer, rttMs) => {
+        const { version: spoken, clockAtZeroMs } = details.get(peer) ?? {};
+        details.set(peer, { version: spoken, rttMs, clockAtZeroMs });
+      },
     },
   });
   starting.defer(() => sync?.stop());
@@ -558,6 +564,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       events,
       details,
       address: addresses.view(),
+      nowMs: clock.nowMs(),
     });
     return buildStatus(facts, clock.nowMs());
   };
@@ -606,9 +613,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
   };
 }
-
-/** Friends whose clock differs by more than this are worth a line in the log. */
-const clockWarningMs = 60_000;
 
 /** Has a store closed together with everything else. */
 function closing<T extends { close(): Promise<void> }>(stack: AsyncDisposableStack, store: T): T {

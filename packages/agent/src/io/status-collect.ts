@@ -1,6 +1,7 @@
 import type { Mail } from '@copain/mail/io';
 import type { StatusFacts } from '@copain/status';
 import { offered } from '@copain/trust';
+import { clockSkew } from '../clock-skew.ts';
 import type { Config } from '../config-schema.ts';
 import { recordsOf } from '../known-records.ts';
 import { providers } from '../wiring.ts';
@@ -16,6 +17,8 @@ import type { Zones } from './zones.ts';
 export interface FriendDetails {
   version: string | undefined;
   rttMs: number | undefined;
+  /** What his clock showed when this process's monotonic clock was at zero, in ms since 1970. */
+  clockAtZeroMs: number | undefined;
 }
 
 /** Everything the status is collected from, at one instant. */
@@ -33,6 +36,7 @@ export interface StatusSources {
   events: EventLog;
   details: ReadonlyMap<string, FriendDetails>;
   address: StatusFacts['address'];
+  nowMs: number;
 }
 
 /** The facts of every room in the words of the status document. Called for each page, JSON and metrics request. */
@@ -116,12 +120,14 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     ),
   }));
 
+  const clocks = [...roster.ownerOf].flatMap(([peer]) => sources.details.get(peer)?.clockAtZeroMs ?? []);
   return {
     name: config.name,
     id: identity.box.peer,
     version: sources.version,
     startedAtMs: sources.startedAtMs,
     address: sources.address,
+    clock: clockSkew(clocks.map((atZeroMs) => atZeroMs + performance.now() - sources.nowMs)),
     friends,
     zones,
     mail,

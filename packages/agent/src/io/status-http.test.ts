@@ -14,6 +14,7 @@ const status = buildStatus(
     version: '0.1.0',
     startedAtMs: nowMs,
     address: { ipv4: undefined, ipv6: undefined, changedAtMs: undefined },
+    clock: undefined,
     friends: [],
     zones: [],
     mail: [],
