@@ -101,8 +101,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
 
   const folder = (name: string): string => join(paths.stateDir, name);
+  // The disk is rotting: what is lost comes back from friends or from other files, but somebody should look.
+  const tableDamage = (name: string) => ({
+    damaged: (key: string) => log.error({ table: name, key }, 'a stored row is damaged and was left out'),
+  });
   await mkdir(folder('mail'), { recursive: true, mode: 0o700 });
-  const table = closing(starting, await openTable(folder('db')));
+  const table = closing(starting, await openTable(folder('db'), tableDamage('db')));
   const events = starting.use(
     await openEventLog({
       table,
@@ -232,7 +236,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       openDrain: (ownerId, signal) => openTo(ownerId, 'drain', signal),
       segments: closing(starting, await openSegments(folder('mail/held'))),
       inbox: closing(starting, await openSegments(folder('mail/inbox'))),
-      table: closing(starting, await openTable(folder('mail/index'))),
+      table: closing(starting, await openTable(folder('mail/index'), tableDamage('mail/index'))),
       identities: () => identity.sealIdentities,
       clock,
       random,

@@ -120,7 +120,12 @@ export class Inbox {
     if (names.some((name) => this.#underWay.has(name))) return { kind: 'later', why: 'under way' };
     for (const name of names) this.#underWay.add(name);
     try {
-      const states = await Promise.all(names.map((name) => this.tagState(name)));
+      const known = await Promise.all(names.map((name) => this.tagState(name)));
+      // A record that is found here with its tags queued, but in no row of the queue, is the one that they stand for.
+      const states =
+        storedId === undefined
+          ? known
+          : known.map((state, i) => (state === 'queued' && !this.#queues(names[i]) ? undefined : state));
       if (states.every((state) => state !== undefined)) return { kind: 'duplicate' };
       const id = storedId ?? (await appendTo(segments, record));
       if (id === undefined) return { kind: 'later', why: 'no room on disk' };
@@ -146,6 +151,13 @@ export class Inbox {
     } finally {
       for (const name of names) this.#underWay.delete(name);
     }
+  }
+
+  /** Does a message of the queue wait for the recipient of this tag? */
+  #queues(tag: string | undefined): boolean {
+    return [...this.queue.values()].some((message) =>
+      message.recipients.some((recipient) => recipient.tag === tag && recipient.state === 'waiting'),
+    );
   }
 
   /** Why a record is none of ours, or undefined. */
@@ -188,7 +200,10 @@ export class Inbox {
     }
   }
 
-  /** Rows whose record is there make up the queue; records without a row are taken in again. */
+  /**
+   * Rows whose record is there make up the queue; records without a row (it never came to be, or was damaged) are taken
+   * in again.
+   */
   async #recover(): Promise<void> {
     const { table, segments, events } = this.#options;
     const records = new Set<string>();

@@ -330,6 +330,39 @@ describe('handing over', () => {
     expect(inboxLog.records.size).toBe(0);
   });
 
+  it.each(['missing', 'damaged'])(
+    'a queued message whose row is %s is delivered all the same',
+    async (how) => {
+      const mta = used(await startFakeMta({ script: (line) => (line === 'connect' ? 'drop' : undefined) }));
+      const inboxLog = memoryLog();
+      const rows = new Map<string, Uint8Array>();
+      const open = (): Stores => ({
+        segments: memorySegments(),
+        inbox: memorySegments(inboxLog),
+        table: memoryTable(rows),
+      });
+      const before = await startOwner({ stores: open(), ...key, mta: mta.address });
+      const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+      const talk = used(await talkTo(bob.address));
+      expect(await submit(talk)).toMatch(/^250 /);
+      bob.owner = before.mail;
+      bob.mail.ownerReachable(before.domains[0]?.ownerId ?? '');
+      await bob.until('handedOver');
+      await before[Symbol.asyncDispose]();
+      const queued = [...rows.keys()].filter((one) => one.startsWith('mail/queue/'));
+      expect(queued).toHaveLength(1);
+      for (const one of queued)
+        if (how === 'missing') rows.delete(one);
+        else rows.set(one, Uint8Array.of(0xff));
+      mta.script = () => undefined;
+      const after = used(await startOwner({ stores: open(), ...key, mta: mta.address }));
+      await mta.received(1);
+      await eventually(async () => (await after.mail.list()).length === 0);
+      expect(mta.messages).toHaveLength(1);
+      expect(inboxLog.records.size).toBe(0);
+    },
+  );
+
   it('a record without its row (crash between the two, or a lost table) is taken in at the next start', async () => {
     const mta = used(await startFakeMta({ script: (line) => (line === 'connect' ? 'drop' : undefined) }));
     const inboxLog = memoryLog();

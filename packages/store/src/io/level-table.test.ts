@@ -77,6 +77,38 @@ it('a flipped byte in a stored value is an error, never a wrong value', async ()
   await rm(dir, { recursive: true });
 });
 
+it('a damaged row among others is passed over and told, or rejects where nobody listens', async () => {
+  const rows = new Map<string, Uint8Array>();
+  const open = async (): Promise<Database> => ({
+    get: async (key) => rows.get(key),
+    batch: async (changes) => {
+      for (const { key, value } of changes) if (value) rows.set(key, value);
+    },
+    range: async function* () {
+      yield* rows;
+    },
+    close: async () => {},
+  });
+  const damaged: string[] = [];
+  const table = await tableOver(open, 'test', { damaged: (key) => damaged.push(key) });
+  await table.write(['a', 'b', 'c'].map((key) => ({ key, value: toUtf8(key) })));
+  const row = rows.get('kb')?.slice() ?? new Uint8Array();
+  row[row.length - 1] = 0;
+  rows.set('kb', row);
+
+  const found: string[] = [];
+  for await (const [key] of table.entries('')) found.push(key);
+  expect(found).toEqual(['a', 'c']);
+  expect(damaged).toEqual(['b']);
+  await expect(table.get('b')).rejects.toMatchObject({ detail: { code: 'DAMAGED' } });
+
+  const strict = await tableOver(open, 'test');
+  const readAll = async (): Promise<void> => {
+    for await (const [key] of strict.entries('')) expect(key).toBe('a');
+  };
+  await expect(readAll()).rejects.toMatchObject({ detail: { code: 'DAMAGED' } });
+});
+
 it('after a failed write it opens the database again; the write that failed rejects, the next one works', async () => {
   const rows = new Map<string, Uint8Array>();
   let opened = 0;

@@ -16,6 +16,11 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** `damaged` hears the key of each row that `entries` had to pass over. */
+export interface TableOptions {
+  damaged?: (key: string) => void;
+}
+
 const checksumBytes = 8;
 const formatKey = '!format';
 const formatValue = toUtf8('copain-table/1');
@@ -28,8 +33,10 @@ const markerName = 'initialised';
  * - No marker: whatever lies in `db` is the rest of a first start that was cut short, and is made anew. A fresh database
  *   survives a power cut only from its first synced write on.
  * - Marker, but no database or an empty one: `MISSING`, because a new empty database would look like one that forgot.
+ * - A row that fails its checksum: `get` of it rejects with `DAMAGED`; `entries` passes over it and tells `damaged` its
+ *   key, so that one rotten row of many does not keep a whole box from starting. Without `damaged` it rejects too.
  */
-export async function openTable(dir: string): Promise<Table> {
+export async function openTable(dir: string, options: TableOptions = {}): Promise<Table> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, 'db');
   const initialised = await exists(join(dir, markerName));
@@ -45,7 +52,7 @@ export async function openTable(dir: string): Promise<Table> {
       throw new StoreError({ code: 'MISSING', where: path, temporary: false });
     return await openLevel(path, false);
   };
-  const table = await tableOver(open, path);
+  const table = await tableOver(open, path, options);
   const format = await table.readFormat();
   if (!format || !equalBytes(format, formatValue)) {
     await table.close();
@@ -61,6 +68,7 @@ export async function openTable(dir: string): Promise<Table> {
 export async function tableOver(
   open: () => Promise<Database>,
   where: string,
+  { damaged }: TableOptions = {},
 ): Promise<Table & { readFormat(): Promise<Uint8Array | undefined> }> {
   let database: Database | undefined = await open();
   let closed = false;
@@ -94,7 +102,10 @@ export async function tableOver(
   };
   const get = async (key: string): Promise<Uint8Array | undefined> => {
     const row = await (await current()).get(key);
-    return row && openRow(key, row, where);
+    if (row === undefined) return undefined;
+    const value = readRow(key, row);
+    if (value === undefined) throw rotten(where, key);
+    return value;
   };
 
   return {
@@ -119,7 +130,10 @@ export async function tableOver(
     entries: async function* (prefix) {
       const used = await current();
       for await (const [key, row] of used.range(`k${prefix}`, `k${prefix}\u{10ffff}`)) {
-        yield [key.slice(1), openRow(key, row, where)] as const;
+        const value = readRow(key, row);
+        if (value !== undefined) yield [key.slice(1), value] as const;
+        else if (damaged === undefined) throw rotten(where, key);
+        else damaged(key.slice(1));
       }
     },
     close: async () => {
@@ -158,12 +172,16 @@ function sealRow(key: string, value: Uint8Array): Uint8Array {
   return concatBytes(checksum(key, value), value);
 }
 
-function openRow(key: string, row: Uint8Array, where: string): Uint8Array {
+/** The value in a row, or undefined where its checksum does not fit. */
+function readRow(key: string, row: Uint8Array): Uint8Array | undefined {
   const value = Uint8Array.from(row.subarray(checksumBytes));
-  if (row.length < checksumBytes || !equalBytes(row.subarray(0, checksumBytes), checksum(key, value)))
-    throw new StoreError({ code: 'DAMAGED', where: `${where} ${key.slice(1)}`, temporary: false });
-  return value;
+  const fits =
+    row.length >= checksumBytes && equalBytes(row.subarray(0, checksumBytes), checksum(key, value));
+  return fits ? value : undefined;
 }
+
+const rotten = (where: string, key: string): StoreError =>
+  new StoreError({ code: 'DAMAGED', where: `${where} ${key.slice(1)}`, temporary: false });
 
 async function exists(path: string): Promise<boolean> {
   try {
