@@ -1,156 +1,37 @@
 /**
- * The figures of one working circle on this machine: cold start, one zone change at both friends, a stopped agent
- * noticed, held mail at the owner's server after his return, memory of an idle agent, one command. Bounded: some two
- * minutes. Bare Node beside us is the anchor for memory and for the command's time.
+ * The figures of copain on this machine, each beside a real peer of its kind in the same run. What is measured stands
+ * in scripts/measure, one file a subject.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { querySoa } from '@copain/dns/io';
-import { type Box, createBox } from '../test/e2e/lib/box.ts';
-import { eventually } from '../test/e2e/lib/eventually.ts';
-import { freshBlock } from '../test/e2e/lib/loopback.ts';
-import { startRecordingMta } from '../test/e2e/lib/recording-mta.ts';
-import { send } from '../test/e2e/lib/smtp-dialogue.ts';
-import { zoneText } from '../test/e2e/lib/zone-text.ts';
+import { measureCircle } from './measure/circle.ts';
+import { collectFigures } from './measure/figures.ts';
+import { measureIdle } from './measure/idle.ts';
+
+const usage = `scripts/bench [circle|idle|all] [--json]
+  circle   a circle of three on loopback addresses: start, a zone change, held mail, memory (2 minutes)
+  idle     what quiet agents send and hold, beside serf, in network namespaces (as root; Debian package serf)
+           --boxes 3,5,10   sizes of the circle      --for 130   seconds measured each
+  all      both (the default)`;
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+    boxes: { type: 'string', default: '3,5,10' },
+    for: { type: 'string', default: '130' },
+  },
 });
 const [what = 'all'] = positionals;
-if (flags.help || !['circle', 'all'].includes(what)) {
-  console.log('scripts/bench [circle|all] [--json]   figures of a circle of three on loopback addresses');
+const sizes = flags.boxes.split(',').map(Number);
+const seconds = Number(flags.for);
+const wellFormed = sizes.every((n) => Number.isInteger(n) && n >= 2 && n <= 30) && seconds >= 10;
+if (flags.help || !['circle', 'idle', 'all'].includes(what) || !wellFormed) {
+  console.log(usage);
   process.exit(flags.help ? 0 : 64);
 }
 
-interface Figure {
-  name: string;
-  unit: string;
-  median: number;
-  min: number;
-  max: number;
-  runs: number;
-}
-const figures: Figure[] = [];
-function record(name: string, unit: string, values: number[]): void {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [min = 0] = sorted;
-  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  const figure = { name, unit, median, min, max: sorted.at(-1) ?? 0, runs: sorted.length };
-  figures.push(figure);
-  const round = (value: number): number => Math.round(value * 10) / 10;
-  const spread = `${round(figure.min)} to ${round(figure.max)}, ${figure.runs} runs`;
-  if (!flags.json) console.log(`${name.padEnd(52)} ${round(median)} ${unit} (${spread})`);
-}
-
-const domain = 'alice.example';
-await using running = new AsyncDisposableStack();
-const block = await freshBlock();
-const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name, i) =>
-  running.use(createBox({ name, host: block.of(i + 1) })),
-) as [Box, Box, Box];
-const folder = mkdtempSync(join(tmpdir(), 'copain-bench-'));
-running.defer(() => rmSync(folder, { recursive: true, force: true }));
-const zoneFile = join(folder, 'zone');
-const save = (serial: number): void =>
-  writeFileSync(zoneFile, zoneText({ serial, ns1: bob.host, ns2: carol.host }));
-const serialAt = async (box: Box): Promise<number | undefined> => {
-  const answer = await querySoa({ server: box.dns, origin: domain, timeoutMs: 500 });
-  return answer.kind === 'answer' ? answer.serial : undefined;
-};
-/** Asks every 2 ms, so that what is measured is the circle and not the asking. */
-async function serves(box: Box, serial: number): Promise<number> {
-  for (;;) {
-    if ((await serialAt(box)) === serial) return performance.now();
-    await pause(2);
-  }
-}
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const sinceMs = performance.now();
-  await work();
-  return performance.now() - sinceMs;
-}
-
-const starts: number[] = [];
-for (const box of [alice, bob, carol]) {
-  await box.init();
-  starts.push(await timed(() => box.up()));
-}
-record('cold start: `peer up` to ready', 'ms', starts);
-
-for (const friend of [bob, carol]) {
-  const code = (await alice.well(['invite', friend.name])).trim();
-  await friend.well(['join', '--code-file', '-', '--yes'], { stdin: `${code}\n` });
-}
-await eventually('all see each other', async () =>
-  (await carol.status()).friends.every((friend) => friend.state === 'up'),
-);
-
-save(1);
-await alice.well(['zone', 'add', domain, '--file', zoneFile]);
-await Promise.all([serves(bob, 1), serves(carol, 1)]);
-const changes: number[] = [];
-for (let serial = 2; serial <= 11; serial++) {
-  const sinceMs = performance.now();
-  save(serial);
-  const seen = await Promise.all([serves(bob, serial), serves(carol, serial)]);
-  changes.push(Math.max(...seen) - sinceMs);
-}
-record('zone file saved to both friends answering', 'ms', changes);
-
-const node = process.execPath;
-const commands: number[] = [];
-const bare: number[] = [];
-for (let i = 0; i < 9; i++) {
-  commands.push(await timed(() => alice.well(['status', '--json'])));
-  bare.push(await timed(async () => execFileSync(node, ['-e', '0'])));
-}
-record('peer status --json', 'ms', commands);
-record('bare node, for comparison', 'ms', bare);
-
-await pause(10_000);
-const rssOf = (pid: number | string): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-record(
-  'resident memory of an idle agent, two friends',
-  'MiB',
-  [alice, bob, carol].map((box) => rssOf(box.pid() ?? 0)),
-);
-const bareRss = execFileSync(node, ['-p', 'process.memoryUsage.rss() / 1048576'], { encoding: 'utf8' });
-record('bare node, for comparison', 'MiB', [Number(bareRss)]);
-
-const mta = running.use(await startRecordingMta({ address: { host: alice.host, port: 2526 } }));
-await alice.well(['mail', 'add', domain, '--deliver', `${mta.address.host}:${mta.address.port}`]);
-await eventually('bob takes her mail', async () =>
-  (await send(bob.smtp, `me@${domain}`, 'live')).startsWith('250'),
-);
-const noticed: number[] = [];
-const delivered: number[] = [];
-const afterReady: number[] = [];
-for (let round = 0; round < 3; round++) {
-  const sinceMs = performance.now();
-  const stopping = alice.stop();
-  await eventually('bob notices', async () =>
-    (await bob.status()).friends.some((friend) => friend.name === 'alice' && friend.state !== 'up'),
-  );
-  noticed.push(performance.now() - sinceMs);
-  await stopping;
-  const before = mta.messages.length;
-  const answer = await send(bob.smtp, `me@${domain}`, `held ${round}`);
-  if (!answer.startsWith('250')) throw new Error(`bob did not hold the message: ${answer}`);
-  const backMs = performance.now();
-  await alice.up();
-  const readyMs = performance.now();
-  await eventually('it is delivered', () => mta.messages.length > before);
-  const arrivedMs = mta.messages.at(-1)?.atMs ?? performance.now();
-  delivered.push(arrivedMs - backMs);
-  afterReady.push(arrivedMs - readyMs);
-}
-record('order to stop to the friend noticing', 'ms', noticed);
-record("`peer up` to the held message at the owner's server", 'ms', delivered);
-record("ready to the held message at the owner's server", 'ms', afterReady);
-if (flags.json) console.log(JSON.stringify({ schema: 'peer.bench/1', figures }, null, 2));
+const figures = collectFigures({ print: !flags.json });
+if (what !== 'idle') await measureCircle(figures);
+if (what !== 'circle') await measureIdle(figures, { sizes, seconds });
+if (flags.json) console.log(figures.json());

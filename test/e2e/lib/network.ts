@@ -26,6 +26,8 @@ export interface Network extends AsyncDisposable {
   /** Programs started in this box's namespace ask these name servers. */
   nameServers(box: string, servers: readonly string[]): void;
   reaches(from: string, to: string): Promise<boolean>;
+  /** Turns IPv6 off everywhere, whose own messages would count as somebody's traffic. */
+  withoutIpv6(): Promise<void>;
 }
 
 function start(inside: string, command: readonly string[]): ChildProcess {
@@ -119,6 +121,10 @@ export async function startNetwork(boxes: readonly string[]): Promise<Network> {
     host,
     namespace,
     reaches,
+    withoutIpv6: async () => {
+      const off = 'for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do echo 1 >$f; done';
+      for (const name of made) await runWell(['bash', '-c', off], { namespace: name });
+    },
     cut: async (box) => {
       await port(box, '0');
     },

@@ -4,6 +4,7 @@ import { decode, encode } from 'it-length-prefixed';
 import { pipe } from 'it-pipe';
 import type { Uint8ArrayList } from 'uint8arraylist';
 import type { TrafficClass } from '../line-scheduler.ts';
+import { renewWindowLazily } from './lazy-window.ts';
 import type { Line } from './line.ts';
 
 /** Bytes waiting to be read on one stream before the sender is held back; well under yamux's buffer limit of 4 MiB. */
@@ -31,6 +32,7 @@ export function frameStream(
   },
 ): FrameStream {
   const { maxFrameBytes, maxSentBytes, meter, line, trafficClass } = options;
+  renewWindowLazily(stream);
   stream.pause();
   const frames = pipe(incoming(stream, meter), (chunks) => decode(chunks, { maxDataLength: maxFrameBytes }));
   const broken = new AbortController();

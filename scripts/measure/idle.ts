@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Box, createBox } from '../../test/e2e/lib/box.ts';
+import { eventually } from '../../test/e2e/lib/eventually.ts';
+import { type Network, startNetwork } from '../../test/e2e/lib/network.ts';
+import { whyNot } from '../../test/e2e/lib/programs.ts';
+import { run, runWell, within } from '../../test/e2e/lib/run.ts';
+import { allTogether, join } from '../../test/e2e/lib/scene.ts';
+import type { Figures } from './figures.ts';
+import { rssMiB } from './rss.ts';
+
+/** Until what joining set in motion has ended, and a digest exchange that brings nothing would show itself. */
+const settleMs = 45_000;
+
+/** serf pushes and pulls its whole state after joining; its own notes call it quiet a minute later. */
+const serfSettleMs = 60_000;
+
+const ethernetHeaderBytes = 14;
+
+/**
+ * Bytes a second that quiet agents send and receive, and their memory, in circles of each of `sizes` boxes over
+ * `seconds`; then serf's WAN profile (its quietest) in namespaces of the same kind. Counted at each box's interface,
+ * IP headers included and Ethernet's left out, IPv6 off.
+ */
+export async function measureIdle(
+  { record }: Figures,
+  options: { sizes: readonly number[]; seconds: number },
+): Promise<void> {
+  const lacking = whyNot({ programs: ['ip', 'bridge', 'serf'], root: true }, 'the idle figures');
+  if (lacking !== undefined) throw new Error(lacking);
+  for (const size of options.sizes) {
+    const names = Array.from({ length: size }, (_, i) => `b${i}`);
+    const ours = await quietAgents(names, options.seconds);
+    const peer = await quietSerf(names, options.seconds);
+    for (const direction of ['sent', 'received'] as const) {
+      const mine = record(`idle, N=${size}: ${direction} by one agent`, 'B/s', ours[direction]);
+      record(`idle, N=${size}: ${direction} for each friend`, 'B/s', perFriend(ours[direction], size));
+      const serf = record(`idle, N=${size}: ${direction} by one serf (WAN)`, 'B/s', peer[direction]);
+      record(`idle, N=${size}: ${direction}, copain to serf`, 'x', [mine / serf]);
+    }
+    record(`idle, N=${size}: packets sent by one agent`, '/s', ours.packets);
+    record(`idle, N=${size}: resident memory of one agent`, 'MiB', ours.rss);
+    record(`idle, N=${size}: resident memory of one serf`, 'MiB', peer.rss);
+  }
+}
+
+interface Quiet {
+  sent: number[];
+  received: number[];
+  packets: number[];
+  rss: number[];
+}
+
+const perFriend = (values: readonly number[], size: number): number[] =>
+  values.map((value) => value / (size - 1));
+
+async function quietAgents(names: readonly string[], seconds: number): Promise<Quiet> {
+  await using running = new AsyncDisposableStack();
+  const network = running.use(await quietNetwork(names));
+  const boxes = names.map((name) =>
+    running.use(createBox({ name, host: network.host(name), namespace: network.namespace(name) })),
+  );
+  const [first, ...guests] = boxes as [Box, ...Box[]];
+  await first.init();
+  await first.up();
+  for (const guest of guests) {
+    await guest.init();
+    await guest.up();
+    await join(guest, first);
+  }
+  await allTogether(boxes, 60_000);
+  await pause(settleMs);
+  return await watched(
+    network,
+    names,
+    seconds,
+    boxes.map((box) => box.pid() ?? 0),
+  );
+}
+
+async function quietSerf(names: readonly string[], seconds: number): Promise<Quiet> {
+  await using running = new AsyncDisposableStack();
+  const network = running.use(await quietNetwork(names));
+  const rpc = '-rpc-addr=127.0.0.1:7373';
+  const first = network.host(names[0] ?? '');
+  const agents = names.map((name) => {
+    const bind = `-bind=${network.host(name)}:7946`;
+    const serf = ['serf', 'agent', `-node=${name}`, bind, rpc, '-profile=wan', `-retry-join=${first}`];
+    return running.use(startProgram(within(network.namespace(name), serf)));
+  });
+  for (const name of names) {
+    await eventually(
+      `${name} of serf sees everybody`,
+      async () => {
+        const members = ['serf', 'members', '-status=alive', rpc];
+        const { stdout } = await run(members, { namespace: network.namespace(name) });
+        return stdout.split('\n').filter((line) => line.includes(' alive')).length === names.length;
+      },
+      60_000,
+    );
+  }
+  await pause(serfSettleMs);
+  return await watched(
+    network,
+    names,
+    seconds,
+    agents.map((agent) => agent.pid),
+  );
+}
+
+function startProgram([program, args]: [string, string[]]): AsyncDisposable & { pid: number } {
+  const child: ChildProcess = spawn(program, args, { stdio: 'ignore' });
+  return {
+    pid: child.pid ?? 0,
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
+
+async function quietNetwork(names: readonly string[]): Promise<Network> {
+  const network = await startNetwork(names);
+  await network.withoutIpv6();
+  return network;
+}
+
+async function watched(
+  network: Network,
+  names: readonly string[],
+  seconds: number,
+  pids: readonly number[],
+): Promise<Quiet> {
+  const read = async (): Promise<number[][]> =>
+    await Promise.all(names.map((name) => counters(network.namespace(name))));
+  const startMs = performance.now();
+  const before = await read();
+  await pause(seconds * 1000);
+  const after = await read();
+  const tookSeconds = (performance.now() - startMs) / 1000;
+  const rates = after.map((values, box) =>
+    values.map((value, counter) => (value - (before[box]?.[counter] ?? 0)) / tookSeconds),
+  );
+  const ipBytes = (bytes = 0, packets = 0): number => bytes - ethernetHeaderBytes * packets;
+  return {
+    sent: rates.map(([txBytes, txPackets]) => ipBytes(txBytes, txPackets)),
+    received: rates.map(([, , rxBytes, rxPackets]) => ipBytes(rxBytes, rxPackets)),
+    packets: rates.map(([, txPackets = 0]) => txPackets),
+    rss: pids.map(rssMiB),
+  };
+}
+
+/** Of eth0 in this namespace: bytes and packets sent, bytes and packets received. */
+async function counters(namespace: string): Promise<number[]> {
+  const files = ['tx_bytes', 'tx_packets', 'rx_bytes', 'rx_packets'];
+  const paths = files.map((file) => `/sys/class/net/eth0/statistics/${file}`);
+  return (await runWell(['cat', ...paths], { namespace })).trim().split('\n').map(Number);
+}
