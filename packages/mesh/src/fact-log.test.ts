@@ -9,6 +9,7 @@ import {
   emptyFactLog,
   type Fact,
   type FactLog,
+  hashList,
   haveList,
   judgeFact,
 } from './fact-log.ts';
@@ -72,7 +73,7 @@ it('a full log takes no new keys but still takes newer versions of known ones', 
   expect(judgeFact(full, fact('k7', 2))).toBe('new');
 });
 
-const context = (log: FactLog) => ({ log, friends: [], heard: [], jitter: 0.5 });
+const context = (log: FactLog) => ({ log, signedBy: () => [], friends: [], heard: [], jitter: 0.5 });
 
 it('beats go out after a second and then every 10 s, from one side only; the other acks', () => {
   const log = emptyFactLog();
@@ -218,4 +219,52 @@ it('claims to private addresses are dialled only where that is allowed', () => {
   };
   expect(dialableAddresses(sources, false)).toEqual(['203.0.113.7:4853', 'home.example:4853']);
   expect(dialableAddresses(sources, true)).toContain('192.168.1.1:80');
+});
+
+it('a box that asks for its own records gets those that it lacks and no others, then the end of them', () => {
+  const [mine, newer, other] = [fact('vote/a/x', 1), fact('vote/a/y', 2), fact('vote/b/x', 1)];
+  const log = [mine, newer, other].reduce(addFact, emptyFactLog());
+  const asker = newPeer();
+  const signedBy = (peer: string) => (peer === asker ? [mine, newer] : [other]);
+  const frame = { t: 'ask-own' as const, hashes: hashList([mine]) };
+  const decoded = decodeSyncFrame(encodeSyncFrame(frame));
+  expect(decoded).toEqual(frame);
+  const [, effects] = stepSync(
+    startSync(asker, false, 0),
+    { kind: 'frame', frame },
+    { ...context(log), signedBy },
+    1,
+  );
+  expect(effects).toMatchObject([
+    { kind: 'send', frame: { t: 'push', envelope: newer.envelope } },
+    { kind: 'send', frame: { t: 'own-done' } },
+  ]);
+});
+
+it('equal digests say that both know the same, on either side; different ones do not', () => {
+  const log = addFact(emptyFactLog(), fact('vote/a/x', 1));
+  for (const beats of [true, false]) {
+    const state = startSync(newPeer(), beats, 0);
+    const said = (digest: Uint8Array) => {
+      const ack = { t: 'ack' as const, counter: 1, digest, heard: new Uint8Array() };
+      return stepSync(state, { kind: 'frame', frame: ack }, context(log), 1)[1].map(({ kind }) => kind);
+    };
+    expect(said(log.digest)).toContain('same-records');
+    expect(said(new Uint8Array(8))).not.toContain('same-records');
+  }
+});
+
+it('the boot id that a friend saw last arrives as it was sent, also where he saw none', () => {
+  for (const lastSeen of [new Uint8Array(), new Uint8Array(16).fill(7)]) {
+    const frame = decodeSyncFrame(encodeSyncFrame({ t: 'boot', lastSeen }));
+    expect(frame).toEqual({ t: 'boot', lastSeen });
+    if (frame === undefined) return;
+    const [, effects] = stepSync(
+      startSync(newPeer(), false, 0),
+      { kind: 'frame', frame },
+      context(emptyFactLog()),
+      1,
+    );
+    expect(effects).toEqual([{ kind: 'last-seen', bootId: lastSeen }]);
+  }
 });

@@ -77,12 +77,22 @@ export function factsInOrder(facts: Iterable<Fact>): Fact[] {
 
 /** The hashes of everything known, for a `have` frame. */
 export function haveList(log: FactLog): Uint8Array {
-  const hashes = [...log.facts.values()].slice(0, maxHashesPerFrame);
-  const list = new Uint8Array(hashes.length * 8);
-  hashes.forEach((fact, i) => {
+  return hashList([...log.facts.values()]);
+}
+
+/** The hashes of these facts, one after the other. */
+export function hashList(facts: readonly Fact[]): Uint8Array {
+  const list = new Uint8Array(Math.min(facts.length, maxHashesPerFrame) * 8);
+  facts.slice(0, maxHashesPerFrame).forEach((fact, i) => {
     list.set(fact.hash.subarray(0, 8), i * 8);
   });
   return list;
+}
+
+/** Of these facts those whose hash is not in the list, in sending order. */
+export function factsBeyond(facts: readonly Fact[], hashes: Uint8Array): Fact[] {
+  const known = hashKeys(hashes);
+  return factsInOrder(facts.filter((fact) => !known.has(fact.hash.subarray(0, 8).join('.'))));
 }
 
 function hashKeys(list: Uint8Array): Set<string> {

@@ -26,6 +26,11 @@ export type SyncFrame =
   /** `reached`: tags of the boxes that were sent this record already. */
   | { t: 'push'; kind: RecordKind; reached: Uint8Array; envelope: Uint8Array }
   | { t: 'have' | 'want'; hashes: Uint8Array }
+  /** In answer to a hello: the boot id that the sender saw of this box before, empty where he saw none. */
+  | { t: 'boot'; lastSeen: Uint8Array }
+  /** Which records of mine do you have? `hashes`: those that I have. Answered by pushes of the others and `own-done`. */
+  | { t: 'ask-own'; hashes: Uint8Array }
+  | { t: 'own-done' }
   /** A frame, or a kind of record, that a newer version knows and this one does not: passed over. */
   | { t: 'ignored' };
 
@@ -94,6 +99,12 @@ function readFrame(t: string, fields: ReturnType<typeof readFields>): SyncFrame 
     case 'have':
     case 'want':
       return { t, hashes: fields.bytes('hashes', 0, 8 * maxHashesPerFrame) };
+    case 'boot':
+      return { t, lastSeen: fields.bytes('lastSeen', 0, 16) };
+    case 'ask-own':
+      return { t, hashes: fields.bytes('hashes', 0, 8 * maxHashesPerFrame) };
+    case 'own-done':
+      return { t };
     default:
       return { t: 'ignored' };
   }

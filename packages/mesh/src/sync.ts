@@ -1,5 +1,5 @@
 import { compareBytes } from '@copain/core';
-import { answerHave, answerWant, type Fact, type FactLog, haveList } from './fact-log.ts';
+import { answerHave, answerWant, type Fact, type FactLog, factsBeyond, haveList } from './fact-log.ts';
 import { beatEveryMs, beatJitter, exchangeBackoffMaxMs, firstBeatAfterMs } from './limits.ts';
 import { peersInTags, peerTags, type SyncFrame } from './sync-frames.ts';
 
@@ -35,11 +35,19 @@ export type SyncEffect =
       previousBootId: Uint8Array;
       clockOffsetMs: number;
     }
-  | { kind: 'heard-bits'; peers: string[] };
+  | { kind: 'heard-bits'; peers: string[] }
+  /** The friend knows exactly the same records as this box. */
+  | { kind: 'same-records' }
+  /** The boot id that the friend saw of this box before; empty where he saw none. */
+  | { kind: 'last-seen'; bootId: Uint8Array }
+  /** The friend has sent every record of this box that it lacked. */
+  | { kind: 'own-told' };
 
 /** What of the box the stream needs to know. */
 export interface SyncContext {
   log: FactLog;
+  /** Of all records those that this box signed. */
+  signedBy(peer: string): readonly Fact[];
   /** PeerIds of all friends' boxes. */
   friends: readonly string[];
   /** Friends heard in the last 30 s. */
@@ -137,6 +145,15 @@ function stepFrame(
       if (answer.want.length > 0) effects.push({ kind: 'send', frame: { t: 'want', hashes: answer.want } });
       return [state, effects];
     }
+    case 'boot':
+      return [state, [{ kind: 'last-seen', bootId: frame.lastSeen }]];
+    case 'ask-own': {
+      const lacking = factsBeyond(context.signedBy(state.peer), frame.hashes);
+      const pushes = lacking.map((fact) => push(fact, new Uint8Array()));
+      return [state, [...pushes, { kind: 'send', frame: { t: 'own-done' } }]];
+    }
+    case 'own-done':
+      return [state, [{ kind: 'own-told' }]];
     case 'ignored':
       return [state, []];
     case 'want':
@@ -150,10 +167,10 @@ function exchangeIfDifferent(
   context: SyncContext,
   nowMs: number,
 ): [SyncState, SyncEffect[]] {
-  if (!state.beats) return [state, []];
   if (compareBytes(digest, context.log.digest) === 0) {
-    return [{ ...state, exchangeAtMs: nowMs, exchangeBackoffMs: beatEveryMs }, []];
+    return [{ ...state, exchangeAtMs: nowMs, exchangeBackoffMs: beatEveryMs }, [{ kind: 'same-records' }]];
   }
+  if (!state.beats) return [state, []];
   const moved = compareBytes(digest, state.lastDigest) !== 0;
   if (!moved && nowMs < state.exchangeAtMs) return [state, []];
   const backoffMs = moved ? beatEveryMs : Math.min(state.exchangeBackoffMs * 2, exchangeBackoffMaxMs);

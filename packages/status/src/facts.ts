@@ -31,6 +31,11 @@ export interface ZoneFacts {
   /** Absolute path of the master file, for zones of one's own that have one. */
   file: string | undefined;
   problems: readonly ZoneProblem[];
+  /**
+   * Why the file is not what is published. `waiting`: this box may not sign yet. `behind`: the file is based on an older
+   * version than the newest.
+   */
+  held: 'waiting' | 'behind' | undefined;
 }
 
 /** A mail domain, in the agent's terms. */
@@ -54,6 +59,17 @@ export interface StatusFacts {
   version: string;
   startedAtMs: number;
   address: { ipv4: string | undefined; ipv6: string | undefined; changedAtMs: number | undefined };
+  /** How this box stands to its own past. */
+  standing: {
+    /** False until friends told what it signed before, and while another box runs with its key. */
+    maySign: boolean;
+    found: 'restored' | 'cloned' | undefined;
+    /** The friend who noticed. */
+    by: string | undefined;
+    foundAtMs: number | undefined;
+    /** What was asked for and waits until it may be signed, in words. */
+    waiting: readonly string[];
+  };
   /** This box's clock against the median of its friends'; undefined where no friend told the time yet. */
   clock: { aheadMs: number; friends: number } | undefined;
   friends: readonly FriendFacts[];

@@ -8,6 +8,7 @@ export const statusLimits: {
   readonly copyLateAfterMs: number;
   readonly mailWaitsAfterMs: number;
   readonly expirySoonMs: number;
+  readonly restoredShownMs: number;
   readonly clockOffMs: number;
   readonly clockFarOffMs: number;
 } = {
@@ -27,6 +28,8 @@ export const statusLimits: {
   mailWaitsAfterMs: 300_000,
   /** A friend's zone that nobody refreshed and that stops being answered within a week. */
   expirySoonMs: 604_800_000,
+  /** That a box was put back from an older copy is worth a look for a day. */
+  restoredShownMs: 86_400_000,
   /** A clock that differs from the friends' by more than this should be set: a slow line explains less. */
   clockOffMs: 60_000,
   /** TSIG tolerates 300 s (RFC 8945 §10); beyond it things go wrong. */

@@ -81,6 +81,8 @@ export interface ZoneStatus {
   file: string | null;
   /** Mistakes in the master file that keep the newest content from being published. */
   problems: ZoneProblem[];
+  /** Why the file is not published: `waiting` for the first signature, `behind` the newest version; null: it is. */
+  held: 'waiting' | 'behind' | null;
 }
 
 /** One mail domain: owned here (`primary`), or kept for a friend while his server is away (`backup`). */
@@ -139,6 +141,14 @@ export interface StatusDocument {
   at: string;
   verdict: Verdict;
   address: { ipv4: string | null; ipv6: string | null; changedAt: string | null };
+  /** How this box stands to its own past: was it put back from an older copy, does a second one run with its key? */
+  standing: {
+    maySign: boolean;
+    found: 'restored' | 'cloned' | null;
+    by: string | null;
+    foundAt: string | null;
+    waiting: string[];
+  };
   /** This box's clock less the median of its friends' (below zero: behind); null where no friend told the time. */
   clock: { aheadMs: number; friends: number } | null;
   friends: FriendStatus[];

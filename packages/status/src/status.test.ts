@@ -39,6 +39,7 @@ const ownZone = (origin: string, change: Partial<ZoneFacts> = {}): ZoneFacts => 
   friends: ['bob', 'carol'].map((name) => ({ name, serial: 2026112204, heardAtMs: nowMs - hour })),
   file: `/b/${origin}.zone`,
   problems: [],
+  held: undefined,
   ...change,
 });
 const ownMail = (domain: string, change: Partial<MailFacts> = {}): MailFacts => ({
@@ -64,6 +65,7 @@ const factsOf = (change: Partial<StatusFacts> = {}): StatusFacts => ({
   zones: [ownZone('alice.example')],
   mail: [ownMail('alice.example')],
   takeovers: [],
+  standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
   line: {
     state: 'ok',
     sentBytes: 2048,

@@ -40,6 +40,7 @@ function zoneStatus(zone: ZoneFacts): ZoneStatus {
     })),
     file: file ?? null,
     problems: [...zone.problems],
+    held: zone.held ?? null,
   };
 }
 
@@ -74,6 +75,13 @@ export function buildStatus(facts: StatusFacts, nowMs: number): StatusDocument {
       ipv4: address.ipv4 ?? null,
       ipv6: address.ipv6 ?? null,
       changedAt: time(address.changedAtMs),
+    },
+    standing: {
+      maySign: facts.standing.maySign,
+      found: facts.standing.found ?? null,
+      by: facts.standing.by ?? null,
+      foundAt: time(facts.standing.foundAtMs),
+      waiting: [...facts.standing.waiting],
     },
     clock: facts.clock === undefined ? null : { ...facts.clock, aheadMs: Math.round(facts.clock.aheadMs) },
     friends: facts.friends.map(friendStatus),

@@ -85,6 +85,47 @@ function lineFindings({ facts }: Circle): Finding[] {
   return [{ weight: 'danger', todo: { text, command: 'peer friends' } }];
 }
 
+/** A box that is not sure of its own past says so, and what waits for it. */
+function standingFindings({ facts, nowMs, isOld }: Circle): Finding[] {
+  const { maySign, found, by, foundAtMs, waiting } = facts.standing;
+  const who = by === undefined ? 'a friend' : visible(by);
+  if (found === 'cloned') {
+    const text = `Another box runs with this box's key, ${who} met both: this one signs nothing any more. Stop the other for good, then restart this one.`;
+    return [{ weight: 'danger', todo: { text, command: 'peer stop' } }];
+  }
+  const findings: Finding[] = [];
+  if (found === 'restored' && nowMs - (foundAtMs ?? 0) < statusLimits.restoredShownMs) {
+    const asked = maySign
+      ? ', and caught up from friends'
+      : ': it signs nothing before friends told it what it signed';
+    const text = `This box was put back from an older copy (${who} saw it run since)${asked}.`;
+    findings.push({ weight: 'attention', todo: { text, command: 'peer events' } });
+  }
+  if (maySign) return findings;
+  if (waiting.length > 0 || isOld) {
+    const what = waiting.length === 0 ? 'zone edits, invites and removals' : joinNames(waiting);
+    const text = `No friend has told yet what this box signed before, so ${what} would wait to be signed.`;
+    findings.push({ weight: 'attention', todo: { text, command: 'peer friends' } });
+  }
+  return findings;
+}
+
+/** Files of our own zones that are not what is published, and why. */
+function heldFindings({ facts }: Circle): Finding[] {
+  return facts.zones.flatMap(({ origin, file, serial, held }): Finding[] => {
+    if (held === undefined) return [];
+    const shown = visible(file ?? origin, 4096);
+    const word = shellWord(origin);
+    if (held === 'waiting') {
+      const text = `${shown} is not published yet: no friend has told what this box signed before. It will be; peer zone push ${word} --force does it now.`;
+      return [{ weight: 'attention', todo: { text, command: 'peer friends' } }];
+    }
+    const head = serial === undefined ? 'the newest version' : `serial ${serial}`;
+    const text = `${shown} is based on an older version of ${visible(origin)} than ${head}, which stays published. See what differs, then publish the file as it is: peer zone push ${word}`;
+    return [{ weight: 'attention', todo: { text, command: `peer zone diff ${word}` } }];
+  });
+}
+
 /** A clock far off makes invites, zones and signatures expire at the wrong time, here or there. */
 function clockFindings({ facts }: Circle): Finding[] {
   const { clock } = facts;
@@ -207,8 +248,10 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
   const circle = openCircle(facts, nowMs);
   const findings = [
     ...lineFindings(circle),
+    ...standingFindings(circle),
     ...clockFindings(circle),
     ...problemFindings(circle),
+    ...heldFindings(circle),
     ...facts.zones.flatMap((zone) =>
       zone.role === 'primary' ? ownZoneFindings(circle, zone) : friendsZoneFindings(circle, zone),
     ),

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +27,7 @@ import type { Logger } from 'pino';
 import { clockOffMs } from '../clock-skew.ts';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
+import { foundText } from '../found-text.ts';
 import { friendText } from '../friend-event.ts';
 import type { KnownRecord } from '../known-records.ts';
 import { mailDomains } from '../mail-domains.ts';
@@ -46,6 +46,8 @@ import { ownAddresses } from './own-addresses.ts';
 import { ownRecords } from './own-records.ts';
 import { peerNames } from './peer-names.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
+import { openSignedLater, type SignedLater } from './signed-later.ts';
+import { openStanding, type Standing } from './standing.ts';
 import { collectStatus, type FriendDetails } from './status-collect.ts';
 import { startTraffic } from './traffic.ts';
 import { startWatch } from './watch.ts';
@@ -62,6 +64,9 @@ export interface Agent extends AsyncDisposable {
   records: RecordStore;
   zones: Zones;
   mail: Mail;
+  standing: Standing;
+  /** What was asked for and waits until it may be signed. */
+  later: SignedLater;
   events: EventLog;
   /** Applies a configuration that was checked; returns the keys that take effect at the next start only. */
   reconfigure(config: Config): Promise<string[]>;
@@ -80,7 +85,6 @@ export interface AgentOptions {
   random: Random;
 }
 
-const bootKey = 'boot';
 const tickEveryMs = 1000;
 
 /**
@@ -119,9 +123,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }),
   );
   const zoneFiles = await openFiles(folder('zones'));
-  const previousBootId = (await table.get(bootKey)) ?? new Uint8Array();
-  const bootId = new Uint8Array(randomBytes(16));
-  await table.write([{ key: bootKey, value: bootId }]);
   const commitments = await openCommitments(table);
 
   const records = await openRecordStore({
@@ -136,7 +137,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
   });
   const knowledge = () => records.knowledge();
-  const own = ownRecords(identity, records);
   const names = peerNames(identity, records, () => config.name);
   const traffic = startTraffic(clock);
   const line = startLine(clock);
@@ -154,6 +154,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ownerId === identity.ownerId ? [] : [peer],
     );
 
+  const signedBy = (peer: string): Fact[] =>
+    [...knowledge().records].flatMap(([key, { signed }]) => {
+      const fact = signed.signer === peer ? records.log().facts.get(key) : undefined;
+      return fact === undefined ? [] : [fact];
+    });
+  const standing = await openStanding({
+    table,
+    clock,
+    friends: friendBoxes(),
+    doubted: (friend) => sync?.askOwn(friend),
+    found: ({ kind, by }) => events.add(`box.${kind}`, foundText(kind, names.ofPeer(by))),
+    changed: changes.note,
+    failed: failed('keeping what friends say of this box'),
+  });
+  const own = ownRecords(identity, records, standing);
+
   // The mesh comes last, and the rooms before it reach it through these.
   let host: Host | undefined;
   let sync: SyncStreams | undefined;
@@ -170,6 +186,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     lineCheck: () => config.line.check,
     stopping: stopping.signal,
     dialSecond: (peer) => dialer?.second(peer),
+    signable: standing.signable,
     changed: ({ peer, to, confirmed, seenDownBy }) => {
       const witnesses = seenDownBy.map(names.ofPeer);
       events.add(`friend.${to}`, friendText({ name: names.ofPeer(peer), to, confirmed, witnesses }));
@@ -201,6 +218,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       table,
       clock,
       identity,
+      standing,
       records,
       connectedPeers: () => watch.heard(),
       open: async (peer, signal) => await theHost().open(peer, 'zone', { signal }),
@@ -249,10 +267,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     records,
     host: theHost,
     clock,
+    standing,
     ownAddresses: () => addresses.dialable(theHost().addresses),
     addressesOf: (peer) => dialer?.addressesOf(peer) ?? [],
     rememberContacts: async (contacts) => await dialer?.remember(contacts),
   });
+
+  const later = await openSignedLater({
+    table,
+    act: async (what, subject) => {
+      if (what === 'remove') await circle.remove(subject);
+      else await circle.revoke(subject);
+    },
+    done: (text) => events.add('later.done', text),
+  });
+  standing.whenSignable(() => void later.work().catch(failed('signing what waited')));
+  if (standing.maySign()) await later.work();
 
   dialer = await startDialer({
     table,
@@ -276,9 +306,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     random,
     log: () => records.log(),
+    signedBy,
+    seenBoot: standing.seenBoot,
     friends: friendBoxes,
     heard: () => watch.heard(),
-    hello: () => ({ name: config.name, version, bootId, previousBootId: previousBootId.slice(0, 16) }),
+    hello: () => ({
+      name: config.name,
+      version,
+      bootId: standing.bootId,
+      previousBootId: standing.previousBootId,
+    }),
     received: async (from, { kind, envelope, reached }) => {
       try {
         const outcome = await records.offer(kind, envelope);
@@ -306,8 +343,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         zones.peersChanged();
         const ownerId = names.ownerOf(peer);
         if (ownerId !== undefined) mail.ownerReachable(ownerId);
+        if (standing.isAsking()) sync?.askOwn(peer);
         changes.note();
       },
+      lastSeen: standing.lastSeen,
+      ownTold: (friend) => standing.take({ kind: 'answered', friend }),
       failed: (peer, error) => log.debug({ friend: names.ofPeer(peer), err: error }, 'a sync stream ended'),
       roundTrip: (peer, rttMs) => {
         const { version: spoken, clockAtZeroMs } = details.get(peer) ?? {};
@@ -454,6 +494,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       events.add('claim.refused', `${claim}: refused.`);
     }
     current = next;
+    standing.take({ kind: 'friends', friends: friendBoxes() });
     watch.take({
       kind: 'roster',
       self,
@@ -542,6 +583,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   announceAddresses();
   const ticking = setInterval(() => {
     watch.take({ kind: 'tick' });
+    standing.take({ kind: 'tick' });
     dialer?.tick();
     for (const friend of watch.facts()) {
       // An old connection stays blind long after an outage: keep trying beside it.
@@ -566,6 +608,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       mail,
       traffic,
       events,
+      standing,
+      later,
       details,
       address: addresses.view(),
       nowMs: clock.nowMs(),
@@ -596,6 +640,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     records,
     zones,
     mail,
+    standing,
+    later,
     events,
     reconfigure: async (next) => {
       const notes = restartNotes(options.config, next);

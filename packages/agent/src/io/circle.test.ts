@@ -11,6 +11,9 @@ import { createIdentity, loadIdentity } from './identity.ts';
 import { ownRecords } from './own-records.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 
+/** A box without friends: it signs at once. */
+const alone = { maySign: () => true, signable: async () => {}, whenSignable: () => {} };
+
 const clock = manualClock(1_000_000);
 const folders: string[] = [];
 afterAll(async () => {
@@ -38,9 +41,10 @@ async function box(name: string, open: (self: string) => FrameStream): Promise<B
     onChange: () => {},
     events: { refused: () => {}, damaged: () => {} },
   });
-  await ownRecords(identity, records).found(name, 1);
+  await ownRecords(identity, records, alone).found(name, 1);
   const host = { dial: async () => {}, open: async () => open(identity.box.peer) } as unknown as Host;
   const circle = circleService({
+    standing: alone,
     identity,
     records,
     host: () => host,

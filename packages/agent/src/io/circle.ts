@@ -40,6 +40,7 @@ import { recordsOf } from '../known-records.ts';
 import { listInvites } from '../wiring.ts';
 import type { Identity } from './identity.ts';
 import type { RecordStore } from './record-store.ts';
+import type { Standing } from './standing.ts';
 
 /** What a joiner learns of the circle before it agrees. */
 interface JoinPreview {
@@ -81,6 +82,7 @@ export function circleService(options: {
   records: RecordStore;
   host(): Host;
   clock: Clock;
+  standing: Pick<Standing, 'maySign' | 'signable'>;
   /** Where this box can be dialled, best first. */
   ownAddresses(): string[];
   addressesOf(peer: string): string[];
@@ -417,6 +419,8 @@ export function circleService(options: {
         const refused =
           mayNot() ?? admitJoiner({ peer: joiner, owner, ownerId, proofHolds }, records.knowledge().roster);
         if (refused !== undefined) return await refuse(refused);
+        // Another member may admit him meanwhile, and his command tries the next contact.
+        if (!options.standing.maySign()) throw new Error('nothing is signed before friends were asked');
         await records.publish(
           'member',
           encodeMemberRecord({

@@ -65,7 +65,17 @@ export function controlHandlers(
     status: async () => agent.status(),
     friends: async () => ({ friends: agent.status().friends }),
     'friends.remove': async (args) => {
-      const { forEverybody } = await agent.circle.remove(text(args, 'name'));
+      const name = text(args, 'name');
+      if (!(await signableSoon(agent, args))) {
+        if (!agent.namesOfFriends().includes(name)) {
+          throw new CommandError(ExitCode.badInput, `there is no friend called ${name}`, {
+            hint: 'peer friends',
+          });
+        }
+        await agent.later.add('remove', name);
+        throw queued(agent, `the removal of ${name}`, `peer friends remove ${name} --force`);
+      }
+      const { forEverybody } = await agent.circle.remove(name);
       return { forEverybody };
     },
     'key.show': async () => {
@@ -98,6 +108,15 @@ export function controlHandlers(
 
     'invite.create': async (args) => {
       const expiresMs = args.expiresMs;
+      if (!(await signableSoon(agent, args))) {
+        throw new CommandError(
+          ExitCode.unreachable,
+          `an invite must be signed, and ${whyNotSigning(agent)}`,
+          {
+            hint: 'try again when a friend is there (peer friends), or add --force',
+          },
+        );
+      }
       const made = await agent.circle.invite({
         name: text(args, 'name'),
         may: serviceList(args.may),
@@ -115,7 +134,12 @@ export function controlHandlers(
       })),
     }),
     'invite.revoke': async (args) => {
-      await agent.circle.revoke(text(args, 'id'));
+      const id = text(args, 'id');
+      if (!(await signableSoon(agent, args))) {
+        await agent.later.add('revoke', id);
+        throw queued(agent, `the revocation of invite ${id}`, `peer invite --revoke ${id} --force`);
+      }
+      await agent.circle.revoke(id);
       return {};
     },
     'join.preview': async (args) => await agent.circle.preview(text(args, 'code')),
@@ -129,8 +153,14 @@ export function controlHandlers(
     'zone.push': async (args) => {
       const origin = text(args, 'origin');
       zoneNamed(origin);
-      await agent.zones.push(origin);
-      return { zone: zoneNamed(origin) };
+      const force = args.force === true;
+      await signableSoon(agent, args);
+      await agent.zones.push(origin, { force });
+      const zone = zoneNamed(origin);
+      if (zone.held === 'waiting') {
+        throw queued(agent, `the file of ${origin}`, `peer zone push ${origin} --force`);
+      }
+      return { zone };
     },
     'zone.check': async (args) => {
       const origin = parseName(text(args, 'origin'));
@@ -191,6 +221,36 @@ export function controlHandlers(
       return {};
     },
   };
+}
+
+/** How long a command waits for friends to say what this box signed before; right after a start they are just coming. */
+const signableWithinMs = 3000;
+
+/** May the box sign, or does the person say that it shall all the same (`force`)? */
+async function signableSoon(agent: Agent, args: Record<string, unknown>): Promise<boolean> {
+  if (agent.standing.maySign() || args.force === true) return true;
+  if (agent.standing.finding().kind === 'cloned') return false;
+  const patience = AbortSignal.timeout(signableWithinMs);
+  const late = new Promise<void>((resolve) =>
+    patience.addEventListener('abort', () => resolve(), { once: true }),
+  );
+  await Promise.race([agent.standing.signable(), late]);
+  return agent.standing.maySign();
+}
+
+function whyNotSigning(agent: Agent): string {
+  return agent.standing.finding().kind === 'cloned'
+    ? "another box runs with this box's key"
+    : 'no friend has told yet what this box signed before';
+}
+
+/** Accepted, kept, and done as soon as it may be signed (75). */
+function queued(agent: Agent, what: string, anyway: string): CommandError {
+  return new CommandError(
+    ExitCode.queued,
+    `${what} waits to be signed: ${whyNotSigning(agent)}; it is signed as soon as one has`,
+    { hint: `to sign it now: ${anyway}` },
+  );
 }
 
 function text(args: Record<string, unknown>, name: string): string {

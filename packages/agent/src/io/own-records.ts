@@ -12,6 +12,7 @@ import {
 } from '@copain/trust';
 import type { Identity } from './identity.ts';
 import type { RecordStore } from './record-store.ts';
+import type { Standing } from './standing.ts';
 
 /** Signs our own numbered records, each only when what it says has changed. */
 export interface OwnRecords {
@@ -22,9 +23,21 @@ export interface OwnRecords {
   holds(zones: HoldsRecord['zones']): Promise<void>;
 }
 
-export function ownRecords(identity: Identity, records: RecordStore): OwnRecords {
+/** What is to be said while nothing may be signed is kept, the newest of each kind, and signed once it may. */
+export function ownRecords(
+  identity: Identity,
+  records: RecordStore,
+  standing: Pick<Standing, 'maySign' | 'whenSignable'>,
+): OwnRecords {
   const self = identity.box.peer;
   let queue: Promise<unknown> = Promise.resolve();
+  const unsaid = new Map<string, () => Promise<void>>();
+  standing.whenSignable(() => {
+    const works = [...unsaid.values()];
+    unsaid.clear();
+    // Whoever wanted it said has gone on; what fails is said with the next change.
+    for (const work of works) work().catch(() => undefined);
+  });
 
   /** Publishes `encode(sequence)` unless the record under `kind` says the same already. One at a time. */
   const publish = async (
@@ -33,6 +46,10 @@ export function ownRecords(identity: Identity, records: RecordStore): OwnRecords
     empty: boolean,
   ): Promise<void> => {
     const work = async (): Promise<void> => {
+      if (!standing.maySign()) {
+        unsaid.set(kind, () => publish(kind, encode, empty));
+        return;
+      }
       // Whoever was removed from the circle has nothing to say in it.
       if (!records.knowledge().roster.ownerOf.has(self)) return;
       const known = records.knowledge().records.get(`${kind}/${self}`);

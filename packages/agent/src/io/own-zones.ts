@@ -18,6 +18,7 @@ import { zoneRecordKey } from '../known-records.ts';
 import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
 import type { RecordStore } from './record-store.ts';
+import type { Standing } from './standing.ts';
 import { contentFile, readContent, storeContent } from './zone-content.ts';
 
 /** A zone of our own as it stands. */
@@ -27,13 +28,15 @@ interface OwnZoneFact {
   expiresAfterMs: number;
   file: string | undefined;
   problems: readonly ZoneProblem[];
+  /** The file says something new that may not be signed yet. */
+  isWaiting: boolean;
 }
 
 /** The zones this box's owner edits: watched, checked, published. */
 export interface OwnZones extends AsyncDisposable {
   configure(zones: readonly ZoneConfig[]): void;
   /** Reads the file again now; resolves when what it says is done. */
-  push: (origin: string) => Promise<void>;
+  push: (origin: string, options: { force: boolean }) => Promise<void>;
   served(): Zone[];
   facts(): OwnZoneFact[];
   /** Content files that are being written for a version that is not announced yet. */
@@ -47,6 +50,7 @@ interface OwnZone {
   file: string | undefined;
   zone: Zone | undefined;
   watch: ZoneFileWatch | undefined;
+  isWaiting: boolean;
   /** Reads come one after the other. */
   reading: Promise<void>;
 }
@@ -56,6 +60,7 @@ export function ownZones(options: {
   files: Files;
   clock: Clock;
   identity: Identity;
+  standing: Pick<Standing, 'maySign' | 'whenSignable'>;
   records: RecordStore;
   events: EventLog;
   log: Logger;
@@ -64,7 +69,7 @@ export function ownZones(options: {
   /** A new version is out; contents of older ones may go. */
   published(): Promise<void>;
 }): OwnZones {
-  const { files, clock, identity, records, events, log } = options;
+  const { files, clock, identity, standing, records, events, log } = options;
   const zones = new Map<string, OwnZone>();
   const writing = new Set<string>();
 
@@ -114,13 +119,19 @@ export function ownZones(options: {
     }
   };
 
-  const read = async (zone: OwnZone, file: string): Promise<void> => {
+  const read = async (zone: OwnZone, file: string, force = false): Promise<void> => {
     if (zones.get(zone.config.origin) !== zone) return;
     try {
       const found = await readZoneFile({ path: file, origin: zone.origin });
       zone.watch?.follow(found.files);
       const input = { kind: 'file' as const, file, problems: found.problems, zone: found.zone, epoch: 0 };
       const [state, effects] = stepPrimary(zone.state, input, Math.round(clock.nowMs()), sha256);
+      zone.isWaiting = !force && !standing.maySign() && effects.some(({ kind }) => kind === 'publish');
+      if (zone.isWaiting) {
+        zone.state = { ...zone.state, problems: state.problems };
+        options.changed();
+        return;
+      }
       for (const effect of effects) await act(zone, effect);
       // Only what was published counts as published: after a failed write the next read tries again.
       zone.state = state;
@@ -138,6 +149,13 @@ export function ownZones(options: {
     await zone.reading;
   };
 
+  standing.whenSignable(() => {
+    for (const zone of zones.values()) {
+      const { file } = zone;
+      if (zone.isWaiting && file !== undefined) void inTurn(zone, () => read(zone, file));
+    }
+  });
+
   const add = (config: ZoneConfig): void => {
     const parsed = parseName(config.origin);
     if (parsed.kind !== 'name') return;
@@ -148,6 +166,7 @@ export function ownZones(options: {
       file: config.source.kind === 'file' ? besideConfig(options.configFile, config.source.file) : undefined,
       zone: undefined,
       watch: undefined,
+      isWaiting: false,
       reading: Promise.resolve(),
     };
     zones.set(config.origin, zone);
@@ -179,10 +198,10 @@ export function ownZones(options: {
       }
       for (const zone of wanted) if (!zones.has(zone.origin)) add(zone);
     },
-    push: async (origin) => {
+    push: async (origin, { force }) => {
       const zone = zones.get(origin);
       const file = zone?.file;
-      if (zone !== undefined && file !== undefined) await inTurn(zone, () => read(zone, file));
+      if (zone !== undefined && file !== undefined) await inTurn(zone, () => read(zone, file, force));
     },
     served: () => [...zones.values()].flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
     facts: () =>
@@ -192,6 +211,7 @@ export function ownZones(options: {
         expiresAfterMs: zone.state.expiresAfterMs,
         file: zone.file,
         problems: zone.state.problems,
+        isWaiting: zone.isWaiting,
       })),
     writing: () => writing,
     [Symbol.asyncDispose]: async () => {

@@ -23,6 +23,9 @@ import { createIdentity, type Identity, loadIdentity } from './identity.ts';
 import { ownRecords } from './own-records.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 
+/** A box without friends: it signs at once. */
+const alone = { maySign: () => true, signable: async () => {}, whenSignable: () => {} };
+
 const folders: string[] = [];
 const clock = manualClock(1000);
 let alice: Identity;
@@ -83,7 +86,7 @@ async function admission(options: { by: string; atMs?: number; signer?: SigningK
 /** Alice's box after it founded the circle and admitted bob. */
 async function circleOfTwo(rows: Rows): Promise<RecordStore> {
   const { store } = await open(alice, rows);
-  await ownRecords(alice, store).found('alice', 5);
+  await ownRecords(alice, store, alone).found('alice', 5);
   const invite = {
     circle: alice.ownerId,
     id: inviteIdOf(stranger.peer, sha256),
@@ -203,7 +206,7 @@ it('a refused record leaves the store as it was, to the byte', async () => {
 
 it('nobody can say that an invite was redeemed but who holds its key, and only to whom he said it', async () => {
   const { store } = await open(alice, new Map());
-  await ownRecords(alice, store).found('alice', 5);
+  await ownRecords(alice, store, alone).found('alice', 5);
   const offer = async (payload: Uint8Array, by: SigningKey) =>
     await store.offer('member', await by.seal('member', payload));
   const forged = await admission({ by: alice.box.peer, signer: alice.box });
@@ -255,7 +258,7 @@ it('one friend cannot fill what the circle shares', async () => {
 
 it('what this box says of itself is signed anew only when it changed', async () => {
   const store = await circleOfTwo(new Map());
-  const own = ownRecords(alice, store);
+  const own = ownRecords(alice, store, alone);
   await own.addresses(['192.0.2.1:4853']);
   const first = store.log().digest;
   await own.addresses(['192.0.2.1:4853']);
@@ -300,7 +303,7 @@ it("a friend who claims the operator's own domain, or one that is another friend
     mail: [],
   });
   await store.offer('grants', await bob.box.seal('grants', grants));
-  await ownRecords(alice, store).offers([{ to: bob.ownerId, may: ['dns'] }]);
+  await ownRecords(alice, store, alone).offers([{ to: bob.ownerId, may: ['dns'] }]);
   const zone = { origin: 'alice.example', source: { kind: 'file' as const, file: 'x' } };
   const config = { zones: [{ ...zone, secondaries: undefined, follow: [] }], mail: [], friends: [] };
   const claims = new Map([['dns:taken.example', 'somebody else']]);

@@ -9,6 +9,8 @@ import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
 import type { PeerNames } from './peer-names.ts';
 import type { RecordStore } from './record-store.ts';
+import type { SignedLater } from './signed-later.ts';
+import type { Standing } from './standing.ts';
 import type { Traffic } from './traffic.ts';
 import type { Watch } from './watch.ts';
 import type { Zones } from './zones.ts';
@@ -34,6 +36,8 @@ export interface StatusSources {
   mail: Mail;
   traffic: Traffic;
   events: EventLog;
+  standing: Standing;
+  later: SignedLater;
   details: ReadonlyMap<string, FriendDetails>;
   address: StatusFacts['address'];
   nowMs: number;
@@ -104,6 +108,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     friends: holders(zone.ownerId, zone.origin),
     file: zone.file,
     problems: zone.problems,
+    held: zone.held,
   }));
 
   const mail: StatusFacts['mail'] = sources.mail.facts().domains.map((domain) => ({
@@ -121,6 +126,8 @@ export function collectStatus(sources: StatusSources): StatusFacts {
   }));
 
   const clocks = [...roster.ownerOf].flatMap(([peer]) => sources.details.get(peer)?.clockAtZeroMs ?? []);
+  const finding = sources.standing.finding();
+
   return {
     name: config.name,
     id: identity.box.peer,
@@ -131,6 +138,13 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     friends,
     zones,
     mail,
+    standing: {
+      maySign: sources.standing.maySign(),
+      found: finding.kind === 'none' ? undefined : finding.kind,
+      by: finding.kind === 'none' ? undefined : names.ofPeer(finding.by),
+      foundAtMs: finding.kind === 'none' ? undefined : finding.atMs,
+      waiting: sources.later.list(),
+    },
     takeovers: [],
     line: {
       state: watch.line(),

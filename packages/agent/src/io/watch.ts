@@ -25,6 +25,8 @@ export function startWatch(options: {
   dialSecond(peer: string): void;
   changed(change: { peer: string; from: string; to: string; confirmed: boolean; seenDownBy: string[] }): void;
   lineChanged(state: 'ok' | 'cut' | 'unknown'): void;
+  /** Votes are signed: they wait until signing is possible. */
+  signable(): Promise<void>;
   failed: (error: unknown) => void;
 }): Watch {
   const { self, clock, records } = options;
@@ -35,6 +37,7 @@ export function startWatch(options: {
   const vote = (about: string, heardAtMs: number, silent: boolean): void => {
     voting = voting
       .then(async () => {
+        await options.signable();
         const known = records.knowledge().records.get(`vote/${self}/${about}`);
         const sequence = (known?.kind === 'vote' ? known.signed.record.sequence : 0) + 1;
         await records.publish(

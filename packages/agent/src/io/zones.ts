@@ -10,6 +10,7 @@ import { openHeldZones } from './held-zones.ts';
 import type { Identity } from './identity.ts';
 import { ownZones } from './own-zones.ts';
 import type { RecordStore } from './record-store.ts';
+import type { Standing } from './standing.ts';
 import { contentFile, serveContent } from './zone-content.ts';
 
 /** One zone on this box, for the status document. */
@@ -21,6 +22,7 @@ interface ZoneFact {
   expiresAtMs: number | undefined;
   file: string | undefined;
   problems: readonly ZoneProblem[];
+  held: 'waiting' | 'behind' | undefined;
 }
 
 /** The dns room with real files, real friends and real sockets. */
@@ -37,7 +39,7 @@ export interface Zones extends AsyncDisposable {
   /** Every second. */
   tick: () => void;
   /** Reads the master file again now, whatever the watch noticed. Resolves once its version is served. */
-  push: (origin: string) => Promise<void>;
+  push: (origin: string, options: { force: boolean }) => Promise<void>;
   /** Answers a friend who asks for a zone's records. */
   serve(stream: FrameStream, peer: string): Promise<void>;
   facts(): ZoneFact[];
@@ -51,6 +53,7 @@ export interface ZonesOptions {
   table: Table;
   clock: Clock;
   identity: Identity;
+  standing: Standing;
   records: RecordStore;
   /** PeerIds of friends heard now. */
   connectedPeers(): string[];
@@ -114,6 +117,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       files,
       clock,
       identity,
+      standing: options.standing,
       records,
       events,
       log,
@@ -159,13 +163,20 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       );
     },
     facts: () => [
-      ...own.facts().map(({ expiresAfterMs, ...zone }): ZoneFact => {
+      ...own.facts().map(({ expiresAfterMs, isWaiting, ...zone }): ZoneFact => {
         const expiresAtMs = zone.serial === undefined ? undefined : clock.nowMs() + expiresAfterMs;
-        return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs };
+        const held = isWaiting ? ('waiting' as const) : undefined;
+        return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs, held };
       }),
-      ...held
-        .facts()
-        .map((zone): ZoneFact => ({ ...zone, role: 'secondary', file: undefined, problems: [] })),
+      ...held.facts().map(
+        (zone): ZoneFact => ({
+          ...zone,
+          role: 'secondary',
+          file: undefined,
+          problems: [],
+          held: undefined,
+        }),
+      ),
     ],
     queryCounts: () =>
       [...counts].map(([key, count]) => {

@@ -20,7 +20,12 @@ import type { Session } from './session.ts';
 export async function inviteFriend(
   session: Session,
   name: string,
-  options: { may?: string | undefined; expires?: string | undefined; qr?: boolean | undefined },
+  options: {
+    may?: string | undefined;
+    expires?: string | undefined;
+    qr?: boolean | undefined;
+    force?: boolean | undefined;
+  },
 ): Promise<void> {
   if (!isName(name))
     throw new CommandError(
@@ -33,6 +38,7 @@ export async function inviteFriend(
   const changed = options.may === undefined ? undefined : changeRights([], [options.may]);
   if (changed?.kind === 'bad') throw new CommandError(ExitCode.usage, `--may: ${changed.why}`);
   const invite = (await session.ask('invite.create', {
+    force: options.force === true,
     name,
     ...(changed === undefined ? {} : { may: changed.rights }),
     ...(expiresMs === undefined ? {} : { expiresMs }),
@@ -58,9 +64,14 @@ export async function listInvites(session: Session): Promise<void> {
 }
 
 /** `peer invite --revoke ID`. */
-export async function revokeInvite(session: Session, id: string): Promise<void> {
-  await session.ask('invite.revoke', { id });
+export async function revokeInvite(session: Session, id: string, options: Forced): Promise<void> {
+  await session.ask('invite.revoke', { id, force: options.force === true });
   session.answer('invite.revoke', { id }, `invite ${id} is revoked\n`);
+}
+
+/** Sign also before a friend has told what this box signed before. */
+interface Forced {
+  force?: boolean | undefined;
 }
 
 async function readBounded(chunks: AsyncIterable<unknown>): Promise<string> {
@@ -253,14 +264,17 @@ function removalText(status: StatusDocument, friend: FriendStatus): string {
 }
 
 /** `peer friends remove NAME`: says what it means, asks, and removes; for this box at once. */
-export async function removeFriend(session: Session, name: string): Promise<void> {
+export async function removeFriend(session: Session, name: string, options: Forced): Promise<void> {
   const status = (await session.ask('status')) as StatusDocument;
   const friend = status.friends.find((candidate) => candidate.name === name);
   if (!friend) throw unknownFriend(name, status.friends);
   session.say(removalText(status, friend));
   if (!(await session.confirm(`Remove ${visible(name)}?`)))
     throw new CommandError(ExitCode.no, `${visible(name)} stays; nothing was changed`);
-  const { forEverybody } = (await session.ask('friends.remove', { name })) as { forEverybody: boolean };
+  const { forEverybody } = (await session.ask('friends.remove', {
+    name,
+    force: options.force === true,
+  })) as { forEverybody: boolean };
   const text = forEverybody
     ? `${visible(name)} is removed from the circle.\n`
     : `${visible(name)} is removed here. For the others it counts when one of them does the same.\n`;

@@ -181,7 +181,12 @@ it('the code of an invite stands alone on stdout, the rest on stderr', async () 
   const invite = await peer(['invite', 'bob', '--may', 'dns,mail', '--expires', '2h']);
   expect(invite).toMatchObject({ exit: 0, out: 'peer1-xyz\n' });
   expect(invite.err).toContain('peer invite --revoke ab12');
-  expect(requests[0]?.args).toEqual({ name: 'bob', may: ['dns', 'mail'], expiresMs: 7_200_000 });
+  expect(requests[0]?.args).toEqual({
+    name: 'bob',
+    force: false,
+    may: ['dns', 'mail'],
+    expiresMs: 7_200_000,
+  });
   expect(JSON.parse((await peer(['invite', 'bob', '--json'])).out)).toEqual({
     schema: 'peer.invite/1',
     id: 'ab12',

@@ -130,12 +130,20 @@ function addCircleCommands(program: Command, { run }: Kit): void {
     .option('--may <rights>', `what this box will do for the friend: ${rights}`)
     .option('--expires <span>', 'how long the code works (default 72h)')
     .option('--qr', 'show the code as a picture too')
+    .option('--force', 'also before a friend has told what this box signed before')
     .addOption(new Option('--list', 'the invites there are').conflicts(['revoke', 'may', 'expires']))
     .addOption(new Option('--revoke <id>', 'take an invite back').conflicts(['may', 'expires']))
     .action(
       async (
         name: string | undefined,
-        options: { may?: string; expires?: string; qr?: boolean; list?: boolean; revoke?: string },
+        options: {
+          may?: string;
+          expires?: string;
+          qr?: boolean;
+          list?: boolean;
+          revoke?: string;
+          force?: boolean;
+        },
         command: Command,
       ) => {
         if ((name === undefined) === (options.list === undefined && options.revoke === undefined))
@@ -143,7 +151,7 @@ function addCircleCommands(program: Command, { run }: Kit): void {
         await run(command, async (session) => {
           const circle = await import('./circle-commands.ts');
           if (options.list === true) await circle.listInvites(session);
-          else if (options.revoke !== undefined) await circle.revokeInvite(session, options.revoke);
+          else if (options.revoke !== undefined) await circle.revokeInvite(session, options.revoke, options);
           else await circle.inviteFriend(session, name ?? '', options);
         });
       },
@@ -224,11 +232,13 @@ function addCircleCommands(program: Command, { run }: Kit): void {
     friends.command('remove').argument('<name>').description('take somebody out of the circle, for good'),
     'peer friends remove bob',
     'peer friends remove bob --yes',
-  ).action(async (name: string, _options: object, command: Command) => {
-    await run(command, async (session) => {
-      await (await import('./circle-commands.ts')).removeFriend(session, name);
+  )
+    .option('--force', 'also before a friend has told what this box signed before')
+    .action(async (name: string, options: { force?: boolean }, command: Command) => {
+      await run(command, async (session) => {
+        await (await import('./circle-commands.ts')).removeFriend(session, name, options);
+      });
     });
-  });
 }
 
 function addZoneCommands(program: Command, { run }: Kit): void {
@@ -291,12 +301,15 @@ function addZoneCommands(program: Command, { run }: Kit): void {
       .argument('<origin>')
       .description('publish the file as it is now, and tell every friend'),
     'peer zone push alice.example',
-  ).action(async (origin: string, _options: object, command: Command) => {
-    await run(
-      command,
-      async (session) => await (await import('./zone-commands.ts')).pushZone(session, origin),
-    );
-  });
+    'peer zone push alice.example --force',
+  )
+    .option('--force', 'also before a friend has told what this box signed before')
+    .action(async (origin: string, options: { force?: boolean }, command: Command) => {
+      await run(
+        command,
+        async (session) => await (await import('./zone-commands.ts')).pushZone(session, origin, options),
+      );
+    });
   withExamples(
     zone
       .command('check')

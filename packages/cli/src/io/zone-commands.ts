@@ -117,10 +117,19 @@ export async function showZone(session: Session, name: string): Promise<void> {
   session.answer('zone.show', { zone }, zoneText(zone, zonesTable([zone], session.textOptions())));
 }
 
-/** `peer zone push ORIGIN`: publishes the file as it is now and tells every friend. 65 where it has mistakes. */
-export async function pushZone(session: Session, name: string): Promise<void> {
+/**
+ * `peer zone push ORIGIN`: publishes the file as it is now, on top of the newest version, and tells every friend. 65 where
+ * it has mistakes, 75 where it waits for a friend to say what this box signed before; `--force` does not wait.
+ */
+export async function pushZone(
+  session: Session,
+  name: string,
+  options: { force?: boolean | undefined },
+): Promise<void> {
   const origin = plainDomain(name);
-  const { zone } = (await session.ask('zone.push', { origin })) as { zone: ZoneStatus };
+  const { zone } = (await session.ask('zone.push', { origin, force: options.force === true })) as {
+    zone: ZoneStatus;
+  };
   if (zone.role !== 'primary')
     throw new CommandError(
       ExitCode.badInput,

@@ -29,6 +29,8 @@ function box(self: string, friend: string, known: FactLog, open: () => FrameStre
     clock: manualClock(1000),
     random: seededRandom(1),
     log: () => known,
+    signedBy: () => [],
+    seenBoot: async () => new Uint8Array(),
     friends: () => [friend],
     heard: () => [],
     hello: () => ({
@@ -46,6 +48,8 @@ function box(self: string, friend: string, known: FactLog, open: () => FrameStre
       up: () => {},
       failed: (_peer, error) => failures.push(error),
       roundTrip: () => {},
+      lastSeen: () => {},
+      ownTold: () => {},
     },
   });
   return { streams, received, failures };

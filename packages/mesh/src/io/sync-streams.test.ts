@@ -77,6 +77,8 @@ async function box(
     clock: { nowMs: () => Date.now() },
     random: { bytes: (length) => new Uint8Array(randomBytes(length)), fraction: () => 0.5 },
     log: () => log,
+    signedBy: () => [],
+    seenBoot: async () => new Uint8Array(),
     friends,
     heard: () => [],
     hello: () => ({
@@ -95,6 +97,8 @@ async function box(
       up: () => {},
       failed: () => {},
       roundTrip: (peer, rttMs) => rtt.set(peer, rttMs),
+      lastSeen: () => {},
+      ownTold: () => {},
     },
   });
   const streams = sync;

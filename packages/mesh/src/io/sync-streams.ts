@@ -1,5 +1,5 @@
-import type { Clock, FrameStream, Random } from '@copain/core';
-import type { Fact, FactLog } from '../fact-log.ts';
+import { type Clock, equalBytes, type FrameStream, type Random } from '@copain/core';
+import { type Fact, type FactLog, hashList } from '../fact-log.ts';
 import { connectionSilenceMs, maxFacts } from '../limits.ts';
 import { passOn, type SyncEffect, type SyncInput, type SyncState, startSync, stepSync } from '../sync.ts';
 import { decodeSyncFrame, encodeSyncFrame, type SyncFrame } from '../sync-frames.ts';
@@ -12,11 +12,18 @@ export interface SyncOptions {
   clock: Clock;
   random: Random;
   log(): FactLog;
+  /** Of all records those that this box signed. */
+  signedBy(peer: string): readonly Fact[];
   /** PeerIds of all friends' boxes. */
   friends(): readonly string[];
   /** Friends heard in the last 30 s. */
   heard(): readonly string[];
   hello(): { name: string; version: string; bootId: Uint8Array; previousBootId: Uint8Array };
+  /**
+   * A friend's box said with which boot id it runs: gives the one that was seen of it before (empty: none) once the new
+   * one is kept durably, since a friend who was answered counts on it.
+   */
+  seenBoot(peer: string, bootId: Uint8Array): Promise<Uint8Array>;
   /** A record arrived; the promise settles once it was judged and stored. Records of one friend come one at a time. */
   received(
     from: string,
@@ -29,6 +36,10 @@ export interface SyncOptions {
     up(peer: string): void;
     failed(peer: string, error: unknown): void;
     roundTrip(peer: string, rttMs: number): void;
+    /** The friend, now in this run of his (his boot id), saw our box last with the boot id `lastSeen`. */
+    lastSeen(peer: string, seen: { friendBoot: Uint8Array; lastSeen: Uint8Array }): void;
+    /** The friend has told every record of ours that he knows: by name, or because he knows the same as we do. */
+    ownTold(peer: string): void;
   };
 }
 
@@ -38,6 +49,8 @@ interface Session {
   connectionId: string;
   openedAtMs: number;
   greeted: boolean;
+  /** The boot id in the friend's hello. */
+  bootId: Uint8Array;
   sending: Promise<void>;
   queuedFrames: number;
   beatSentAt: Map<number, number>;
@@ -54,6 +67,8 @@ export interface SyncStreams {
   /** Every second: beats, and connections that fell silent. */
   tick(lastHeardAtMs: (peer: string) => number | undefined): void;
   peers(): string[];
+  /** Asks a friend for every record of ours that we lack; `events.ownTold` follows. No stream with him: nothing happens. */
+  askOwn(peer: string): void;
   stop(): void;
 }
 
@@ -95,6 +110,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
   const step = (session: Session, input: SyncInput): SyncEffect[] => {
     const context = {
       log: options.log(),
+      signedBy: options.signedBy,
       friends: options.friends(),
       heard: options.heard(),
       jitter: random.fraction(),
@@ -119,6 +135,13 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
         case 'heard-bits':
           events.heardBits(session.state.peer, effect.peers);
           break;
+        case 'same-records':
+        case 'own-told':
+          events.ownTold(session.state.peer);
+          break;
+        case 'last-seen':
+          events.lastSeen(session.state.peer, { friendBoot: session.bootId, lastSeen: effect.bootId });
+          break;
       }
     }
   };
@@ -136,6 +159,25 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
     events.roundTrip(session.state.peer, rttMs);
   };
 
+  /**
+   * Tells a friend's box as which run of it we saw it last. Two boxes with one key may both be connected: then the one
+   * that was there first is told of the other at once, since it might not say hello again for months.
+   */
+  const answerHello = async (session: Session): Promise<void> => {
+    const { bootId, state } = session;
+    try {
+      const lastSeen = await options.seenBoot(state.peer, bootId);
+      send(session, { t: 'boot', lastSeen });
+    } catch (error) {
+      // What could not be kept is not claimed; his next hello is answered.
+      events.failed(state.peer, error);
+    }
+    for (const other of open) {
+      const isTwin = other.state.peer === state.peer && other.greeted && !equalBytes(other.bootId, bootId);
+      if (isTwin) send(other, { t: 'boot', lastSeen: bootId });
+    }
+  };
+
   /** Runs one stream until it ends; both sides say hello first. */
   const run = async (
     stream: FrameStream,
@@ -149,6 +191,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       connectionId,
       openedAtMs: openedAt(peer, connectionId),
       greeted: false,
+      bootId: new Uint8Array(),
       sending: Promise.resolve(),
       queuedFrames: 0,
       beatSentAt: new Map(),
@@ -165,6 +208,8 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
         if (frame === undefined) throw new Error('not a frame of the sync protocol');
         if (frame.t === 'hello') {
           session.greeted = true;
+          session.bootId = frame.bootId;
+          void answerHello(session);
           choose(peer);
         }
         noteRoundTrip(session, frame);
@@ -249,6 +294,11 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       }
     },
     peers: () => [...sessions.keys()],
+    askOwn: (peer) => {
+      const session = sessions.get(peer);
+      if (session !== undefined)
+        send(session, { t: 'ask-own', hashes: hashList(options.signedBy(options.self)) });
+    },
     stop: () => {
       stopped = true;
       for (const session of open) session.stream.abort(new Error('stopping'));
