@@ -19,7 +19,7 @@ export type SignatureInput =
   | { kind: 'tick' };
 
 /** Friends who are asked before the first signature. */
-export const askedFriends = 2;
+const askedFriends = 2;
 
 /**
  * Where one friend has answered and no second one does for so long, he suffices. Three dials are tried within it; every

@@ -47,7 +47,7 @@ export type SyncEffect =
 export interface SyncContext {
   log: FactLog;
   /** Of all records those that this box signed. */
-  signedBy(peer: string): readonly Fact[];
+  signedBy: (peer: string) => readonly Fact[];
   /** PeerIds of all friends' boxes. */
   friends: readonly string[];
   /** Friends heard in the last 30 s. */

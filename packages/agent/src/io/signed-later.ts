@@ -39,7 +39,7 @@ export async function openSignedLater(options: {
     },
     list: () => [...waiting].map(words),
     work: async () => {
-      for (const key of [...waiting]) {
+      for (const key of waiting) {
         const { what, subject } = read(key);
         let outcome = 'is signed now';
         try {

@@ -10,7 +10,7 @@ export interface Standing {
   /** May something new be signed now? Ask right before numbering it. */
   maySign(): boolean;
   /** Resolves as soon as something new may be signed; not while another box with our key runs. */
-  signable(): Promise<void>;
+  signable: () => Promise<void>;
   /** Calls back each time that signing becomes possible after it was not. */
   whenSignable(work: () => void): void;
   /** Is an answer still wanted, so that friends who come are to be asked? */
@@ -18,9 +18,9 @@ export interface Standing {
   finding(): BootFinding;
   take(input: SignatureInput): void;
   /** What a friend says about our last run. */
-  lastSeen(friend: string, seen: { friendBoot: Uint8Array; lastSeen: Uint8Array }): void;
+  lastSeen: (friend: string, seen: { friendBoot: Uint8Array; lastSeen: Uint8Array }) => void;
   /** Notes with which boot id a friend's box runs, durably, and gives the one before (empty: none). */
-  seenBoot(peer: string, bootId: Uint8Array): Promise<Uint8Array>;
+  seenBoot: (peer: string, bootId: Uint8Array) => Promise<Uint8Array>;
 }
 
 const bootKey = 'boot';

@@ -13,7 +13,7 @@ export interface SyncOptions {
   random: Random;
   log(): FactLog;
   /** Of all records those that this box signed. */
-  signedBy(peer: string): readonly Fact[];
+  signedBy: (peer: string) => readonly Fact[];
   /** PeerIds of all friends' boxes. */
   friends(): readonly string[];
   /** Friends heard in the last 30 s. */
