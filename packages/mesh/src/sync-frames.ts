@@ -36,8 +36,17 @@ export type SyncFrame =
 
 /** Four bytes that stand for a peer in beats and pushes: the end of its key. A clash costs one push, never a fact. */
 export function peerTag(peer: string): Uint8Array {
-  return (keyFromPeerId(peer) ?? new Uint8Array(32)).slice(28);
+  const known = tags.get(peer);
+  if (known !== undefined) return known;
+  const tag = (keyFromPeerId(peer) ?? new Uint8Array(32)).slice(28);
+  // Every beat names every friend, and reading a PeerId's base58 costs more than all the rest of the beat.
+  if (tags.size < maxKnownTags) tags.set(peer, tag);
+  return tag;
 }
+
+/** Tags worked out before; several times as many as a circle has boxes. */
+const tags = new Map<string, Uint8Array>();
+const maxKnownTags = 4096;
 
 /** The tags of several peers, one after the other. */
 export function peerTags(peers: Iterable<string>): Uint8Array {
