@@ -74,7 +74,7 @@ function fieldToText(type: number, field: RdataField, octets: Uint8Array): strin
     case 'salt':
       return octets.length > 1 ? toHex(octets.subarray(1)) : '-';
     case 'hash':
-      return formatBase32Hex(octets.subarray(1));
+      return paddedBase32Hex(octets.subarray(1));
     case 'hex':
       return octets.length > 0 ? toHex(octets) : undefined;
     case 'base64':
@@ -118,4 +118,10 @@ function gatewayToText(octets: Uint8Array): string | undefined {
           ? formatIpv6(gateway)
           : name && nameToText(name);
   return text === undefined ? undefined : `${kind} ${octets[1] ?? 0} ${text}`;
+}
+
+/** A hash that does not fill its last group of eight digits is padded, since master files are read in whole groups. */
+function paddedBase32Hex(octets: Uint8Array): string {
+  const digits = formatBase32Hex(octets);
+  return digits.padEnd(Math.ceil(digits.length / 8) * 8, '=');
 }

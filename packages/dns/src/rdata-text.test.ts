@@ -34,6 +34,7 @@ const lines = [
   'DNSKEY 257 3 13 AQIDBA==',
   'DHCID AQIDBA==',
   'NSEC3 1 1 12 aabbccdd 2vptu5timamqttgl4luu9kg21e0aor3s A RRSIG',
+  'NSEC3 1 1 12 aabbccdd 00====== A RRSIG',
   'NSEC3PARAM 1 0 0 -',
   'TLSA 3 1 1 0b9fa5a59eed715c26c1020c711b4f6ec42d58b0015e14337a39dad301c5afc3',
   'SMIMEA 3 0 0 aabb',
@@ -72,7 +73,8 @@ it('prints whatever octets a type accepts so that they read back the same', () =
       expect(problems).toEqual([]);
       expect(records[0]?.rdata).toEqual(rdata);
     }),
-    { numRuns: 20_000 },
+    // A hash of one octet was found by chance, one run in a hundred: it is tried in every run.
+    { numRuns: 20_000, examples: [[50, Uint8Array.of(0, 0, 0, 0, 0, 1, 0)]] },
   );
 }, 60_000);
 
