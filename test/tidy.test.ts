@@ -13,6 +13,7 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
       '@copain/core',
       '@copain/trust',
       '@chainsafe/libp2p-noise',
+      '@libp2p/circuit-relay-v2',
       '@libp2p/crypto/keys',
       '@libp2p/identify',
       '@libp2p/interface',

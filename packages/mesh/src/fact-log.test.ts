@@ -149,7 +149,7 @@ it('redials for ever, at most every 30 s or so, and at once when a new address i
   const dialledAt: number[] = [];
   const week = 7 * 86_400_000;
   for (let nowMs = 0; nowMs < week; nowMs += 1000) {
-    if (run({ kind: 'tick' }, nowMs).length > 0) {
+    if (run({ kind: 'tick', relayed: new Set() }, nowMs).length > 0) {
       dialledAt.push(nowMs);
       run({ kind: 'dial-failed', peer }, nowMs);
     }
@@ -159,8 +159,8 @@ it('redials for ever, at most every 30 s or so, and at once when a new address i
   expect(gaps[0]).toBeLessThanOrEqual(3000);
   expect(dialledAt.at(-1)).toBeGreaterThan(week - 40_000);
   run({ kind: 'friends', boxes: [{ peer, addresses: ['192.0.2.2:1'] }] }, week);
-  expect(run({ kind: 'tick' }, week)).toEqual([
-    { kind: 'dial', peer, addresses: ['192.0.2.2:1'], second: false },
+  expect(run({ kind: 'tick', relayed: new Set() }, week)).toEqual([
+    { kind: 'dial', peer, addresses: ['192.0.2.2:1'], second: false, direct: false },
   ]);
 });
 
@@ -169,7 +169,7 @@ it('a connected friend is not dialled, except beside the old connection when he 
   const boxes = [{ peer, addresses: ['192.0.2.1:1'] }];
   let [state] = stepRedial(new Map(), { kind: 'friends', boxes }, 0, 0);
   [state] = stepRedial(state, { kind: 'connected', peer }, 0, 0);
-  expect(stepRedial(state, { kind: 'tick' }, 0, 100_000)[1]).toEqual([]);
+  expect(stepRedial(state, { kind: 'tick', relayed: new Set() }, 0, 100_000)[1]).toEqual([]);
   const [suspecting, effects] = stepRedial(state, { kind: 'dial-second', peer }, 0, 100_000);
   expect(effects).toMatchObject([{ second: true }]);
   expect(stepRedial(suspecting, { kind: 'dial-second', peer }, 0, 100_000)[1]).toEqual([]);

@@ -38,6 +38,7 @@ export {
   maxGuestFrameBytes,
   maxGuests,
   maxSyncFrameBytes,
+  relayAnswerMs,
 } from './limits.ts';
 export type { TrafficClass } from './line-scheduler.ts';
 export {
@@ -47,6 +48,15 @@ export {
   type RedialState,
   stepRedial,
 } from './redial.ts';
+export {
+  heldRelays,
+  type RelayCandidate,
+  type RelayEffect,
+  type RelayInput,
+  type RelayState,
+  relaysTowards,
+  stepRelay,
+} from './relay-plan.ts';
 export {
   passOn,
   type SyncContext,

@@ -56,3 +56,29 @@ export const knockTimeoutMs = 2500;
 
 /** So many knocks without an answer are an outage; fewer may be a full line. */
 export const knocksUnanswered = 2;
+
+/** Friends through whom a box that cannot be dialled listens: one may be away. */
+export const relaysPerBox = 2;
+
+/** A relay that said nothing to a reservation in this time did not make one; whoever refused is asked again later. */
+export const relayAnswerMs = 30_000;
+export const relayRetryMs = 60_000;
+
+/** A reservation holds for two hours on the relay; this is often enough to survive three failures. */
+export const relayRenewMs = 1_800_000;
+
+/** Reservations that a relay keeps: every box of a full circle. */
+export const maxRelayReservations = 512;
+
+/** Relayed connections that one friend's box may have through this one: one to every member, and some that just ended. */
+export const maxRelayedPerFriend = 96;
+
+/** Beside a dial that hangs, the friend's next address is tried; a relay only when the direct ways had some time. */
+export const nextAddressAfterMs = 2000;
+export const relayedAfterMs = 4000;
+
+/** While a friend is reached through a relay, the direct way is tried again, ever more seldom, up to this. */
+export const directRetryMaxMs = 300_000;
+
+/** A direct connection that was silent this long is no better than a relayed one on which something was just heard. */
+export const directSilenceMs = 25_000;

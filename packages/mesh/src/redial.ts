@@ -1,5 +1,5 @@
 import { isPrivate, parseHostPort } from '@copain/core';
-import { dialTimeoutMs, redialFirstMs, redialMaxMs } from './limits.ts';
+import { dialTimeoutMs, directRetryMaxMs, redialFirstMs, redialMaxMs } from './limits.ts';
 
 /** One friend's box to keep a connection to. */
 interface RedialEntry {
@@ -9,7 +9,15 @@ interface RedialEntry {
   dialingSinceMs: number | undefined;
   nextAtMs: number;
   backoffMs: number;
+  /** The same for dials that look for a direct way beside a relayed one. */
+  direct: { sinceMs: number | undefined; nextAtMs: number; backoffMs: number };
 }
+
+const directAnew = (nowMs: number): RedialEntry['direct'] => ({
+  sinceMs: undefined,
+  nextAtMs: nowMs,
+  backoffMs: redialFirstMs,
+});
 
 export type RedialState = ReadonlyMap<string, RedialEntry>;
 
@@ -17,20 +25,34 @@ export type RedialInput =
   /** The roster or an address changed; a box no longer listed is forgotten. */
   | { kind: 'friends'; boxes: readonly { peer: string; addresses: readonly string[] }[] }
   /** `dial-second` may come every second while a friend is silent; `dial-again`: the way to him just opened. */
-  | { kind: 'connected' | 'disconnected' | 'dial-failed' | 'dial-second' | 'dial-again'; peer: string }
-  | { kind: 'tick' };
+  | { kind: 'connected' | 'disconnected' | 'dial-second' | 'dial-again'; peer: string }
+  | { kind: 'dial-failed'; peer: string; direct?: boolean }
+  /** `relayed`: those to whom only relayed connections lead, so that the direct way is tried beside them. */
+  | { kind: 'tick'; relayed: ReadonlySet<string> }
+  /** A friend who relays for these just connected: whoever is not connected is dialled soon. */
+  | { kind: 'relay-back'; peers: readonly string[] };
 
-/** `second`: dial although a connection seems to be there, since an old one stays blind after an outage. */
-export type RedialEffect = { kind: 'dial'; peer: string; addresses: readonly string[]; second: boolean };
+/**
+ * `second`: dial although a connection seems to be there, since an old one stays blind after an outage. `direct`: only
+ * a direct connection would be an improvement.
+ */
+export interface RedialEffect {
+  kind: 'dial';
+  peer: string;
+  addresses: readonly string[];
+  second: boolean;
+  direct: boolean;
+}
 
 /** Whatever became of a dial that was never heard of again, it is over after twice its time. */
-function isDialling(entry: RedialEntry, nowMs: number): boolean {
-  return entry.dialingSinceMs !== undefined && nowMs < entry.dialingSinceMs + 2 * dialTimeoutMs;
+function isUnderWay(sinceMs: number | undefined, nowMs: number): boolean {
+  return sinceMs !== undefined && nowMs < sinceMs + 2 * dialTimeoutMs;
 }
 
 /**
  * Keeps every friend dialled, for ever: 2, 4, 8 … 30 s with jitter as long as the roster lists him. `jitter` is a
- * random number from 0 to 1. A new address resets the waiting, since it is the likeliest reason for the silence.
+ * random number from 0 to 1. A new address resets the waiting, since it is the likeliest reason for the silence. A
+ * friend without any address is dialled too: a relay may lead to him.
  */
 export function stepRedial(
   state: RedialState,
@@ -40,10 +62,11 @@ export function stepRedial(
 ): [RedialState, RedialEffect[]] {
   const next = new Map(state);
   const effects: RedialEffect[] = [];
-  const dial = (peer: string, entry: RedialEntry, second: boolean): void => {
-    if (entry.addresses.length === 0) return;
-    next.set(peer, { ...entry, dialingSinceMs: nowMs });
-    effects.push({ kind: 'dial', peer, addresses: entry.addresses, second });
+  const dial = (peer: string, entry: RedialEntry, second: boolean, direct = false): void => {
+    if (direct && entry.addresses.length === 0) return;
+    const dialling = direct ? { direct: { ...entry.direct, sinceMs: nowMs } } : { dialingSinceMs: nowMs };
+    next.set(peer, { ...entry, ...dialling });
+    effects.push({ kind: 'dial', peer, addresses: entry.addresses, second, direct });
   };
   switch (input.kind) {
     case 'friends': {
@@ -59,6 +82,7 @@ export function stepRedial(
           dialingSinceMs: known?.dialingSinceMs,
           nextAtMs: nowMs,
           backoffMs: redialFirstMs,
+          direct: directAnew(nowMs),
         });
       }
       break;
@@ -75,12 +99,19 @@ export function stepRedial(
         dialingSinceMs: undefined,
         backoffMs: redialFirstMs,
         nextAtMs: soonMs,
+        direct: known.connected && connected ? known.direct : directAnew(soonMs),
       });
       break;
     }
     case 'dial-failed': {
       const known = state.get(input.peer);
       if (known === undefined) break;
+      if (input.direct === true) {
+        const backoffMs = Math.min(known.direct.backoffMs * 2, directRetryMaxMs);
+        const nextAtMs = nowMs + known.direct.backoffMs * (0.75 + jitter / 2);
+        next.set(input.peer, { ...known, direct: { sinceMs: undefined, nextAtMs, backoffMs } });
+        break;
+      }
       const backoffMs = Math.min(known.backoffMs * 2, redialMaxMs);
       next.set(input.peer, {
         ...known,
@@ -92,7 +123,7 @@ export function stepRedial(
     }
     case 'dial-second': {
       const known = state.get(input.peer);
-      if (known !== undefined && !isDialling(known, nowMs) && nowMs >= known.nextAtMs)
+      if (known !== undefined && !isUnderWay(known.dialingSinceMs, nowMs) && nowMs >= known.nextAtMs)
         dial(input.peer, known, true);
       break;
     }
@@ -103,8 +134,19 @@ export function stepRedial(
     }
     case 'tick':
       for (const [peer, entry] of state) {
-        if (!entry.connected && !isDialling(entry, nowMs) && nowMs >= entry.nextAtMs)
-          dial(peer, entry, false);
+        if (!entry.connected) {
+          if (!isUnderWay(entry.dialingSinceMs, nowMs) && nowMs >= entry.nextAtMs) dial(peer, entry, false);
+        } else if (input.relayed.has(peer)) {
+          const { sinceMs, nextAtMs } = entry.direct;
+          if (!isUnderWay(sinceMs, nowMs) && nowMs >= nextAtMs) dial(peer, entry, true, true);
+        }
+      }
+      break;
+    case 'relay-back':
+      for (const peer of input.peers) {
+        const known = state.get(peer);
+        if (known === undefined || known.connected) continue;
+        next.set(peer, { ...known, nextAtMs: Math.min(known.nextAtMs, nowMs + redialFirstMs) });
       }
       break;
   }

@@ -46,6 +46,7 @@ import { ownAddresses } from './own-addresses.ts';
 import { ownRecords } from './own-records.ts';
 import { peerNames } from './peer-names.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
+import { startRelaying } from './relaying.ts';
 import { openSignedLater, type SignedLater } from './signed-later.ts';
 import { openStanding, type Standing } from './standing.ts';
 import { collectStatus, type FriendDetails } from './status-collect.ts';
@@ -284,12 +285,30 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   standing.whenSignable(() => void later.work().catch(failed('signing what waited')));
   if (standing.maySign()) await later.work();
 
+  const relaying = startRelaying({
+    ownerId: identity.ownerId,
+    host: theHost,
+    clock,
+    records,
+    names,
+    friends: friendBoxes,
+    stopping: stopping.signal,
+    changed: (relay, listening) => {
+      const through = `reached through ${names.ofPeer(relay)}`;
+      if (listening) events.add('relay.listening', `This box can be ${through}.`);
+      else events.add('relay.ended', `This box is no longer ${through}.`);
+    },
+    refused: (relay, error) =>
+      log.debug({ friend: names.ofPeer(relay), err: error }, 'a friend does not relay for us now'),
+  });
+
   dialer = await startDialer({
     table,
     clock,
     random,
     host: theHost,
     allowPrivate: () => config.mesh.allowPrivate,
+    relaysTowards: relaying.towards,
     stopping: stopping.signal,
     events: {
       dialFailed: (peer, tried, error) =>
@@ -405,13 +424,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       },
       // The member who admits this box opens streams to it before it has read that he is a friend.
       beforeRefusal: () => circle.joinEnded(),
+      relaysFor: relaying.offersTo,
       handlers,
       line,
       events: {
-        connected: (peer, { id, outbound, remote }) => {
+        connected: (peer, { id, outbound, remote, via }) => {
           if (names.ownerOf(peer) === undefined) return;
           if (remote !== undefined) networks.set(peer, networkOf(remote.host));
           dialer?.connected(peer, outbound ? remote : undefined);
+          if (via === undefined && host !== undefined)
+            dialer?.relayBack(friendBoxes().filter((other) => relaying.towards(other).includes(peer)));
           watch.take({ kind: 'connected', peer });
           // A friend may be quicker than our own start; the first plan gives his connection its stream.
           if (host !== undefined) sync?.connected(peer, id);
@@ -584,7 +606,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const ticking = setInterval(() => {
     watch.take({ kind: 'tick' });
     standing.take({ kind: 'tick' });
-    dialer?.tick();
+    dialer?.tick(relaying.onlyRelayed(friendBoxes()));
+    relaying.tick(undefined);
     for (const friend of watch.facts()) {
       // An old connection stays blind long after an outage: keep trying beside it.
       if (friend.state !== 'up' && theHost().connections(friend.peer).length > 0) dialer?.second(friend.peer);
@@ -593,7 +616,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     zones.tick();
   }, tickEveryMs);
   starting.defer(() => clearInterval(ticking));
-  dialer.tick();
+  dialer.tick(new Set());
 
   const status = (): StatusDocument => {
     const facts = collectStatus({
@@ -611,6 +634,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       standing,
       later,
       details,
+      viaOf: (peer) => {
+        const connections = theHost().connections(peer);
+        const inUse = sync?.connectionOf(peer);
+        return (connections.find(({ id }) => id === inUse) ?? connections[0])?.via;
+      },
       address: addresses.view(),
       nowMs: clock.nowMs(),
     });

@@ -31,7 +31,10 @@ export interface Dialer {
   disconnected(peer: string): void;
   /** Dial beside the connection that seems to be there. */
   second(peer: string): void;
-  tick(): void;
+  /** `relayed`: friends to whom only relayed connections lead. */
+  tick(relayed: ReadonlySet<string>): void;
+  /** A friend who relays for these is connected again. */
+  relayBack(peers: readonly string[]): void;
   addressesOf(peer: string): string[];
   /** Where an invite said that members can be dialled; kept until they announce addresses of their own. */
   remember(contacts: readonly { peer: string; address: string }[]): Promise<void>;
@@ -55,6 +58,8 @@ export async function startDialer(options: {
   random: Random;
   host(): Host;
   allowPrivate(): boolean;
+  /** Friends' boxes through which this one may be dialled now. */
+  relaysTowards(peer: string): readonly string[];
   stopping: AbortSignal;
   events: { dialFailed(peer: string, addresses: readonly string[], error: unknown): void };
 }): Promise<Dialer> {
@@ -86,20 +91,21 @@ export async function startDialer(options: {
   const step = (input: RedialInput): void => {
     const [next, effects] = stepRedial(state, input, random.fraction(), clock.nowMs());
     state = next;
-    for (const { peer, addresses, second } of effects) {
+    for (const { peer, addresses, second, direct } of effects) {
       const giveUp = new AbortController();
       const mine: Dialling = { addresses, giveUp, knocks: startKnocking(clock.nowMs()), again: false };
       dialling.set(peer, mine);
+      const via = direct ? [] : options.relaysTowards(peer);
       const signal = AbortSignal.any([options.stopping, giveUp.signal, AbortSignal.timeout(dialTimeoutMs)]);
       options
         .host()
-        .dial(peer, addresses, { signal, fresh: second })
+        .dial(peer, addresses, { signal, fresh: second, via })
         // Also where a connection stood already, of which no event tells any more.
         .then(() => step({ kind: 'connected', peer }))
         .catch((error: unknown) => {
           if (options.stopping.aborted) return;
           if (!mine.again) events.dialFailed(peer, addresses, error);
-          step({ kind: mine.again ? 'dial-again' : 'dial-failed', peer });
+          step(mine.again ? { kind: 'dial-again', peer } : { kind: 'dial-failed', peer, direct });
         })
         .finally(() => {
           if (dialling.get(peer) === mine) dialling.delete(peer);
@@ -147,8 +153,9 @@ export async function startDialer(options: {
     },
     disconnected: (peer) => step({ kind: 'disconnected', peer }),
     second: (peer) => step({ kind: 'dial-second', peer }),
-    tick: () => {
-      step({ kind: 'tick' });
+    relayBack: (peers) => step({ kind: 'relay-back', peers }),
+    tick: (relayed) => {
+      step({ kind: 'tick', relayed });
       for (const mine of dialling.values()) if (knockIsDue(mine.knocks, clock.nowMs())) knock(mine);
     },
     addressesOf,

@@ -39,6 +39,8 @@ export interface StatusSources {
   standing: Standing;
   later: SignedLater;
   details: ReadonlyMap<string, FriendDetails>;
+  /** The friend's box that relays what this one sends, or undefined where it goes directly. */
+  viaOf(peer: string): string | undefined;
   address: StatusFacts['address'];
   nowMs: number;
 }
@@ -58,6 +60,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
         const alive = liveness.get(box.peer);
         const details = sources.details.get(box.peer);
         const state = alive?.state ?? 'unknown';
+        const via = sources.viaOf(box.peer);
         return {
           name: member.name,
           id: box.peer,
@@ -66,8 +69,8 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           sinceAtMs: alive?.sinceAtMs,
           lastHeardAtMs: alive?.lastHeardAtMs,
           rttMs: details?.rttMs,
-          path: state === 'up' ? ('direct' as const) : undefined,
-          via: undefined,
+          path: state === 'up' ? (via === undefined ? ('direct' as const) : ('relayed' as const)) : undefined,
+          via: state === 'up' && via !== undefined ? names.ofPeer(via) : undefined,
           seenDownBy: (alive?.seenDownBy ?? []).map(names.ofPeer),
           may: offered(agreements, identity.ownerId, member.ownerId),
           offers: offered(agreements, member.ownerId, identity.ownerId),

@@ -37,6 +37,7 @@ async function host(options: {
   handler?: ProtocolHandler;
   allowPrivate?: boolean;
   events?: Partial<HostEvents>;
+  relaysFor?: (peer: string) => boolean;
 }): Promise<Host> {
   const key = await signingKeyFromSeed(randomBytes(32));
   const handler = options.handler ?? echo;
@@ -48,6 +49,7 @@ async function host(options: {
     listen: [{ host: '127.0.0.1', port: 0 }],
     line: startLine({ nowMs: () => Date.now() }),
     allowPrivate: () => options.allowPrivate ?? true,
+    relaysFor: options.relaysFor ?? (() => false),
     admit: options.admit ?? (() => 'friend'),
     handlers,
     events: { ...silent, ...options.events },
@@ -207,6 +209,76 @@ it('a friend who stops is noticed at once, and as gone only when the last connec
   expect(here.connections(there.peer).length).toBe(2);
   await there[Symbol.asyncDispose]();
   await expect.poll(() => closings).toEqual([false, true]);
+});
+
+it('a box that nobody can dial is reached through a friend who relays for it, with all protocols, and back the same way', async () => {
+  const vias: (string | undefined)[] = [];
+  const hidden = await host({ events: { connected: (_, { via }) => vias.push(via) } });
+  const relay = await host({ relaysFor: (peer) => peer === hidden.peer });
+  const friend = await host({});
+  await hidden.dial(relay.peer, at(relay), { signal: soon() });
+  await friend.dial(relay.peer, at(relay), { signal: soon() });
+  const [way] = hidden.connections(relay.peer);
+  await hidden.reserve(relay.peer, { signal: soon(), connectionId: way?.id ?? '' });
+  await friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] });
+  expect(friend.connections(hidden.peer)).toMatchObject([{ via: relay.peer }]);
+  await expect.poll(() => vias).toEqual([undefined, relay.peer]);
+  const sent = Array.from({ length: 40 }, (_, i) => new Uint8Array(50_000).fill(i));
+  for (const [from, to] of [
+    [friend, hidden],
+    [hidden, friend],
+  ] as const) {
+    const stream = await from.open(to.peer, 'drain', { signal: soon() });
+    const sending = (async () => {
+      for (const frame of sent) await stream.send(frame);
+      await stream.end();
+    })();
+    for (const frame of sent) expect(await stream.receive()).toEqual(frame);
+    expect(await stream.receive()).toBeUndefined();
+    await sending;
+  }
+  // A direct connection is the better one from the moment it stands, whatever its age.
+  await friend.dial(hidden.peer, at(hidden), { signal: soon(), fresh: true });
+  expect(friend.connections(hidden.peer).map(({ via }) => via)).toEqual([undefined, relay.peer]);
+});
+
+it('a box relays for nobody but whom it offers that, and between friends only', async () => {
+  const hidden = await host({});
+  const friend = await host({});
+  const unwilling = await host({});
+  const strangers = new Set<string>();
+  const relay = await host({
+    relaysFor: () => true,
+    admit: (peer) => (strangers.has(peer) ? 'guest' : 'friend'),
+  });
+  for (const one of [relay, unwilling]) await hidden.dial(one.peer, at(one), { signal: soon() });
+  await friend.dial(relay.peer, at(relay), { signal: soon() });
+  const to = (one: Host) => ({ signal: soon(), connectionId: hidden.connections(one.peer)[0]?.id ?? '' });
+  await expect(hidden.reserve(unwilling.peer, to(unwilling))).rejects.toThrow('status');
+  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] })).rejects.toThrow();
+  await hidden.reserve(relay.peer, to(relay));
+  strangers.add(friend.peer);
+  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] })).rejects.toThrow();
+  strangers.clear();
+  strangers.add(hidden.peer);
+  await expect(hidden.reserve(relay.peer, to(relay))).rejects.toThrow('status');
+  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] })).rejects.toThrow();
+  strangers.clear();
+  await friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] });
+});
+
+it('whoever is no friend of the one behind the relay does not get through it', async () => {
+  let friendPeer = '';
+  const hidden = await host({ admit: (peer) => (peer === friendPeer ? 'guest' : 'friend') });
+  const relay = await host({ relaysFor: () => true });
+  const friend = await host({});
+  friendPeer = friend.peer;
+  await hidden.dial(relay.peer, at(relay), { signal: soon() });
+  await friend.dial(relay.peer, at(relay), { signal: soon() });
+  const connectionId = hidden.connections(relay.peer)[0]?.id ?? '';
+  await hidden.reserve(relay.peer, { signal: soon(), connectionId });
+  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] })).rejects.toThrow();
+  expect(hidden.connections(friend.peer)).toEqual([]);
 });
 
 it('an envelope comes back with its signer; any changed byte, another kind, or another size is refused', async () => {

@@ -1,17 +1,25 @@
 import { noise } from '@chainsafe/libp2p-noise';
-import { type FrameStream, type HostPort, isPrivate, parseHostPort } from '@copain/core';
+import { type FrameStream, type HostPort, isPrivate } from '@copain/core';
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
 import { identify } from '@libp2p/identify';
-import type { Connection, Libp2p, Stream } from '@libp2p/interface';
+import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { type Admission, admitProtocol, type ProtocolName, protocolClass, protocols } from '../gate.ts';
-import { dialTimeoutMs, guestDeadlineMs, maxStreamsPerProtocol } from '../limits.ts';
+import {
+  dialTimeoutMs,
+  guestDeadlineMs,
+  maxStreamsPerProtocol,
+  nextAddressAfterMs,
+  relayedAfterMs,
+} from '../limits.ts';
+import { openFirst, resolveAddresses, type Way } from './dial-ways.ts';
 import { frameStream } from './frame-stream.ts';
 import type { Line } from './line.ts';
+import { relayOf, relayServer, relayTransport, reserveAt } from './relay.ts';
 
 /** How a protocol is served: the handler owns the stream and ends or aborts it. */
 export interface ProtocolHandler {
@@ -24,8 +32,16 @@ export interface ProtocolHandler {
 
 /** What the host tells: facts, for the agent to act on and to log. */
 export interface HostEvents {
-  /** `remote`: where the connection comes from, or leads to where it is `outbound`. */
-  connected(peer: string, connection: { id: string; outbound: boolean; remote: HostPort | undefined }): void;
+  /** `remote`: where the connection comes from, or leads to where it is `outbound`; unknown behind the relay `via`. */
+  connected(
+    peer: string,
+    connection: {
+      id: string;
+      outbound: boolean;
+      remote: HostPort | undefined;
+      via: string | undefined;
+    },
+  ): void;
   /** One connection closed; `last` when no other to that peer is left. */
   disconnected(peer: string, connectionId: string, last: boolean): void;
   heard(peer: string): void;
@@ -46,10 +62,19 @@ export interface HostOptions {
   admit: (peer: string) => Admission;
   /** Awaited before a stream is refused, then `admit` is asked once more. */
   beforeRefusal?: () => Promise<void>;
+  /** Does this box offer to relay for that friend's box? For nobody unless given. */
+  relaysFor?: (peer: string) => boolean;
   handlers: Record<ProtocolName, ProtocolHandler>;
   /** Where everything that is sent waits for its turn. */
   line: Line;
   events: HostEvents;
+}
+
+/** One open connection; `via`: the friend's box that relays it, undefined where it is direct. */
+export interface HostConnection {
+  id: string;
+  openedAtMs: number;
+  via: string | undefined;
 }
 
 /** The libp2p node of this box. */
@@ -57,31 +82,40 @@ export interface Host extends AsyncDisposable {
   peer: string;
   /** Where it listens, with real ports. */
   addresses: HostPort[];
-  /** Resolves once a connection is authenticated and still open; rejects otherwise. `fresh`: a new one in any case. */
+  /**
+   * Resolves once a connection is authenticated and still open; rejects otherwise. Addresses are tried in their order,
+   * the next beside one that hangs; then through each relay of `via`. `fresh`: a new one in any case.
+   */
   dial(
     peer: string,
     addresses: readonly string[],
-    options: { signal: AbortSignal; fresh?: boolean },
+    options: { signal: AbortSignal; fresh?: boolean; via?: readonly string[] },
   ): Promise<void>;
-  /** A stream on the newest connection to the peer, or on the one named. Rejects where there is none. */
+  /** Has a friend's box relay for this one, over that connection; rejects where it does not. */
+  reserve(relay: string, options: { signal: AbortSignal; connectionId: string }): Promise<void>;
+  /** A stream on the best connection to the peer, or on the one named. Rejects where there is none. */
   open(
     peer: string,
     protocol: ProtocolName,
     options: { signal: AbortSignal; connectionId?: string },
   ): Promise<FrameStream>;
   connectedPeers(): string[];
-  connections(peer: string): { id: string; openedAtMs: number }[];
+  /** Best first: direct before relayed, then the newest. */
+  connections(peer: string): HostConnection[];
   closeConnection(peer: string, connectionId: string): void;
   /** Hangs up on whoever the gate would not let in any more. */
   enforce(): void;
 }
 
-/** `host:port` as a multiaddr; names go as /dns, so that a friend's dynamic name is resolved at each dial. */
+/** An IP address and port as a multiaddr. */
 function toMultiaddr(address: HostPort, peer?: string): Multiaddr {
   const protocol = address.host.includes(':') ? 'ip6' : /^[\d.]+$/.test(address.host) ? 'ip4' : 'dns';
   const base = `/${protocol}/${address.host}/tcp/${address.port}`;
   return multiaddr(peer === undefined ? base : `${base}/p2p/${peer}`);
 }
+
+/** A relay's answer to a reservation: its addresses and a voucher, some hundred bytes. */
+const maxRelayMessageBytes = 16_384;
 
 /** The TCP end of a multiaddr, or undefined where it has none (relayed, other transports). */
 function fromMultiaddr(address: Multiaddr): HostPort | undefined {
@@ -100,10 +134,16 @@ function fromMultiaddr(address: Multiaddr): HostPort | undefined {
 export async function startHost(options: HostOptions): Promise<Host> {
   const { events, admit } = options;
   const guestTimers = new Map<string, NodeJS.Timeout>();
+  const isFriend = (peer: PeerId): boolean => admit(peer.toString()) === 'friend';
+  // The library's dial queue joins dials to one peer and tries his addresses one after the other; ours go side by side.
+  let transports: { dial(to: Multiaddr, options: { signal: AbortSignal }): Promise<Connection> } | undefined;
   const node: Libp2p = await createLibp2p({
     privateKey: privateKeyFromProtobuf(options.privateKey),
     addresses: { listen: options.listen.map((address) => toMultiaddr(address).toString()) },
-    transports: [tcp({ inboundSocketInactivityTimeout: 300_000, outboundSocketInactivityTimeout: 300_000 })],
+    transports: [
+      tcp({ inboundSocketInactivityTimeout: 300_000, outboundSocketInactivityTimeout: 300_000 }),
+      relayTransport(),
+    ],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -135,8 +175,20 @@ export async function startHost(options: HostOptions): Promise<Host> {
         if (nobody) events.refused(peer.toString(), 'not a friend');
         return nobody;
       },
+      denyInboundRelayReservation: async (peer) =>
+        !isFriend(peer) || options.relaysFor?.(peer.toString()) !== true,
+      denyOutboundRelayedConnection: async (from, to) =>
+        !isFriend(from) || !isFriend(to) || options.relaysFor?.(to.toString()) !== true,
+      denyInboundRelayedConnection: async (relay, peer) => !isFriend(relay) || !isFriend(peer),
     },
-    services: { identify: identify() },
+    services: {
+      identify: identify(),
+      relay: relayServer(),
+      parts: (components: { transportManager: NonNullable<typeof transports> }) => {
+        transports = components.transportManager;
+        return {};
+      },
+    },
     start: false,
   });
 
@@ -178,16 +230,21 @@ export async function startHost(options: HostOptions): Promise<Host> {
     );
   }
 
+  const isRelayed = (connection: Connection): boolean => relayOf(connection.remoteAddr) !== undefined;
   const ofPeer = (peer: string): Connection[] =>
     node
       .getConnections(peerIdFromString(peer))
       .filter((connection) => connection.status === 'open')
-      .sort((a, b) => b.timeline.open - a.timeline.open);
+      .sort((a, b) => Number(isRelayed(a)) - Number(isRelayed(b)) || b.timeline.open - a.timeline.open);
 
   node.addEventListener('connection:open', (event) => {
     const connection = event.detail;
     const peer = connection.remotePeer.toString();
     const inbound = connection.direction === 'inbound';
+    if (connection.limits !== undefined) {
+      connection.abort(new Error('relays between friends have no limits'));
+      return;
+    }
     if (inbound && admit(peer) === 'nobody') {
       // Many may have been let through the gate at once, before any of them counted.
       events.refused(peer, 'too many guests');
@@ -207,6 +264,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       id: connection.id,
       outbound: !inbound,
       remote: fromMultiaddr(connection.remoteAddr),
+      via: relayOf(connection.remoteAddr),
     });
   });
   node.addEventListener('connection:close', (event) => {
@@ -230,13 +288,36 @@ export async function startHost(options: HostOptions): Promise<Host> {
   return {
     peer: node.peerId.toString(),
     addresses: node.getMultiaddrs().flatMap((address) => fromMultiaddr(address) ?? []),
-    dial: async (peer, addresses, { signal, fresh }) => {
-      const targets = addresses.flatMap((text) => {
-        const address = parseHostPort(text);
-        return address === undefined ? [] : [toMultiaddr(address, peer)];
-      });
-      const connection = await node.dial(targets, { signal, force: fresh === true });
-      if (connection.status !== 'open') throw new Error('closed right after it was opened: not let in');
+    dial: async (peer, addresses, { signal, fresh, via = [] }) => {
+      if (fresh !== true && ofPeer(peer).length > 0) return;
+      const targets = await resolveAddresses(addresses, options.allowPrivate());
+      const ways = [
+        ...targets.map((target) => toMultiaddr(target, peer)),
+        ...via.map((relay) => multiaddr(`/p2p/${relay}/p2p-circuit/p2p/${peer}`)),
+      ].map(
+        (target, i): Way<Connection> => ({
+          afterMs:
+            i < targets.length
+              ? i * nextAddressAfterMs
+              : relayedAfterMs + (i - targets.length) * nextAddressAfterMs,
+          open: async (until) => {
+            if (transports === undefined) throw new Error('the mesh is not up yet');
+            const connection = await transports.dial(target, { signal: until });
+            if (connection.status !== 'open') throw new Error('closed right after it was opened: not let in');
+            return connection;
+          },
+        }),
+      );
+      await openFirst(ways, (connection) => !isRelayed(connection), signal);
+    },
+    reserve: async (relay, { signal, connectionId }) => {
+      const connection = ofPeer(relay).find((one) => one.id === connectionId && !isRelayed(one));
+      if (connection === undefined) throw new Error('not connected');
+      const limits = { maxFrameBytes: maxRelayMessageBytes, maxSentBytes: maxRelayMessageBytes };
+      const meter = meterFor(relay, 'sync');
+      const frames = (stream: Stream) =>
+        frameStream(stream, { ...limits, meter, line: options.line, trafficClass: 'control' });
+      await reserveAt(connection, frames, signal);
     },
     open: async (peer, protocol, { signal, connectionId }) => {
       const candidates = ofPeer(peer);
@@ -258,7 +339,12 @@ export async function startHost(options: HostOptions): Promise<Host> {
     connectedPeers: () => [
       ...new Set(node.getConnections().map((connection) => connection.remotePeer.toString())),
     ],
-    connections: (peer) => ofPeer(peer).map(({ id, timeline }) => ({ id, openedAtMs: timeline.open })),
+    connections: (peer) =>
+      ofPeer(peer).map(({ id, timeline, remoteAddr }) => ({
+        id,
+        openedAtMs: timeline.open,
+        via: relayOf(remoteAddr),
+      })),
     closeConnection: (peer, connectionId) => {
       ofPeer(peer)
         .find((connection) => connection.id === connectionId)

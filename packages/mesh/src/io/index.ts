@@ -1,4 +1,6 @@
 /** The mesh on real sockets: the libp2p host, framed streams, sync streams, and signed envelopes. */
+
+export { resolveAddresses } from './dial-ways.ts';
 export {
   type OpenedEnvelope,
   openEnvelope,

@@ -1,9 +1,9 @@
 import { type Clock, equalBytes, type FrameStream, type Random } from '@copain/core';
 import { type Fact, type FactLog, hashList } from '../fact-log.ts';
-import { connectionSilenceMs, maxFacts } from '../limits.ts';
+import { connectionSilenceMs, directSilenceMs, maxFacts } from '../limits.ts';
 import { passOn, type SyncEffect, type SyncInput, type SyncState, startSync, stepSync } from '../sync.ts';
 import { decodeSyncFrame, encodeSyncFrame, type SyncFrame } from '../sync-frames.ts';
-import type { Host } from './host.ts';
+import type { Host, HostConnection } from './host.ts';
 
 /** What the sync streams need from the agent, and what they tell it. */
 export interface SyncOptions {
@@ -48,6 +48,8 @@ interface Session {
   stream: FrameStream;
   connectionId: string;
   openedAtMs: number;
+  relayed: boolean;
+  heardAtMs: number;
   greeted: boolean;
   /** The boot id in the friend's hello. */
   bootId: Uint8Array;
@@ -69,6 +71,8 @@ export interface SyncStreams {
   peers(): string[];
   /** Asks a friend for every record of ours that we lack; `events.ownTold` follows. No stream with him: nothing happens. */
   askOwn(peer: string): void;
+  /** The connection that the stream in use with this friend runs on. */
+  connectionOf(peer: string): string | undefined;
   stop(): void;
 }
 
@@ -189,7 +193,9 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       state: startSync(peer, beats, clock.nowMs()),
       stream,
       connectionId,
-      openedAtMs: openedAt(peer, connectionId),
+      openedAtMs: connectionNamed(peer, connectionId)?.openedAtMs ?? 0,
+      relayed: connectionNamed(peer, connectionId)?.via !== undefined,
+      heardAtMs: clock.nowMs(),
       greeted: false,
       bootId: new Uint8Array(),
       sending: Promise.resolve(),
@@ -206,6 +212,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
         if (bytes === undefined) break;
         const frame = decodeSyncFrame(bytes);
         if (frame === undefined) throw new Error('not a frame of the sync protocol');
+        session.heardAtMs = clock.nowMs();
         if (frame.t === 'hello') {
           session.greeted = true;
           session.bootId = frame.bootId;
@@ -223,19 +230,25 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
     }
   };
 
-  const openedAt = (peer: string, connectionId: string): number =>
+  const connectionNamed = (peer: string, connectionId: string): HostConnection | undefined =>
     options
       .host()
       .connections(peer)
-      .find((one) => one.id === connectionId)?.openedAtMs ?? 0;
+      .find((one) => one.id === connectionId);
+
+  /** A direct connection on which he is heard; one that fell silent may be dead, and a relayed one that talks beats it. */
+  const isGoodWay = (session: Session): boolean =>
+    !session.relayed && clock.nowMs() - session.heardAtMs < directSilenceMs;
 
   /**
-   * The greeted stream on the newest connection is the one in use. Only the side that beats closes the others, so that
+   * The greeted stream on the newest connection is the one in use, a direct one before a relayed one whatever their age. Only the side that beats closes the others, so that
    * two boxes that dialled each other at once never close one connection each.
    */
   const choose = (peer: string): void => {
     const greeted = [...open].filter((session) => session.state.peer === peer && session.greeted);
-    const [newest, ...older] = greeted.reverse().sort((a, b) => b.openedAtMs - a.openedAtMs);
+    const [newest, ...older] = greeted
+      .reverse()
+      .sort((a, b) => Number(isGoodWay(b)) - Number(isGoodWay(a)) || b.openedAtMs - a.openedAtMs);
     if (newest === undefined) {
       sessions.delete(peer);
       return;
@@ -299,6 +312,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       if (session !== undefined)
         send(session, { t: 'ask-own', hashes: hashList(options.signedBy(options.self)) });
     },
+    connectionOf: (peer) => sessions.get(peer)?.connectionId,
     stop: () => {
       stopped = true;
       for (const session of open) session.stream.abort(new Error('stopping'));

@@ -1,0 +1,68 @@
+import { expect, it } from 'vitest';
+import { directRetryMaxMs, redialFirstMs } from './limits.ts';
+import { type RedialInput, type RedialState, stepRedial } from './redial.ts';
+
+const peer = 'bob';
+const nobody: ReadonlySet<string> = new Set();
+const onlyRelayed: ReadonlySet<string> = new Set([peer]);
+
+function redialling(addresses: readonly string[]) {
+  let state: RedialState = new Map();
+  const run = (input: RedialInput, nowMs: number) => {
+    const [next, effects] = stepRedial(state, input, 0.5, nowMs);
+    state = next;
+    return effects;
+  };
+  run({ kind: 'friends', boxes: [{ peer, addresses }] }, 0);
+  return run;
+}
+
+it('the direct way is tried beside a relayed one, ever more seldom but for ever, and not once it stands', () => {
+  const run = redialling(['192.0.2.1:1']);
+  run({ kind: 'connected', peer }, 0);
+  const dialledAt: number[] = [];
+  const day = 86_400_000;
+  for (let nowMs = 0; nowMs < day; nowMs += 1000) {
+    for (const effect of run({ kind: 'tick', relayed: onlyRelayed }, nowMs)) {
+      expect(effect).toMatchObject({ second: true, direct: true });
+      dialledAt.push(nowMs);
+      run({ kind: 'dial-failed', peer, direct: true }, nowMs + 500);
+    }
+  }
+  expect(dialledAt[0]).toBeLessThanOrEqual(2 * redialFirstMs);
+  const gaps = dialledAt.slice(1).map((atMs, i) => atMs - (dialledAt[i] ?? 0));
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(directRetryMaxMs * 1.25 + 1000);
+  expect(dialledAt.at(-1)).toBeGreaterThan(day - 2 * directRetryMaxMs);
+  expect(run({ kind: 'tick', relayed: nobody }, 2 * day)).toEqual([]);
+});
+
+it('a new address of a friend behind a relay is tried at once', () => {
+  const run = redialling(['192.0.2.1:1']);
+  run({ kind: 'connected', peer }, 0);
+  for (let i = 0; i < 20; i++) run({ kind: 'dial-failed', peer, direct: true }, i);
+  expect(run({ kind: 'tick', relayed: onlyRelayed }, 100_000)).toEqual([]);
+  run({ kind: 'friends', boxes: [{ peer, addresses: ['192.0.2.2:1'] }] }, 100_000);
+  expect(run({ kind: 'tick', relayed: onlyRelayed }, 100_000)).toMatchObject([
+    { addresses: ['192.0.2.2:1'], direct: true },
+  ]);
+});
+
+it('looking for a direct way keeps nobody from a second dial when the relayed one falls silent or breaks', () => {
+  const run = redialling(['192.0.2.1:1']);
+  run({ kind: 'connected', peer }, 0);
+  expect(run({ kind: 'tick', relayed: onlyRelayed }, 10_000)).toMatchObject([{ direct: true }]);
+  expect(run({ kind: 'dial-second', peer }, 11_000)).toMatchObject([{ direct: false, second: true }]);
+  run({ kind: 'disconnected', peer }, 12_000);
+  expect(run({ kind: 'tick', relayed: nobody }, 15_000)).toMatchObject([{ direct: false, second: false }]);
+});
+
+it('a friend without any address is dialled for the sake of relays, and soon when a relay comes back', () => {
+  const run = redialling([]);
+  expect(run({ kind: 'tick', relayed: nobody }, 0)).toMatchObject([{ peer, addresses: [], direct: false }]);
+  for (let i = 0; i < 20; i++) run({ kind: 'dial-failed', peer }, i);
+  expect(run({ kind: 'tick', relayed: nobody }, 10_000)).toEqual([]);
+  run({ kind: 'relay-back', peers: [peer] }, 10_000);
+  expect(run({ kind: 'tick', relayed: nobody }, 10_000 + redialFirstMs)).toHaveLength(1);
+  run({ kind: 'connected', peer }, 13_000);
+  expect(run({ kind: 'tick', relayed: onlyRelayed }, 500_000)).toEqual([]);
+});
