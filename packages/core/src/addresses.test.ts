@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatHostPort, isLoopback, isPrivate, parseHostPort } from './addresses.ts';
+import { formatHostPort, ipv6Groups, isLoopback, isPrivate, parseHostPort } from './addresses.ts';
 import { isName, visible } from './names.ts';
 
 it('reads host and port, IPv6 in brackets only', () => {
@@ -31,6 +31,34 @@ it('knows what the internet does not route', () => {
     expect([host, isPrivate(host)]).toEqual([host, false]);
   expect(isLoopback('127.9.9.9')).toBe(true);
   expect(isLoopback('10.0.0.1')).toBe(false);
+});
+
+it('no IPv6 spelling of an inside address passes for an outside one', () => {
+  for (const host of [
+    '::ffff:7f00:1',
+    '0:0:0:0:0:ffff:c0a8:101',
+    '0000:0000::0001',
+    '::127.0.0.1',
+    '64:ff9b::10.0.0.1',
+    '64:ff9b::7f00:1',
+    '2002:c0a8:101::1',
+    'FE80::1%eth0',
+    'fec0::1',
+    'ff02::1',
+    '::',
+    'LOCALHOST',
+  ])
+    expect([host, isPrivate(host)]).toEqual([host, true]);
+  for (const host of ['::ffff:203.0.113.7', '2002:cb00:7107::1', '64:ff9b::203.0.113.7', '2a02::1'])
+    expect([host, isPrivate(host)]).toEqual([host, false]);
+});
+
+it('an IPv6 address is eight groups, however it is written', () => {
+  expect(ipv6Groups('2001:db8::25')).toEqual([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x25]);
+  expect(ipv6Groups('::')).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+  expect(ipv6Groups('::ffff:1.2.3.4')).toEqual([0, 0, 0, 0, 0, 0xffff, 0x102, 0x304]);
+  for (const bad of ['1::2::3', '1:2:3', '1:2:3:4:5:6:7:8:9', 'g::1', '12345::1', 'host', '::1.2.3.400'])
+    expect([bad, ipv6Groups(bad)]).toEqual([bad, undefined]);
 });
 
 it('names are short, lower case and harmless', () => {

@@ -45,9 +45,43 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
+ * The eight groups of an IPv6 address as numbers, a final dotted IPv4 address included; a zone index is left out.
+ * Undefined where the text is no such address.
+ */
+export function ipv6Groups(host: string): number[] | undefined {
+  let text = host.split('%')[0]?.toLowerCase() ?? '';
+  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
+  if (dotted) {
+    const last = ipv4Number(dotted[2] ?? '');
+    if (last === undefined) return undefined;
+    text = `${dotted[1]}${Math.floor(last / 65_536).toString(16)}:${(last % 65_536).toString(16)}`;
+  }
+  const halves = text.split('::');
+  if (!text.includes(':') || halves.length > 2) return undefined;
+  const [before = [], after = []] = halves.map((half) => (half === '' ? [] : half.split(':')));
+  if ([...before, ...after].some((group) => !/^[0-9a-f]{1,4}$/.test(group))) return undefined;
+  const missing = 8 - before.length - after.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined;
+  return [...before, ...Array<string>(missing).fill('0'), ...after].map((group) =>
+    Number.parseInt(group, 16),
+  );
+}
+
+/** The IPv4 address inside an IPv6 address that stands for one: mapped, compatible, NAT64 (RFC 6052) or 6to4 (RFC 3056). */
+function embeddedIpv4(groups: readonly number[]): string | undefined {
+  const at = (index: number): number => groups[index] ?? 0;
+  const dotted = (high: number, low: number): string =>
+    [high >> 8, high & 255, low >> 8, low & 255].join('.');
+  const leadsWith = (...start: number[]): boolean => start.every((value, index) => at(index) === value);
+  if (leadsWith(0x2002)) return dotted(at(1), at(2));
+  const mapped = leadsWith(0, 0, 0, 0, 0, 0xffff) || leadsWith(0, 0, 0, 0, 0, 0);
+  return mapped || leadsWith(0x64, 0xff9b, 0, 0, 0, 0) ? dotted(at(6), at(7)) : undefined;
+}
+
+/**
  * Is it an address that the internet does not route: loopback, RFC 1918, shared (RFC 6598), link-local, unique local
- * (RFC 4193), unspecified, multicast? Friends' claims to such addresses are not dialled unless allowed. Names are not
- * judged here: false.
+ * (RFC 4193), unspecified, multicast, or an IPv6 spelling of one of these? Friends' claims to such addresses are not
+ * dialled unless allowed. Names are not judged here: false.
  */
 export function isPrivate(host: string): boolean {
   const address = ipv4Number(host);
@@ -63,8 +97,11 @@ export function isPrivate(host: string): boolean {
       inBlock(address, '224.0.0.0', 3)
     );
   }
-  const lower = host.toLowerCase();
-  if (lower === 'localhost') return true;
-  if (!lower.includes(':')) return false;
-  return lower === '::' || lower === '::1' || /^(f[cd]|fe[89a-f]|ff)/.test(lower.padStart(4, '0'));
+  if (host.toLowerCase() === 'localhost') return true;
+  const groups = ipv6Groups(host);
+  if (groups === undefined) return false;
+  const embedded = embeddedIpv4(groups);
+  if (embedded !== undefined) return isPrivate(embedded);
+  const first = groups[0] ?? 0;
+  return (first & 0xfe00) === 0xfc00 || (first & 0xff80) === 0xfe80 || (first & 0xff00) === 0xff00;
 }

@@ -8,7 +8,14 @@
  * Promises: no I/O, no clock, no randomness of its own. Does not know any room.
  */
 
-export { formatHostPort, type HostPort, isLoopback, isPrivate, parseHostPort } from './addresses.ts';
+export {
+  formatHostPort,
+  type HostPort,
+  ipv6Groups,
+  isLoopback,
+  isPrivate,
+  parseHostPort,
+} from './addresses.ts';
 export {
   base32Decode,
   base32Encode,

@@ -82,3 +82,30 @@ export const directRetryMaxMs = 300_000;
 
 /** A direct connection that was silent this long is no better than a relayed one on which something was just heard. */
 export const directSilenceMs = 25_000;
+
+/**
+ * Connections before Noise. A handshake and a refusal cost 5 to 7 ms, so 20 strangers a second are an eighth of a core
+ * here and at most half of one on a small board. A friend redials every 2 to 30 s, and each of his boxes may share one
+ * address with many strangers (CGNAT), so a host at which a friend was met has more, and for itself.
+ */
+export const arrivalLimits = {
+  /** An IPv4 /24 or IPv6 /48. */
+  network: { perSecond: 4, burst: 20, pending: 64 },
+  strangers: { perSecond: 20, burst: 60, pending: 256 },
+  knownHost: { perSecond: 20, burst: 60, pending: 128 },
+  maxKnownPending: 512,
+  /** Sources remembered; a bucket that is forgotten is a full one, and the bucket of all strangers holds beyond. */
+  maxSources: 512,
+} as const;
+
+/**
+ * From the first byte to an authenticated connection. Over an uplink with 2 s in its queue a handshake takes four round
+ * trips; whoever says nothing is pushed out by others long before (see `arrivalLimits`).
+ */
+export const inboundUpgradeTimeoutMs = 45_000;
+
+/** Connections of one box at once: control, bulk, and a few zombies of lines that were cut. The oldest goes. */
+export const maxConnectionsPerPeer = 8;
+
+/** Hosts remembered at which one friend's box was met. */
+export const maxHostsPerPeer = 4;

@@ -6,6 +6,7 @@ export interface MetricCounters {
   dnsQueries: readonly { rcode: string; transport: string; count: number }[];
   mailAccepted: readonly { domain: string; count: number }[];
   mailDelivered: readonly { domain: string; count: number }[];
+  refused: readonly { step: string; count: number }[];
   lineBytes: readonly { direction: 'sent' | 'received'; class: string; bytes: number }[];
   residentMemoryBytes: number;
 }
@@ -137,6 +138,11 @@ export function metricsText(options: {
         labels: { direction, class: rest.class },
         value: bytes,
       })),
+    ),
+    counter(
+      'copain_refused_total',
+      'What was turned away, by the step at which it was.',
+      counters.refused.map(({ step, count }) => ({ labels: { step }, value: count })),
     ),
     gauge('process_resident_memory_bytes', 'Resident memory of the agent.', [
       { labels: {}, value: counters.residentMemoryBytes },

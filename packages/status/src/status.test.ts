@@ -420,6 +420,7 @@ it('metrics have the promised names, escaped labels, and no sample for what is n
       mailAccepted: [{ domain: 'alice.example', count: 2 }],
       mailDelivered: [{ domain: 'alice.example', count: 1 }],
       lineBytes: [{ direction: 'sent', class: 'control', bytes: 99 }],
+      refused: [{ step: 'envelope', count: 3 }],
       residentMemoryBytes: 1e8,
     },
   });
@@ -427,6 +428,7 @@ it('metrics have the promised names, escaped labels, and no sample for what is n
   expect(samples).toEqual(
     expect.arrayContaining([
       'copain_friend_up{friend="bob"} 1',
+      'copain_refused_total{step="envelope"} 3',
       'copain_friend_up{friend="a\\"\\\\\\nb"} 0',
       'copain_friend_rtt_seconds{friend="bob"} 0.0112',
       'copain_zone_serial{origin="alice.example"} 2026112204',

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, type FrameStream, type Random, toHex } from '@copain/core';
+import { type Clock, type FrameStream, parseHostPort, type Random, toHex } from '@copain/core';
 import { type Mail, startMail } from '@copain/mail/io';
 import {
   admitConnection,
@@ -14,6 +14,7 @@ import {
 import {
   type Host,
   type HostOptions,
+  isFrameTooLarge,
   type ProtocolHandler,
   type SyncStreams,
   startHost,
@@ -46,6 +47,7 @@ import { ownAddresses } from './own-addresses.ts';
 import { ownRecords } from './own-records.ts';
 import { peerNames } from './peer-names.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
+import { countRefusals } from './refusals.ts';
 import { startRelaying } from './relaying.ts';
 import { openSignedLater, type SignedLater } from './signed-later.ts';
 import { openStanding, type Standing } from './standing.ts';
@@ -126,6 +128,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const zoneFiles = await openFiles(folder('zones'));
   const commitments = await openCommitments(table);
 
+  const refusals = countRefusals(clock, log);
   const records = await openRecordStore({
     table,
     clock,
@@ -133,7 +136,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ownerId: identity.ownerId,
     onChange: (calls, record, fact) => onRecord(calls, record, fact),
     events: {
-      refused: (kind, signer, why) => log.warn({ kind, signer, why }, 'a record was refused'),
+      refused: (kind, signer, why) => refusals.record(kind, signer, why),
       damaged: (key) => log.warn({ key }, 'a stored record was left out; friends will bring it again'),
     },
   });
@@ -454,9 +457,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           events.add('address.changed', `Friends see this box at ${address.host}.`);
           announceAddresses();
         },
-        refused: (peer, why) => log.warn({ peer, why }, 'a stranger was refused'),
-        streamFailed: (peer, protocol, error) =>
-          log.debug({ friend: names.ofPeer(peer), protocol, err: error }, 'a stream broke'),
+        refused: (who, why, step) => refusals.count(step, { who, why }, 'somebody was turned away'),
+        streamFailed: (peer, protocol, error) => {
+          if (isFrameTooLarge(error))
+            refusals.count('frame', { friend: names.ofPeer(peer), protocol }, 'a frame was too large');
+          log.debug({ friend: names.ofPeer(peer), protocol, err: error }, 'a stream broke');
+        },
       },
     }),
   );
@@ -474,6 +480,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (record.kind === 'address') announced.set(record.signed.signer, record.signed.record.addresses);
     }
     dialer?.friends(friendBoxes().map((peer) => ({ peer, announced: announced.get(peer) ?? [] })));
+    host?.friendsAt(friendBoxes().map((peer) => ({ peer, hosts: hostsOf(dialer?.addressesOf(peer) ?? []) })));
   };
 
   /** Plans one at a time; what arrives meanwhile is planned once more. */
@@ -651,6 +658,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       mailAccepted: domains.map(({ domain, acceptedTotal }) => ({ domain, count: acceptedTotal })),
       mailDelivered: domains.map(({ domain, deliveredTotal }) => ({ domain, count: deliveredTotal })),
       lineBytes: traffic.byClass(),
+      refused: refusals.totals(),
       residentMemoryBytes: process.memoryUsage.rss(),
     };
     return metricsText({ status: status(), nowMs: clock.nowMs(), counters });
@@ -691,6 +699,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
   };
 }
+
+const hostsOf = (addresses: readonly string[]): string[] =>
+  addresses.flatMap((text) => parseHostPort(text)?.host ?? []);
 
 /** Has a store closed together with everything else. */
 function closing<T extends { close(): Promise<void> }>(stack: AsyncDisposableStack, store: T): T {

@@ -4,7 +4,6 @@ import {
   formatHostPort,
   fromUtf8,
   type HostPort,
-  parseHostPort,
   type Random,
   type Table,
   toUtf8,
@@ -21,7 +20,7 @@ import {
   startKnocking,
   stepRedial,
 } from '@copain/mesh';
-import type { Host } from '@copain/mesh/io';
+import { type Host, resolveAddresses } from '@copain/mesh/io';
 
 /** Keeps a connection to every friend's box: the addresses known for it, and the redial that never gives up. */
 export interface Dialer {
@@ -117,7 +116,7 @@ export async function startDialer(options: {
   const knock = (mine: Dialling): void => {
     mine.knocks = { ...mine.knocks, lastAtMs: clock.nowMs() };
     const answers = mine.addresses.map(async (address) => {
-      if (!(await answersTcp(address))) throw new Error('no answer');
+      if (!(await answersTcp(address, options.allowPrivate()))) throw new Error('no answer');
     });
     Promise.any(answers)
       .then(
@@ -170,8 +169,8 @@ export async function startDialer(options: {
 }
 
 /** Does a TCP connection to this address stand within the time of a knock? It is closed at once. */
-async function answersTcp(address: string): Promise<boolean> {
-  const target = parseHostPort(address);
+async function answersTcp(address: string, allowPrivate: boolean): Promise<boolean> {
+  const [target] = await resolveAddresses([address], allowPrivate);
   if (target === undefined) return false;
   const socket = connect({ host: target.host, port: target.port, timeout: knockTimeoutMs });
   return await new Promise<boolean>((resolve) => {

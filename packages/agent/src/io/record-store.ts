@@ -45,6 +45,7 @@ export interface RecordStore {
   moveTo(circle: string): Promise<void>;
 }
 
+const unreadable = { kind: 'refused', why: 'signature, size or form' } as const;
 const circleKey = 'circle';
 const factPrefix = 'fact/';
 const namePrefix = 'name/';
@@ -99,7 +100,7 @@ export async function openRecordStore(options: {
     envelope: Uint8Array,
   ): Promise<RecordOutcome & { record?: KnownRecord }> => {
     const opened = await read(kind, envelope);
-    if (opened === undefined) return { kind: 'refused', why: 'signature, size or form' };
+    if (opened === undefined) return unreadable;
     const judgement = judgeRecord(knowledge, opened, sha256);
     if (judgement.kind === 'refused') {
       events.refused(kind, opened.signer, judgement.why);
@@ -116,8 +117,11 @@ export async function openRecordStore(options: {
     const outcome = judgeFact(log, fact);
     switch (outcome) {
       case 'known':
-      case 'older':
         heardAt.set(fact.key, clock.nowMs());
+        return { kind: 'known' };
+      case 'older':
+        // A replay confirms nothing: what is known stays as old as it was.
+        events.refused(kind, opened.signer, 'older');
         return { kind: 'known' };
       case 'equivocation':
       case 'full':
@@ -151,6 +155,7 @@ export async function openRecordStore(options: {
   const offer = async (kind: RecordKind, envelope: Uint8Array): Promise<RecordOutcome> =>
     await inTurn(async () => {
       const outcome = await consider(kind, envelope);
+      if (outcome === unreadable) events.refused(kind, undefined, 'envelope');
       if (outcome.kind !== 'new' || outcome.record === undefined) return outcome;
       const { fact, record } = outcome;
       await table.write([{ key: factPrefix + fact.key, value: encodeStored(fact) }]);

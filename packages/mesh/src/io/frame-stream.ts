@@ -170,3 +170,8 @@ async function drained(stream: Stream): Promise<void> {
     stream.addEventListener('close', onClose);
   });
 }
+
+/** Did a stream break because a frame was announced that is larger than what its protocol takes? */
+export function isFrameTooLarge(error: unknown): boolean {
+  return error instanceof Error && error.name === 'InvalidDataLengthError';
+}

@@ -12,10 +12,13 @@ import { type Admission, admitProtocol, type ProtocolName, protocolClass, protoc
 import {
   dialTimeoutMs,
   guestDeadlineMs,
+  inboundUpgradeTimeoutMs,
+  maxConnectionsPerPeer,
   maxStreamsPerProtocol,
   nextAddressAfterMs,
   relayedAfterMs,
 } from '../limits.ts';
+import { arrivalGate } from './arrival-gate.ts';
 import { openFirst, resolveAddresses, type Way } from './dial-ways.ts';
 import { frameStream } from './frame-stream.ts';
 import type { Line } from './line.ts';
@@ -49,7 +52,8 @@ export interface HostEvents {
   received(peer: string, protocol: ProtocolName, sizeBytes: number): void;
   /** How a friend sees us: the source address of our connection. */
   observed(by: string, address: HostPort): void;
-  refused(peer: string, why: string): void;
+  /** Somebody was turned away; `who` is a PeerId, or the address of a connection that never said who it is. */
+  refused(who: string, why: string, step: 'arrival' | 'gate' | 'protocol'): void;
   streamFailed(peer: string, protocol: ProtocolName, error: unknown): void;
 }
 
@@ -105,6 +109,8 @@ export interface Host extends AsyncDisposable {
   closeConnection(peer: string, connectionId: string): void;
   /** Hangs up on whoever the gate would not let in any more. */
   enforce(): void;
+  /** Where friends' boxes may come from, which crowds of strangers do not count against; call it when that changed. */
+  friendsAt(boxes: readonly { peer: string; hosts: readonly string[] }[]): void;
 }
 
 /** An IP address and port as a multiaddr. */
@@ -134,6 +140,10 @@ function fromMultiaddr(address: Multiaddr): HostPort | undefined {
 export async function startHost(options: HostOptions): Promise<Host> {
   const { events, admit } = options;
   const guestTimers = new Map<string, NodeJS.Timeout>();
+  const arrivals = arrivalGate({
+    nowMs: () => performance.now(),
+    refused: (host, why) => events.refused(host, why, 'arrival'),
+  });
   const isFriend = (peer: PeerId): boolean => admit(peer.toString()) === 'friend';
   // The library's dial queue joins dials to one peer and tries his addresses one after the other; ours go side by side.
   let transports: { dial(to: Multiaddr, options: { signal: AbortSignal }): Promise<Connection> } | undefined;
@@ -154,10 +164,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
     ],
     connectionMonitor: { enabled: false },
     connectionManager: {
-      maxConnections: 256,
-      maxIncomingPendingConnections: 1000,
-      inboundConnectionThreshold: 50,
-      inboundUpgradeTimeout: 20_000,
+      // The library's own limits count friends and strangers alike; the arrival gate decides instead of them.
+      maxConnections: 1024,
+      maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
+      inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
+      inboundUpgradeTimeout: inboundUpgradeTimeoutMs,
       dialTimeout: dialTimeoutMs,
       addressDialTimeout: dialTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: 30_000,
@@ -170,10 +181,18 @@ export async function startHost(options: HostOptions): Promise<Host> {
         const target = fromMultiaddr(address);
         return target !== undefined && isPrivate(target.host) && !options.allowPrivate();
       },
-      denyInboundEncryptedConnection: async (peer) => {
-        const nobody = admit(peer.toString()) === 'nobody';
-        if (nobody) events.refused(peer.toString(), 'not a friend');
-        return nobody;
+      denyInboundConnection: async (connection) => {
+        const remote = fromMultiaddr(connection.remoteAddr);
+        if (remote === undefined) return false;
+        connection.addEventListener('close', () => arrivals.settled(remote));
+        return !arrivals.admits(remote, (why) => connection.abort(new Error(why)));
+      },
+      denyInboundEncryptedConnection: async (peer, connection) => {
+        if (admit(peer.toString()) !== 'nobody') return false;
+        events.refused(peer.toString(), 'not a friend', 'gate');
+        const remote = fromMultiaddr(connection.remoteAddr);
+        if (remote !== undefined) arrivals.unwelcome(remote);
+        return true;
       },
       denyInboundRelayReservation: async (peer) =>
         !isFriend(peer) || options.relaysFor?.(peer.toString()) !== true,
@@ -216,7 +235,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         try {
           if (!admitProtocol(admit(peer), name)) await options.beforeRefusal?.();
           if (!admitProtocol(admit(peer), name)) {
-            events.refused(peer, `${name} is for friends`);
+            events.refused(peer, `${name} is for friends`, 'protocol');
             frames.abort(new Error('not allowed'));
             return;
           }
@@ -245,9 +264,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
       connection.abort(new Error('relays between friends have no limits'));
       return;
     }
+    const remote = fromMultiaddr(connection.remoteAddr);
+    if (inbound && remote !== undefined) arrivals.settled(remote);
     if (inbound && admit(peer) === 'nobody') {
       // Many may have been let through the gate at once, before any of them counted.
-      events.refused(peer, 'too many guests');
+      events.refused(peer, 'too many guests', 'gate');
       connection.abort(new Error('not let in'));
       return;
     }
@@ -260,10 +281,15 @@ export async function startHost(options: HostOptions): Promise<Host> {
       timer.unref();
       guestTimers.set(connection.id, timer);
     }
+    if (admit(peer) === 'friend') {
+      if (remote !== undefined) arrivals.met(peer, remote.host);
+      for (const oldest of ofPeer(peer).slice(maxConnectionsPerPeer))
+        oldest.abort(new Error('too many connections'));
+    }
     events.connected(peer, {
       id: connection.id,
       outbound: !inbound,
-      remote: fromMultiaddr(connection.remoteAddr),
+      remote,
       via: relayOf(connection.remoteAddr),
     });
   });
@@ -350,6 +376,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         .find((connection) => connection.id === connectionId)
         ?.abort(new Error('given up'));
     },
+    friendsAt: (boxes) => arrivals.friendsAt(boxes),
     enforce: () => {
       for (const connection of node.getConnections()) {
         if (admit(connection.remotePeer.toString()) === 'nobody') connection.abort(new Error('not a friend'));

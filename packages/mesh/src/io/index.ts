@@ -10,6 +10,7 @@ export {
   signingKeyFromSeed,
   verifySignature,
 } from './envelope.ts';
+export { isFrameTooLarge } from './frame-stream.ts';
 export { type Host, type HostEvents, type HostOptions, type ProtocolHandler, startHost } from './host.ts';
 export { type Line, startLine } from './line.ts';
 export { type SyncOptions, type SyncStreams, startSyncStreams } from './sync-streams.ts';

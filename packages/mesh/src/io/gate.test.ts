@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import type { Admission, ProtocolName } from '../gate.ts';
+import { arrivalLimits, dialTimeoutMs, inboundUpgradeTimeoutMs } from '../limits.ts';
+import { signingKeyFromSeed } from './envelope.ts';
+import { type Host, type ProtocolHandler, startHost } from './host.ts';
+import { startLine } from './line.ts';
+
+const toStop: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0).reverse()) await stop();
+});
+
+const echo: ProtocolHandler = {
+  maxFrameBytes: 4096,
+  handle: async (stream) => {
+    for (let frame = await stream.receive(); frame !== undefined; frame = await stream.receive())
+      await stream.send(frame);
+    await stream.end();
+  },
+};
+
+interface Gated {
+  host: Host;
+  refused: { who: string; why: string; step: string }[];
+}
+
+async function startGated(admit: (peer: string) => Admission): Promise<Gated> {
+  const key = await signingKeyFromSeed(new Uint8Array(randomBytes(32)));
+  const refused: Gated['refused'] = [];
+  const names: ProtocolName[] = ['sync', 'join', 'zone', 'live', 'drain'];
+  const handlers = Object.fromEntries(names.map((name) => [name, echo])) as Record<
+    ProtocolName,
+    ProtocolHandler
+  >;
+  const nothing = (): void => {};
+  const host = await startHost({
+    privateKey: key.protobuf,
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    line: startLine({ nowMs: () => Date.now() }),
+    allowPrivate: () => true,
+    admit,
+    handlers,
+    events: {
+      connected: nothing,
+      disconnected: nothing,
+      heard: nothing,
+      sent: nothing,
+      received: nothing,
+      observed: nothing,
+      refused: (who, why, step) => refused.push({ who, why, step }),
+      streamFailed: nothing,
+    },
+  });
+  toStop.push(async () => await host[Symbol.asyncDispose]());
+  return { host, refused };
+}
+
+const portOf = (host: Host): number => host.addresses[0]?.port ?? 0;
+
+/** Dials, has one frame echoed, hangs up: the round trip in ms, or undefined where that did not work. */
+async function visit(
+  friend: Host,
+  host: Host,
+  address = `127.0.0.1:${portOf(host)}`,
+): Promise<number | undefined> {
+  const signal = AbortSignal.timeout(30_000);
+  const startedAtMs = performance.now();
+  try {
+    await friend.dial(host.peer, [address], { signal, fresh: true });
+    const stream = await friend.open(host.peer, 'zone', { signal });
+    await stream.send(Uint8Array.of(7));
+    const answer = await stream.receive();
+    await stream.end();
+    return answer?.[0] === 7 ? performance.now() - startedAtMs : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    for (const { id } of friend.connections(host.peer)) friend.closeConnection(host.peer, id);
+  }
+}
+
+/** TCP connections that never say anything, from the source addresses in turn; resolves when all were tried. */
+async function silentCrowd(port: number, count: number, sources: readonly string[]): Promise<Socket[]> {
+  const sockets = Array.from({ length: count }, (_, i) =>
+    connect({ port, host: '127.0.0.1', localAddress: sources[i % sources.length] ?? '127.0.0.1' }),
+  );
+  toStop.push(async () => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const tried = sockets.map(
+    async (socket) =>
+      await new Promise<void>((resolve) => {
+        socket.once('connect', () => resolve());
+        socket.once('error', () => resolve());
+      }),
+  );
+  await Promise.all(tried);
+  return sockets;
+}
+
+const twentySources = Array.from({ length: 20 }, (_, i) => `127.0.${i + 1}.1`);
+
+async function hostAndFriend(options: { known: boolean }): Promise<{ gated: Gated; friend: Host }> {
+  const { host: friend } = await startGated(() => 'friend');
+  const gated = await startGated((peer) => (peer === friend.peer ? 'friend' : 'nobody'));
+  gated.host.friendsAt([{ peer: friend.peer, hosts: options.known ? ['127.0.0.1'] : [] }]);
+  return { gated, friend };
+}
+
+it.each([
+  { what: 'from 20 other addresses', sources: twentySources, known: true },
+  { what: 'from one other address', sources: ['127.0.1.1'], known: true },
+  { what: "from the friend's own address", sources: ['127.0.0.1'], known: true },
+  {
+    what: 'from 20 other addresses, and the friend comes from a new one',
+    sources: twentySources,
+    known: false,
+  },
+])('with 300 silent connections $what, a friend gets in 10 times of 10', async ({ sources, known }) => {
+  const { gated, friend } = await hostAndFriend({ known });
+  await silentCrowd(portOf(gated.host), 300, sources);
+  // A friend from an address that nobody knows is a stranger until Noise is through: he may have to come twice.
+  if (!known)
+    await expect.poll(() => visit(friend, gated.host), { timeout: 10_000 }).toEqual(expect.any(Number));
+  const visits: (number | undefined)[] = [];
+  for (let i = 0; i < 10; i++) visits.push(await visit(friend, gated.host));
+  expect(visits.filter((ms) => ms !== undefined).length).toBe(10);
+});
+
+it('strangers are turned away before Noise beyond their rate, and no later step hears of it', async () => {
+  const asked: string[] = [];
+  const { host: stranger } = await startGated(() => 'friend');
+  const gated = await startGated((peer) => {
+    asked.push(peer);
+    return 'nobody';
+  });
+  const tries = arrivalLimits.network.burst + 20;
+  for (let i = 0; i < tries; i++) await visit(stranger, gated.host);
+  const steps = (step: string): number => gated.refused.filter((one) => one.step === step).length;
+  expect(steps('arrival')).toBeGreaterThan(0);
+  expect(steps('gate')).toBe(asked.length);
+  expect(steps('arrival') + steps('gate')).toBe(tries);
+});
+
+it('a friend on a slow line gets in beside a silent crowd, and has as long to do so as he has to dial', async () => {
+  const { gated, friend } = await hostAndFriend({ known: true });
+  const delayMs = 300;
+  const port = await slowLine(portOf(gated.host), delayMs);
+  const [roundTripMs] = await Promise.all([
+    visit(friend, gated.host, `127.0.0.1:${port}`),
+    silentCrowd(portOf(gated.host), 300, twentySources),
+  ]);
+  expect(roundTripMs).toBeGreaterThan(4 * delayMs);
+  // With 2 s each way the same takes 16 s (docs/decisions/0012-gate.md); twice that is in the limit.
+  expect(inboundUpgradeTimeoutMs).toBeGreaterThan(2 * 16_000);
+  expect(inboundUpgradeTimeoutMs).toBeLessThanOrEqual(dialTimeoutMs);
+});
+
+/** A TCP forwarder that delivers every byte `delayMs` later, in both directions; its port. */
+async function slowLine(port: number, delayMs: number): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((inner) => {
+    const outer = connect({ port, host: '127.0.0.1' });
+    for (const [from, to] of [
+      [inner, outer],
+      [outer, inner],
+    ] as const) {
+      sockets.add(from);
+      from.on('data', (bytes) => setTimeout(() => to.write(bytes), delayMs));
+      from.on('close', () => setTimeout(() => to.destroy(), delayMs));
+      from.on('error', () => undefined);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  toStop.push(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
