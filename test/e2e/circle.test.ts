@@ -142,7 +142,7 @@ describe('a stranger', () => {
     await fay.up();
     const { id } = await fay.status();
     const target = { peer: id, address: fay.mesh };
-    for (const protocol of ['join', 'sync', 'zone', 'live', 'drain'] as const) {
+    for (const protocol of ['join', 'sync', 'zone', 'live', 'drain', 'bulk'] as const) {
       expect([protocol, await strangerIsServed(target, protocol)]).toEqual([protocol, false]);
     }
   });
@@ -152,7 +152,7 @@ describe('a stranger', () => {
     const invite = await trio.alice.json<{ id: string }>(['invite', 'frank']);
     const target = { peer: id, address: trio.bob.mesh };
     await eventually('bob lets guests ask', () => strangerIsServed(target, 'join'));
-    for (const protocol of ['sync', 'zone', 'live', 'drain'] as const) {
+    for (const protocol of ['sync', 'zone', 'live', 'drain', 'bulk'] as const) {
       expect([protocol, await strangerIsServed(target, protocol)]).toEqual([protocol, false]);
     }
     await trio.alice.well(['invite', '--revoke', invite.id]);

@@ -5,9 +5,8 @@ import type { Config } from './config-schema.ts';
  * so that nobody relies on what is not there.
  */
 export function notYet(config: Config): string[] {
-  const { dns, line, smtp, zones, mail } = config;
+  const { dns, smtp, zones, mail } = config;
   return [
-    ...(line.bulkBytesPerSecond === undefined ? [] : ['[line] bulk']),
     ...(dns.workers > 1 ? ['[dns] workers'] : []),
     ...(dns.transfer.length === 0 ? [] : ['[dns] transfer']),
     ...(smtp.raw.length === 0 ? [] : ['[[smtp.raw]]']),

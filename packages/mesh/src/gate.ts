@@ -10,6 +10,7 @@ export const protocols = {
   zone: '/copain/zone/1',
   live: '/copain/live/1',
   drain: '/copain/drain/1',
+  bulk: '/copain/bulk/1',
 } as const;
 export type ProtocolName = keyof typeof protocols;
 
@@ -20,6 +21,7 @@ export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {
   zone: 'dns',
   live: 'live-mail',
   drain: 'held-mail',
+  bulk: 'bulk',
 };
 
 /** What the gate knows when it decides. */

@@ -37,6 +37,7 @@ export {
   knockTimeoutMs,
   maxGuestFrameBytes,
   maxGuests,
+  maxSendWindowBytes,
   maxSyncFrameBytes,
   relayAnswerMs,
 } from './limits.ts';

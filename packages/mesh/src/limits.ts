@@ -109,3 +109,32 @@ export const maxConnectionsPerPeer = 8;
 
 /** Hosts remembered at which one friend's box was met. */
 export const maxHostsPerPeer = 4;
+
+/** What a bulk transfer may have under way: so much time of the line, since whatever is urgent waits behind it. */
+export const windowSpanMs = 400;
+export const startSendWindowBytes = 16_384;
+export const minSendWindowBytes = 2048;
+export const maxSendWindowBytes = 1_048_576;
+export const rateMemoryMs = 3000;
+
+/** One chunk of it: not mostly headers, and a fraction of a second of a slow line. */
+export const minBulkChunkBytes = 1024;
+export const maxBulkChunkBytes = 32_768;
+
+/** A bulk transfer of which something is under way and nothing was acknowledged for so long is over. */
+export const bulkSilenceMs = 30_000;
+
+/** Bulk goes last: its sender may have had no turn on his line for so long before his transfer is given up. */
+export const bulkStarvedMs = 600_000;
+
+/** A friend's second connection is closed when it was not used for so long. */
+export const bulkIdleMs = 60_000;
+
+/** After an accepted offer the other side comes back on a second connection within this, or starts again. */
+export const bulkTicketMs = 60_000;
+
+/** How long a friend's new connection may turn out to be the one for bulk before it gets a sync stream. */
+export const bulkArrivalMs = 5000;
+
+/** Bulk transfers that one friend may have open here at once. */
+export const maxBulkTransfers = 4;

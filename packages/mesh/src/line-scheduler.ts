@@ -56,6 +56,15 @@ export function wireCost(sizeBytes: number): number {
   return sizeBytes + wireOverhead.perWriteBytes + segments * wireOverhead.perSegmentBytes;
 }
 
+/** What this class may send at most, in bytes per second; undefined: no limit. */
+export function rateOf(
+  { bytesPerSecond, bulkBytesPerSecond }: Pick<LineState, 'bytesPerSecond' | 'bulkBytesPerSecond'>,
+  trafficClass: TrafficClass,
+): number | undefined {
+  if (trafficClass !== 'bulk' || bulkBytesPerSecond === undefined) return bytesPerSecond;
+  return Math.min(bulkBytesPerSecond, bytesPerSecond ?? bulkBytesPerSecond);
+}
+
 /**
  * How large one write may be at this rate: a quarter of a second of the line, so that the queues of the kernel and the
  * modem stay short and whatever is more urgent gets its turn soon.

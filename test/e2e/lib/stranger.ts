@@ -23,7 +23,7 @@ export async function strangerIsServed(
     allowPrivate: () => true,
     line: startLine({ nowMs: () => Date.now() }),
     admit: () => 'friend',
-    handlers: { sync: unused, join: unused, zone: unused, live: unused, drain: unused },
+    handlers: { sync: unused, join: unused, zone: unused, live: unused, drain: unused, bulk: unused },
     events: {
       connected: nothing,
       disconnected: nothing,

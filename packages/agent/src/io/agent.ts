@@ -1,7 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, type FrameStream, parseHostPort, type Random, toHex } from '@copain/core';
+import {
+  type Clock,
+  CommandError,
+  ExitCode,
+  type FrameStream,
+  parseHostPort,
+  type Random,
+  toHex,
+} from '@copain/core';
 import { type Mail, startMail } from '@copain/mail/io';
 import {
   admitConnection,
@@ -17,6 +25,7 @@ import {
   isFrameTooLarge,
   type ProtocolHandler,
   type SyncStreams,
+  startBulk,
   startHost,
   startLine,
   startSyncStreams,
@@ -42,6 +51,7 @@ import { openCommitments } from './commitments.ts';
 import { type Dialer, startDialer } from './dialer.ts';
 import { type EventLog, openEventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
+import { type LineMeasure, measureLine, measureService } from './line-measure.ts';
 import { mailEvents } from './mail-events.ts';
 import { ownAddresses } from './own-addresses.ts';
 import { ownRecords } from './own-records.ts';
@@ -75,6 +85,8 @@ export interface Agent extends AsyncDisposable {
   reconfigure(config: Config): Promise<string[]>;
   /** Resolves after the next change of anything the status shows, or after `withinMs`. */
   changed(withinMs: number, signal: AbortSignal): Promise<void>;
+  /** For `peer doctor line`: what the line to a friend carries. */
+  measureLine(name: string, forMs: number, signal: AbortSignal): Promise<LineMeasure>;
   namesOfFriends(): string[];
 }
 
@@ -379,6 +391,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   starting.defer(() => sync?.stop());
 
+  const bulk = startBulk({
+    host: theHost,
+    clock,
+    random,
+    services: { measure: measureService(clock) },
+    addressesOf: (peer) => dialer?.addressesOf(peer) ?? [],
+  });
+  starting.defer(() => bulk.stop());
+
   /** Only whom we granted some domain of ours, and who offers to take its mail, may pass us mail. */
   const isBackup = (peer: string): boolean =>
     config.mail.some(({ domain }) =>
@@ -409,6 +430,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }),
     // Whoever holds mail of ours may hand it over, also after the grant under which he took it has ended.
     drain: served((stream, peer) => mail.handleDrain(stream, peer, names.ofPeer(peer))),
+    bulk: bulk.handler,
   };
 
   host = starting.use(
@@ -439,7 +461,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
             dialer?.relayBack(friendBoxes().filter((other) => relaying.towards(other).includes(peer)));
           watch.take({ kind: 'connected', peer });
           // A friend may be quicker than our own start; the first plan gives his connection its stream.
-          if (host !== undefined) sync?.connected(peer, id);
+          if (host === undefined) return;
+          if (outbound) sync?.connected(peer, id);
+          else bulk.unlessBulk(peer, id, () => sync?.connected(peer, id));
         },
         disconnected: (peer, _id, last) => {
           // Whoever stops hangs up on his friends himself, and need not wonder where they are.
@@ -625,6 +649,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   starting.defer(() => clearInterval(ticking));
   dialer.tick(new Set());
 
+  const boxOfFriend = (name: string): string => {
+    const peers = friendBoxes().filter((peer) => names.ofPeer(peer) === name);
+    const [peer] = peers.toSorted((a, b) => Number(isConnected(b)) - Number(isConnected(a)));
+    if (peer !== undefined) return peer;
+    throw new CommandError(ExitCode.badInput, `there is no friend called ${name}`, { hint: 'peer friends' });
+  };
+  const isConnected = (peer: string): boolean => theHost().connections(peer).length > 0;
   const status = (): StatusDocument => {
     const facts = collectStatus({
       config,
@@ -691,6 +722,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       return notes;
     },
     changed: changes.next,
+    measureLine: async (name, forMs, signal) => {
+      const friend = { name, peer: boxOfFriend(name) };
+      return await measureLine({ bulk, host: theHost(), random, line: config.line }, friend, forMs, signal);
+    },
     namesOfFriends: names.friends,
     [Symbol.asyncDispose]: async () => {
       stopping.abort();

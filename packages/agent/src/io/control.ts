@@ -28,6 +28,7 @@ export const controlCommands = [
   'mail.list',
   'mail.show',
   'mail.flush',
+  'doctor.line',
   'events',
   'wait',
   'reload',
@@ -183,6 +184,12 @@ export function controlHandlers(
       return { started: await agent.mail.flush(typeof domain === 'string' ? domain : undefined) };
     },
 
+    'doctor.line': async (args, { progress, signal }) => {
+      const name = text(args, 'name');
+      const forMs = typeof args.forMs === 'number' ? args.forMs : 10_000;
+      progress(`sending to ${name} for ${forMs / 1000} s`);
+      return { line: await agent.measureLine(name, forMs, signal) };
+    },
     events: async (args, { item, signal }) => {
       const sinceMs = args.sinceMs;
       const show = (event: { atMs: number; kind: string; text: string }): void => {

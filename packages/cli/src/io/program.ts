@@ -445,6 +445,29 @@ function addWatchCommands(program: Command, { run }: Kit): void {
     });
 }
 
+function addDoctorCommands(program: Command, { run }: Kit): void {
+  const doctor = withExamples(
+    program.command('doctor').description('measures and checks that take a moment'),
+    'peer doctor line bob',
+  );
+  withExamples(
+    doctor
+      .command('line')
+      .argument('<name>')
+      .description('fill the line to a friend for some seconds: what it carries, and what limits it'),
+    'peer doctor line bob',
+    'peer doctor line bob --for 30s --json',
+  )
+    .option('--for <span>', 'how long, 1s to 30s; a friend allows it once a minute', '10s')
+    .action(async (name: string, options: { for: string }, command: Command) => {
+      await run(
+        command,
+        async (session) =>
+          await (await import('./doctor-line-command.ts')).doctorLine(session, name, options),
+      );
+    });
+}
+
 /**
  * The tree of commands. Each action loads the module that does the work only when it runs, so that a command costs no
  * more than itself. Nothing here ends the process: usage errors are thrown as CommanderError.
@@ -483,5 +506,6 @@ export function buildProgram(world: World, finish: Finish): Command {
   addCircleCommands(program, { run });
   addZoneCommands(program, { run });
   addWatchCommands(program, { run });
+  addDoctorCommands(program, { run });
   return program;
 }

@@ -41,7 +41,7 @@ export function frameStream(
   /** Piece by piece, each when the line has room for it. Frames of one stream never interleave. */
   const write = async (bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length; ) {
-      const piece = bytes.subarray(at, at + line.pieceBytes());
+      const piece = bytes.subarray(at, at + line.pieceBytes(trafficClass));
       await line.take(trafficClass, piece.length, broken.signal);
       broken.signal.throwIfAborted();
       meter.sent(piece.length);

@@ -42,7 +42,7 @@ async function host(options: {
   const key = await signingKeyFromSeed(randomBytes(32));
   const handler = options.handler ?? echo;
   const handlers = Object.fromEntries(
-    ['sync', 'join', 'zone', 'live', 'drain'].map((name) => [name, handler]),
+    ['sync', 'join', 'zone', 'live', 'drain', 'bulk'].map((name) => [name, handler]),
   ) as Record<ProtocolName, ProtocolHandler>;
   const one = await startHost({
     privateKey: key.protobuf,
@@ -150,7 +150,7 @@ it('a stranger is not let in, and a guest gets the join protocol and nothing els
   const join = await stranger.open(open.peer, 'join', { signal: soon() });
   await join.send(Uint8Array.of(1));
   expect(await join.receive()).toEqual(Uint8Array.of(1));
-  for (const protocol of ['sync', 'zone', 'live', 'drain'] as const) {
+  for (const protocol of ['sync', 'zone', 'live', 'drain', 'bulk'] as const) {
     const attempt = (async () => {
       const stream = await stranger.open(open.peer, protocol, { signal: soon() });
       await stream.send(Uint8Array.of(1));

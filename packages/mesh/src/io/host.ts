@@ -19,6 +19,7 @@ import {
   relayedAfterMs,
 } from '../limits.ts';
 import { arrivalGate } from './arrival-gate.ts';
+import { echoMs } from './connection-echo.ts';
 import { openFirst, resolveAddresses, type Way } from './dial-ways.ts';
 import { frameStream } from './frame-stream.ts';
 import type { Line } from './line.ts';
@@ -104,6 +105,17 @@ export interface Host extends AsyncDisposable {
     options: { signal: AbortSignal; connectionId?: string },
   ): Promise<FrameStream>;
   connectedPeers(): string[];
+  /**
+   * A second connection to the peer, for bulk alone, and its id. It is none of `connections`, no stream opens on it
+   * unless its id is given, and neither `connected` nor `disconnected` tells of it.
+   */
+  dialBulk(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<string>;
+  /** The connection for bulk that is open to this peer, whoever dialled it. */
+  bulkConnection(peer: string): string | undefined;
+  /** What the peer says of a connection that he dialled: it is for bulk. */
+  markBulk(peer: string, connectionId: string): void;
+  /** How long a few bytes take to the peer's box and back, behind all that was sent to it on that connection. */
+  roundTripMs(peer: string, signal: AbortSignal): Promise<number>;
   /** Best first: direct before relayed, then the newest. */
   connections(peer: string): HostConnection[];
   closeConnection(peer: string, connectionId: string): void;
@@ -250,11 +262,16 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
 
   const isRelayed = (connection: Connection): boolean => relayOf(connection.remoteAddr) !== undefined;
-  const ofPeer = (peer: string): Connection[] =>
+  /** Connections for bulk, by id; and peers to whom one is being dialled. */
+  const bulk = new Set<string>();
+  const bulkDials = new Set<string>();
+  /** Best first: direct before relayed, then the newest. */
+  const allOfPeer = (peer: string): Connection[] =>
     node
       .getConnections(peerIdFromString(peer))
       .filter((connection) => connection.status === 'open')
       .sort((a, b) => Number(isRelayed(a)) - Number(isRelayed(b)) || b.timeline.open - a.timeline.open);
+  const ofPeer = (peer: string): Connection[] => allOfPeer(peer).filter(({ id }) => !bulk.has(id));
 
   node.addEventListener('connection:open', (event) => {
     const connection = event.detail;
@@ -283,8 +300,12 @@ export async function startHost(options: HostOptions): Promise<Host> {
     }
     if (admit(peer) === 'friend') {
       if (remote !== undefined) arrivals.met(peer, remote.host);
-      for (const oldest of ofPeer(peer).slice(maxConnectionsPerPeer))
+      for (const oldest of allOfPeer(peer).slice(maxConnectionsPerPeer))
         oldest.abort(new Error('too many connections'));
+    }
+    if (!inbound && bulkDials.has(peer)) {
+      bulk.add(connection.id);
+      return;
     }
     events.connected(peer, {
       id: connection.id,
@@ -297,6 +318,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const connection = event.detail;
     clearTimeout(guestTimers.get(connection.id));
     guestTimers.delete(connection.id);
+    if (bulk.delete(connection.id)) return;
     const peer = connection.remotePeer.toString();
     const last = ofPeer(peer).length === 0;
     // What libp2p remembers of friends it may keep; strangers have as many names as they like.
@@ -311,30 +333,40 @@ export async function startHost(options: HostOptions): Promise<Host> {
 
   await node.start();
   let stopped: Promise<void> | undefined;
+  /** Dials every way to the peer, one beside the other: at his addresses, then through relays. */
+  const connect = async (
+    peer: string,
+    addresses: readonly string[],
+    via: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Connection> => {
+    const targets = await resolveAddresses(addresses, options.allowPrivate());
+    const ways = [
+      ...targets.map((target) => toMultiaddr(target, peer)),
+      ...via.map((relay) => multiaddr(`/p2p/${relay}/p2p-circuit/p2p/${peer}`)),
+    ].map(
+      (target, i): Way<Connection> => ({
+        afterMs:
+          i < targets.length
+            ? i * nextAddressAfterMs
+            : relayedAfterMs + (i - targets.length) * nextAddressAfterMs,
+        open: async (until) => {
+          if (transports === undefined) throw new Error('the mesh is not up yet');
+          const connection = await transports.dial(target, { signal: until });
+          if (connection.status !== 'open') throw new Error('closed right after it was opened: not let in');
+          return connection;
+        },
+      }),
+    );
+    return await openFirst(ways, (connection) => !isRelayed(connection), signal);
+  };
+
   return {
     peer: node.peerId.toString(),
     addresses: node.getMultiaddrs().flatMap((address) => fromMultiaddr(address) ?? []),
     dial: async (peer, addresses, { signal, fresh, via = [] }) => {
       if (fresh !== true && ofPeer(peer).length > 0) return;
-      const targets = await resolveAddresses(addresses, options.allowPrivate());
-      const ways = [
-        ...targets.map((target) => toMultiaddr(target, peer)),
-        ...via.map((relay) => multiaddr(`/p2p/${relay}/p2p-circuit/p2p/${peer}`)),
-      ].map(
-        (target, i): Way<Connection> => ({
-          afterMs:
-            i < targets.length
-              ? i * nextAddressAfterMs
-              : relayedAfterMs + (i - targets.length) * nextAddressAfterMs,
-          open: async (until) => {
-            if (transports === undefined) throw new Error('the mesh is not up yet');
-            const connection = await transports.dial(target, { signal: until });
-            if (connection.status !== 'open') throw new Error('closed right after it was opened: not let in');
-            return connection;
-          },
-        }),
-      );
-      await openFirst(ways, (connection) => !isRelayed(connection), signal);
+      await connect(peer, addresses, via, signal);
     },
     reserve: async (relay, { signal, connectionId }) => {
       const connection = ofPeer(relay).find((one) => one.id === connectionId && !isRelayed(one));
@@ -346,9 +378,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
       await reserveAt(connection, frames, signal);
     },
     open: async (peer, protocol, { signal, connectionId }) => {
-      const candidates = ofPeer(peer);
       const connection =
-        connectionId === undefined ? candidates[0] : candidates.find((one) => one.id === connectionId);
+        connectionId === undefined ? ofPeer(peer)[0] : allOfPeer(peer).find((one) => one.id === connectionId);
       if (connection === undefined) throw new Error('not connected');
       const stream = await connection.newStream(protocols[protocol], { signal });
       const handler = options.handlers[protocol];
@@ -362,6 +393,26 @@ export async function startHost(options: HostOptions): Promise<Host> {
         trafficClass,
       });
     },
+    dialBulk: async (peer, addresses, signal) => {
+      bulkDials.add(peer);
+      try {
+        const { id } = await connect(peer, addresses, [], signal);
+        return id;
+      } finally {
+        bulkDials.delete(peer);
+      }
+    },
+    bulkConnection: (peer) => allOfPeer(peer).find(({ id }) => bulk.has(id))?.id,
+    markBulk: (peer, connectionId) => {
+      if (bulk.has(connectionId) || !ofPeer(peer).some(({ id }) => id === connectionId)) return;
+      bulk.add(connectionId);
+      events.disconnected(peer, connectionId, ofPeer(peer).length === 0);
+    },
+    roundTripMs: async (peer, signal) => {
+      const [connection] = ofPeer(peer);
+      if (connection === undefined) throw new Error('not connected');
+      return await echoMs(connection, signal);
+    },
     connectedPeers: () => [
       ...new Set(node.getConnections().map((connection) => connection.remotePeer.toString())),
     ],
@@ -372,7 +423,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         via: relayOf(remoteAddr),
       })),
     closeConnection: (peer, connectionId) => {
-      ofPeer(peer)
+      allOfPeer(peer)
         .find((connection) => connection.id === connectionId)
         ?.abort(new Error('given up'));
     },

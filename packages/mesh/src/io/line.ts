@@ -4,6 +4,7 @@ import {
   type LineInput,
   openLine,
   pieceBytes,
+  rateOf,
   stepLine,
   type TrafficClass,
 } from '../line-scheduler.ts';
@@ -14,8 +15,8 @@ export interface Line {
   limit(bytesPerSecond: number | undefined, bulkBytesPerSecond: number | undefined): void;
   /** Resolves when a piece of this size may be written; rejects when `signal` is aborted or the queue is too long. */
   take(trafficClass: TrafficClass, sizeBytes: number, signal: AbortSignal): Promise<void>;
-  /** How large a piece may be now. */
-  pieceBytes(): number;
+  /** How large a piece of this class may be now. */
+  pieceBytes(trafficClass: TrafficClass): number;
 }
 
 export function startLine(clock: Clock): Line {
@@ -70,6 +71,6 @@ export function startLine(clock: Clock): Line {
         signal.removeEventListener('abort', giveUp);
       }
     },
-    pieceBytes: () => pieceBytes(state.bytesPerSecond),
+    pieceBytes: (trafficClass) => pieceBytes(rateOf(state, trafficClass)),
   };
 }

@@ -59,6 +59,7 @@ async function box(
       zone: other,
       live: other,
       drain: other,
+      bulk: other,
     },
     events: {
       connected: (peer, { id }) => sync?.connected(peer, id),
