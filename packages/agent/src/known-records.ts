@@ -1,4 +1,4 @@
-import { toHex } from '@copain/core';
+import { equalBytes, toHex } from '@copain/core';
 import { type DomainName, decodeZoneVersion, nameToText, type ZoneVersion } from '@copain/dns';
 import {
   type AddressRecord,
@@ -11,6 +11,7 @@ import {
   decodeInviteRecord,
   decodeMemberRecord,
   decodeOffersRecord,
+  decodeOwnerRecord,
   decodeRemovalRecord,
   decodeRevocationRecord,
   decodeVoteRecord,
@@ -19,21 +20,29 @@ import {
   type InviteRecord,
   inviteIdOf,
   maxMembers,
+  mergeGrants,
   type OffersRecord,
   type OwnerRecord,
+  type OwnerState,
+  ownerKeyOf,
+  ownerRecordFault,
+  ownerRecordRank,
   type RecordKind,
   type RemovalRecord,
   type RevocationRecord,
   type Roster,
+  resolveOwner,
   type Sha256,
   type Signed,
   type SignedMember,
+  signatureStands,
   type VoteRecord,
 } from '@copain/trust';
 
 /** A record that was read, with what it says. */
 export type KnownRecord =
   | { kind: 'member'; signed: SignedMember }
+  | { kind: 'owner'; signed: Signed<OwnerRecord> }
   | { kind: 'removal'; signed: Signed<RemovalRecord> }
   | { kind: 'invite'; signed: Signed<InviteRecord> }
   | { kind: 'revocation'; signed: Signed<RevocationRecord> }
@@ -57,8 +66,8 @@ export interface Knowledge {
 }
 
 /**
- * An opened envelope of some kind. Of a member record also the opened owner record inside it, and whether the invite's
- * own key signed this admission.
+ * An opened envelope of some kind. Of a member record also the opened owner record inside it; `proofsHold`: whether the
+ * invite's own key signed this admission, or whether every key proof of an owner record is by its key.
  */
 export interface OpenedRecord {
   kind: RecordKind;
@@ -66,10 +75,10 @@ export interface OpenedRecord {
   hash: Uint8Array;
   payload: Uint8Array;
   ownerRecord: Signed<OwnerRecord> | undefined;
-  inviteProofHolds: boolean;
+  proofsHold: boolean;
 }
 
-type RefusalReason = 'malformed' | 'wrong-signer' | 'wrong-circle' | 'bad-proof' | 'too-many';
+type RefusalReason = 'malformed' | 'wrong-signer' | 'wrong-circle' | 'bad-proof' | 'superseded' | 'too-many';
 
 /** May this record count here? `key`, `epoch` and `sequence` say what it replaces. */
 export type RecordJudgement =
@@ -101,7 +110,7 @@ export function emptyKnowledge(
     names,
     circle,
     records: new Map(),
-    roster: computeRoster(circle, { members: [], removals: [] }, { self, names, toId: toHex }),
+    roster: computeRoster(circle, { members: [], removals: [], owners: [] }, { self, names, toId: toHex }),
     agreements: { offers: new Map(), grants: new Map() },
   };
 }
@@ -131,8 +140,26 @@ function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): 
   });
   const mayGrant = owner !== undefined && boxMay(owner, signer, 'sign-grant');
   switch (opened.kind) {
-    case 'owner':
-      return refused('malformed');
+    case 'owner': {
+      const record = decodeOwnerRecord(payload);
+      if (record?.ownerId === undefined) return refused('malformed');
+      if (!opened.proofsHold) return refused('bad-proof');
+      const signed = { signer, hash, record };
+      const state = ownerState(knowledge, record.ownerId, [signed]);
+      if (state === undefined) return refused('wrong-signer');
+      const at = state.path.indexOf(signed);
+      const before = state.path[at - 1];
+      const isKnown = state.path.some((one) => equalBytes(one.hash, hash));
+      if (before === undefined && !isKnown) return refused('superseded');
+      const paper = before !== undefined && ownerKeyOf(before.record, 'paper').peer === signer;
+      return {
+        kind: 'ok',
+        key: ownerRecordKey(record.ownerId, record.epoch),
+        epoch: record.epoch,
+        sequence: ownerRecordRank(paper ? 'paper' : 'owner', hash),
+        record: { kind: 'owner', signed },
+      };
+    }
     case 'member': {
       const record = decodeMemberRecord(payload);
       if (record === undefined || opened.ownerRecord === undefined) return refused('malformed');
@@ -141,7 +168,7 @@ function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): 
       if (redeemed !== undefined) {
         // Whoever admits cannot make up that somebody redeemed an invite: the invite's own key says so, to him.
         const isHis = opened.ownerRecord.record.boxes.some((box) => box.peer === redeemed.joiner);
-        if (!opened.inviteProofHolds || !isHis || inviteIdOf(redeemed.key, sha256) !== record.inviteId) {
+        if (!opened.proofsHold || !isHis || inviteIdOf(redeemed.key, sha256) !== record.inviteId) {
           return refused('bad-proof');
         }
       }
@@ -168,7 +195,7 @@ function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): 
       const record = decodeInviteRecord(payload);
       if (record === undefined) return refused('malformed');
       if (record.circle !== knowledge.circle) return refused('wrong-circle');
-      if (owner === undefined) return refused('wrong-signer');
+      if (!inviteStands(roster, signer, record.id, hash)) return refused('wrong-signer');
       if (inviteIdOf(record.key, sha256) !== record.id) return refused('malformed');
       return numbered(`invite/${record.id}`, 0, { kind: 'invite', signed: { signer, hash, record } });
     }
@@ -176,14 +203,14 @@ function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): 
       const record = decodeRevocationRecord(payload);
       if (record === undefined) return refused('malformed');
       if (record.circle !== knowledge.circle) return refused('wrong-circle');
-      if (owner === undefined) return refused('wrong-signer');
+      if (!signatureStands(roster, signer, toHex(hash))) return refused('wrong-signer');
       const key = `revocation/${record.inviteId}/${signer}`;
       return numbered(key, 0, { kind: 'revocation', signed: { signer, hash, record } });
     }
     case 'offers': {
       const record = decodeOffersRecord(payload);
       if (record === undefined) return refused('malformed');
-      if (!mayGrant) return refused('wrong-signer');
+      if (owner === undefined) return refused('wrong-signer');
       return numbered(`offers/${signer}`, record.sequence, {
         kind: 'offers',
         signed: { signer, hash, record },
@@ -226,8 +253,7 @@ function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): 
     case 'zone': {
       const record = decodeZoneVersion(payload);
       if (record === undefined) return refused('malformed');
-      if (owner?.ownerId !== record.owner || !boxMay(owner, signer, 'sign-zone'))
-        return refused('wrong-signer');
+      if (!maySignZone(roster, signer, record)) return refused('wrong-signer');
       return {
         kind: 'ok',
         key: zoneRecordKey(record.owner, originText(record.origin)),
@@ -237,6 +263,87 @@ function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): 
       };
     }
   }
+}
+
+/** By a box that may sign zones of this owner now, and under no later epoch than his own. */
+function maySignZone(roster: Roster, signer: string, version: ZoneVersion): boolean {
+  const owner = roster.members.get(roster.ownerOf.get(signer) ?? '');
+  return (
+    owner?.ownerId === version.owner &&
+    boxMay(owner, signer, 'sign-zone') &&
+    version.epoch <= owner.owner.record.epoch
+  );
+}
+
+/** An invite that admitted somebody is part of how he came in, whoever signed it and whatever became of him. */
+const inviteStands = (roster: Roster, signer: string, inviteId: string, hash: Uint8Array): boolean =>
+  roster.invitesUsed.has(inviteId) || signatureStands(roster, signer, toHex(hash));
+
+/** The key of an owner's record of one epoch; sorts by epoch. */
+function ownerRecordKey(ownerId: string, epoch: number): string {
+  return `owner/${ownerId}/${String(epoch).padStart(7, '0')}`;
+}
+
+/** What the known owner records of one owner, and `more`, add up to; undefined where no member record names him. */
+function ownerState(
+  knowledge: Knowledge,
+  ownerId: string,
+  more: readonly Signed<OwnerRecord>[] = [],
+): OwnerState | undefined {
+  const first = recordsOf(knowledge, 'member').find(
+    (one) =>
+      toHex(one.signed.ownerRecord.hash) === ownerId &&
+      ownerRecordFault(one.signed.ownerRecord) === undefined,
+  )?.signed.ownerRecord;
+  if (first === undefined) return undefined;
+  const known = recordsOf(knowledge, 'owner').map((record) => record.signed);
+  return resolveOwner(first, [...known, ...more], toHex);
+}
+
+/**
+ * Keys of the records that stand no more, now that somebody was removed, a box revoked or an owner record replaced: every
+ * box lets them go, so that digests agree. What this box (`self`) signed stays while it is not revoked, since its numbers
+ * must never be used twice.
+ */
+export function voidRecords(knowledge: Knowledge, self: string): string[] {
+  const { roster } = knowledge;
+  const paths = new Map<string, ReadonlySet<string>>();
+  const onPath = (ownerId: string, hash: Uint8Array): boolean => {
+    const path =
+      paths.get(ownerId) ??
+      new Set(ownerState(knowledge, ownerId)?.path.map((signed) => toHex(signed.hash)) ?? []);
+    paths.set(ownerId, path);
+    return path.has(toHex(hash));
+  };
+  const stands = (record: KnownRecord): boolean => {
+    const { signer, hash } = record.signed;
+    switch (record.kind) {
+      case 'member':
+      case 'removal':
+        return true;
+      case 'owner':
+        return onPath(record.signed.record.ownerId ?? '', hash);
+      case 'invite':
+        return inviteStands(roster, signer, record.signed.record.id, hash);
+      case 'revocation':
+        return signatureStands(roster, signer, toHex(hash));
+      case 'grants': {
+        const owner = roster.members.get(roster.ownerOf.get(signer) ?? '');
+        return owner !== undefined && boxMay(owner, signer, 'sign-grant');
+      }
+      case 'zone':
+        return maySignZone(roster, signer, record.signed.record);
+      case 'offers':
+      case 'address':
+      case 'holds':
+      case 'vote':
+        return roster.ownerOf.has(signer);
+    }
+  };
+  return [...knowledge.records].flatMap(([key, record]) => {
+    const own = record.signed.signer === self && !roster.revoked.has(self);
+    return own || stands(record) ? [] : [key];
+  });
 }
 
 /** An origin as people write it, without the final dot; the form that grants, claims and configuration use. */
@@ -270,6 +377,13 @@ export function withRecord(knowledge: Knowledge, key: string, record: KnownRecor
   return derive(knowledge.circle, new Map(knowledge.records).set(key, record), record.kind, knowledge);
 }
 
+/** What is known without these records, which stand no more: nothing of the roster comes from them. */
+export function withoutRecords(knowledge: Knowledge, keys: readonly string[]): Knowledge {
+  const records = new Map(knowledge.records);
+  for (const key of keys) records.delete(key);
+  return derive(knowledge.circle, records, 'grants', knowledge);
+}
+
 /** What is known after this box moved to another circle: its own numbered records stay, those of the old circle go. */
 export function withCircle(knowledge: Knowledge, circle: string, self: string): Knowledge {
   const records = new Map(
@@ -278,6 +392,7 @@ export function withCircle(knowledge: Knowledge, circle: string, self: string): 
         record.signed.signer === self &&
         record.kind !== 'member' &&
         record.kind !== 'removal' &&
+        record.kind !== 'owner' &&
         record.kind !== 'invite' &&
         record.kind !== 'revocation' &&
         record.kind !== 'vote',
@@ -294,36 +409,41 @@ function derive(
   before: Knowledge,
 ): Knowledge {
   const next: Knowledge = { ...before, circle, records };
-  const membersChanged = changed === 'member' || changed === 'removal';
+  const membersChanged = changed === 'member' || changed === 'removal' || changed === 'owner';
   if (membersChanged) {
     const members = recordsOf(next, 'member').map((record) => record.signed);
     const removals = recordsOf(next, 'removal').map((record) => record.signed);
-    next.roster = computeRoster(circle, { members, removals }, { ...next, toId: toHex });
+    const owners = recordsOf(next, 'owner').map((record) => record.signed);
+    next.roster = computeRoster(circle, { members, removals, owners }, { ...next, toId: toHex });
     next.names = new Map([
       ...next.names,
       ...[...next.roster.members.values()].map((one) => [one.ownerId, one.name] as const),
     ]);
   }
   if (membersChanged || changed === 'offers' || changed === 'grants') {
-    next.agreements = {
-      offers: byOwner(next.roster, recordsOf(next, 'offers')),
-      grants: byOwner(next.roster, recordsOf(next, 'grants')),
-    };
+    next.agreements = agreementsOf(next);
   }
   return next;
 }
 
-/** Of every owner's boxes, the record that was numbered highest. */
-function byOwner<T extends { sequence: number }>(
-  roster: Roster,
-  records: readonly { signed: Signed<T> }[],
-): Map<string, T> {
-  const newest = new Map<string, T>();
-  for (const { signed } of records) {
-    const ownerId = roster.ownerOf.get(signed.signer);
-    if (ownerId === undefined) continue;
-    const known = newest.get(ownerId);
-    if (known === undefined || known.sequence < signed.record.sequence) newest.set(ownerId, signed.record);
+/** The offers of each box, and the grants of each owner, that stand. */
+function agreementsOf(knowledge: Knowledge): Agreements {
+  const { roster } = knowledge;
+  const offers = new Map<string, OffersRecord>();
+  for (const { signed } of recordsOf(knowledge, 'offers')) {
+    if (roster.ownerOf.has(signed.signer)) offers.set(signed.signer, signed.record);
   }
-  return newest;
+  const byOwner = new Map<string, Signed<GrantsRecord>[]>();
+  for (const { signed } of recordsOf(knowledge, 'grants')) {
+    const ownerId = roster.ownerOf.get(signed.signer);
+    const owner = roster.members.get(ownerId ?? '');
+    if (ownerId === undefined || owner === undefined || !boxMay(owner, signed.signer, 'sign-grant')) continue;
+    byOwner.set(ownerId, [...(byOwner.get(ownerId) ?? []), signed]);
+  }
+  const grants = new Map<string, GrantsRecord>();
+  for (const [ownerId, records] of byOwner) {
+    const merged = mergeGrants(records);
+    if (merged !== undefined) grants.set(ownerId, merged);
+  }
+  return { offers, grants };
 }

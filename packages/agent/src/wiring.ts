@@ -37,7 +37,7 @@ export interface Plan {
 export function plan(
   knowledge: Knowledge,
   config: Pick<Config, 'zones' | 'mail' | 'friends'>,
-  self: { ownerId: string },
+  self: { ownerId: string; box: { peer: string } },
   state: { base: ReadonlyMap<string, readonly Service[]>; claims: Claims },
 ): Plan {
   const { roster, agreements } = knowledge;
@@ -69,7 +69,7 @@ export function plan(
     conflicts: [],
     newClaims: [],
   };
-  for (const duty of duties(roster, agreements, self.ownerId)) {
+  for (const duty of duties(roster, agreements, { ownerId: self.ownerId, box: self.box.peer })) {
     const conflict = claimConflict(claims, duty);
     if (conflict !== undefined) {
       result.conflicts.push({ duty, ...conflict });
@@ -103,7 +103,7 @@ export function baseOffer(knowledge: Knowledge, self: string, friend: Member): S
     if (joined.inviteId === undefined) continue;
     const invite = invites.find((one) => one.record.id === joined.inviteId);
     if (invite === undefined) return undefined;
-    if (knowledge.roster.ownerOf.get(invite.signer) === inviter) return invite.record.may;
+    if (knowledge.roster.everOwnerOf.get(invite.signer) === inviter) return invite.record.may;
   }
   return ['witness'];
 }
@@ -142,6 +142,7 @@ export type RoomCall =
 export function routeRecord(record: KnownRecord): RoomCall[] {
   switch (record.kind) {
     case 'member':
+    case 'owner':
     case 'removal':
     case 'offers':
     case 'grants':

@@ -127,6 +127,16 @@ it('goes on after a restart where it stopped', () => {
   expect(stepPrimary(restarted, file(7), 2000, sha256)[1]).toEqual([]);
   expect(stepPrimary(restarted, file(7, 'w A 192.0.2.1\n', 4), 2000, sha256)[1][0]).toMatchObject({
     kind: 'publish',
-    header: { sequence: 2, serial: 8, epoch: 4, previousHash: state.published.contentHash },
+    header: { sequence: 1, serial: 8, epoch: 4, previousHash: state.published.contentHash },
   });
+});
+
+it('signs the same content anew under a later epoch, with numbers from one, also where no higher number is left', () => {
+  const { state, told } = run(file(3), file(3, '', 2), file(3, '', 2));
+  expect(told).toEqual(['publish 1 serial 3', 'publish 1 serial 3']);
+  expect(state.published).toMatchObject({ epoch: 2, sequence: 1 });
+  if (state.published === undefined) throw new Error('not published');
+  const far = { ...state, published: { ...state.published, sequence: Number.MAX_SAFE_INTEGER } };
+  const [healed] = stepPrimary(far, file(3, '', 3), 2000, sha256);
+  expect(healed.published).toMatchObject({ epoch: 3, sequence: 1, serial: 3 });
 });

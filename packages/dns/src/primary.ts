@@ -81,14 +81,18 @@ export function stepPrimary(
   const raised = last === undefined || isNewerSerial(zone.serial, last.serial) === true;
   const unchanged =
     last !== undefined && state.bareHash !== undefined && equalBytes(bareHash, state.bareHash);
-  if (unchanged && !raised) return [{ ...state, problems }, changedProblems(state, problems)];
-  if (!raised && zone.signed) {
+  // Under a later epoch everything is signed anew, and its numbers begin anew: whatever was signed under an earlier one,
+  // by a box that is no longer the owner's, is older.
+  const risen = last !== undefined && input.epoch > last.epoch;
+  if (unchanged && !raised && !risen) return [{ ...state, problems }, changedProblems(state, problems)];
+  if (!raised && !unchanged && zone.signed) {
     const text =
       `the content changed, but the SOA serial ${zone.serial} is not newer than the published ${last.serial}; ` +
       'the zone is signed with DNSSEC, so raise the serial and sign it again';
     return refuse(state, [...problems, mistake(input, text)]);
   }
-  const served = raised ? zone : withSerial(zone, addToSerial(last.serial, 1));
+  const same = unchanged && !raised ? withSerialOf(zone, last.serial) : undefined;
+  const served = raised ? zone : (same ?? withSerial(zone, addToSerial(last.serial, 1)));
   const body = encodeZone(served);
   if (body.length > zoneBytesMax) {
     return refuse(state, [...problems, mistake(input, `the zone is larger than ${zoneBytesMax} octets`)]);
@@ -98,7 +102,7 @@ export function stepPrimary(
     origin: state.origin,
     serial: served.serial,
     epoch: Math.max(input.epoch, last?.epoch ?? 0),
-    sequence: (last?.sequence ?? 0) + 1,
+    sequence: risen ? 1 : (last?.sequence ?? 0) + 1,
     contentHash: sha256(body),
     previousHash: last?.contentHash ?? new Uint8Array(32),
     sizeBytes: body.length,
@@ -109,7 +113,7 @@ export function stepPrimary(
     { kind: 'publish', header, body, zone: served },
     ...changedProblems(state, problems),
   ];
-  if (!raised) {
+  if (!raised && same === undefined) {
     const text = `the SOA serial ${zone.serial} in ${input.file} is not newer than the published ${last.serial}; serving ${served.serial}`;
     effects.push({ kind: 'note', text });
   }
@@ -129,6 +133,10 @@ function changedProblems(state: PrimaryState, problems: readonly ZoneProblem[]):
 function mistake({ file }: PrimaryInput, text: string): ZoneProblem {
   return { severity: 'error', file, line: 1, column: 1, text };
 }
+
+/** The zone with the serial that is served already, which a signed zone has of itself. */
+const withSerialOf = (zone: Zone, serial: number): Zone =>
+  zone.serial === serial ? zone : withSerial(zone, serial);
 
 /** The same zone with another serial in its SOA (RFC 1035 §3.3.13). Only for zones without signatures. */
 function withSerial(zone: Zone, serial: number): Zone {

@@ -52,13 +52,25 @@ export function addFact(log: FactLog, fact: Fact): FactLog {
   return { facts, digest: replaced === undefined ? digest : xor(digest, replaced.hash) };
 }
 
+/** The log without the facts of these keys. */
+export function withoutFacts(log: FactLog, keys: readonly string[]): FactLog {
+  const facts = new Map(log.facts);
+  let { digest } = log;
+  for (const key of keys) {
+    const fact = facts.get(key);
+    if (fact === undefined || !facts.delete(key)) continue;
+    digest = xor(digest, fact.hash);
+  }
+  return { facts, digest };
+}
+
 /**
  * Order in which records are sent in an exchange, so that a record comes after what it needs: members before what
- * members sign, offers and grants before zones.
+ * members sign, each owner's records by epoch right after them, offers and grants before zones.
  */
 const rank: Record<RecordKind, number> = {
-  owner: 0,
-  member: 1,
+  member: 0,
+  owner: 1,
   removal: 2,
   invite: 3,
   revocation: 4,

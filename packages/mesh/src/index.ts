@@ -18,6 +18,7 @@ export {
   factsInOrder,
   haveList,
   judgeFact,
+  withoutFacts,
 } from './fact-log.ts';
 export {
   type Admission,

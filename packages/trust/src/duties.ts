@@ -1,4 +1,4 @@
-import type { Grant, GrantsRecord, OffersRecord, Service } from './records.ts';
+import { type Grant, type GrantsRecord, type OffersRecord, type Service, services } from './records.ts';
 import type { Roster } from './roster.ts';
 
 /** What this box is to do for one friend: his offer from us and his grant to us met. */
@@ -11,26 +11,70 @@ export interface Duty {
   quotaBytes: number;
 }
 
-/** What every box of the circle offers and grants, by owner id. */
+/**
+ * What is offered and granted: offers by PeerId, since each box does what it offered itself; grants by owner id, since it
+ * is the owner who entrusts.
+ */
 export interface Agreements {
   offers: ReadonlyMap<string, OffersRecord>;
   grants: ReadonlyMap<string, GrantsRecord>;
 }
 
-/** What `from` does for `to`, by his own signed offer. */
-export function offered(agreements: Agreements, from: string, to: string): Service[] {
+/** What the box `from` does for the owner `to`, by its own signed offer. */
+function boxOffers(agreements: Agreements, from: string, to: string): Service[] {
   return agreements.offers.get(from)?.offers.find((offer) => offer.to === to)?.may ?? [];
+}
+
+/** What the owner `from` does for the owner `to`: what any of his boxes offers. */
+export function offered(roster: Roster, agreements: Agreements, from: string, to: string): Service[] {
+  const boxes = roster.members.get(from)?.boxes ?? [];
+  const may = new Set(boxes.flatMap((box) => boxOffers(agreements, box.peer, to)));
+  return services.filter((service) => may.has(service));
+}
+
+/**
+ * The grants of one owner, whichever of his boxes signed them: each name once. Of two that grant one name, the higher
+ * sequence counts, then the lower PeerId.
+ */
+export function mergeGrants(
+  records: readonly { signer: string; record: GrantsRecord }[],
+): GrantsRecord | undefined {
+  const newestFirst = [...records].sort(
+    (a, b) => b.record.sequence - a.record.sequence || (a.signer < b.signer ? -1 : 1),
+  );
+  const [newest] = newestFirst;
+  if (newest === undefined) return undefined;
+  const byName = <T extends Grant>(lists: readonly (readonly T[])[]): T[] => [
+    ...new Map(
+      lists
+        .toReversed()
+        .flat()
+        .map((grant) => [grant.name, grant] as const),
+    ).values(),
+  ];
+  return {
+    sequence: newest.record.sequence,
+    zones: byName(newestFirst.map(({ record }) => record.zones)),
+    mail: byName(newestFirst.map(({ record }) => record.mail)),
+  };
 }
 
 const named = (grant: Grant, ownerId: string): boolean =>
   grant.to === undefined || grant.to.includes(ownerId);
 
-/** Everything that the owner `self` has to do for others: service = offer and grant (both signed, either side ends it). */
-export function duties(roster: Roster, agreements: Agreements, self: string): Duty[] {
+/**
+ * Everything that the box `self.box` of the owner `self.ownerId` has to do for others: service = offer and grant (both
+ * signed, either side ends it).
+ */
+export function duties(
+  roster: Roster,
+  agreements: Agreements,
+  { ownerId: self, box }: { ownerId: string; box: string },
+): Duty[] {
   const all: Duty[] = [];
   for (const ownerId of roster.members.keys()) {
     if (ownerId === self) continue;
-    const may = offered(agreements, self, ownerId);
+    const may = boxOffers(agreements, box, ownerId);
     const grants = agreements.grants.get(ownerId);
     if (grants === undefined) continue;
     if (may.includes('dns')) {
@@ -63,6 +107,6 @@ export function providersOf(
     (ownerId) =>
       ownerId !== wanted.ownerId &&
       named(grant, ownerId) &&
-      offered(agreements, ownerId, wanted.ownerId).includes(wanted.service),
+      offered(roster, agreements, ownerId, wanted.ownerId).includes(wanted.service),
   );
 }

@@ -18,7 +18,7 @@ export {
   readFields,
 } from './canonical.ts';
 export { type ClaimConflict, type Claims, claimConflict } from './claims.ts';
-export { type Agreements, type Duty, duties, offered, providersOf } from './duties.ts';
+export { type Agreements, type Duty, duties, mergeGrants, offered, providersOf } from './duties.ts';
 export {
   decodeInviteText,
   encodeInviteText,
@@ -37,13 +37,25 @@ export {
 export {
   inviteLifeMs,
   maxAddressesPerBox,
+  maxBoxesPerOwner,
   maxEnvelopeOverheadBytes,
   maxInviteContacts,
   maxInviteLifeMs,
   maxInviteTextLength,
   maxMembers,
   maxRecordBytes,
+  maxRevokedBoxes,
+  maxRevokedSeen,
 } from './limits.ts';
+export {
+  type KeyProofSubject,
+  keyProofBytes,
+  nextOwnerEpoch,
+  type OwnerState,
+  ownerKeyOf,
+  ownerRecordRank,
+  resolveOwner,
+} from './owner-chain.ts';
 export { isPeerId, keyFromPeerId, peerIdFromKey } from './peer-id.ts';
 export {
   type AddressRecord,
@@ -72,6 +84,7 @@ export {
   type GrantsRecord,
   type HoldsRecord,
   type InviteRecord,
+  type KeyProof,
   type MemberRecord,
   type OffersRecord,
   type OwnerKey,
@@ -79,6 +92,7 @@ export {
   type RecordKind,
   type RemovalRecord,
   type RevocationRecord,
+  type RevokedBox,
   type Role,
   recordKinds,
   roles,
@@ -96,7 +110,8 @@ export {
   type Roster,
   type RosterRecords,
   type RosterView,
-  type Signed,
   type SignedMember,
+  signatureStands,
 } from './roster.ts';
+export type { Signed } from './signed.ts';
 export { compareWords } from './words.ts';

@@ -1,7 +1,8 @@
 import { fromHex } from '@copain/core';
 import { type CanonicalValue, encodeCanonical } from './canonical.ts';
 import type { InviteRecord, OwnerRecord, RevocationRecord } from './records.ts';
-import { inviteState, ownerRecordFault, type Roster, type Signed } from './roster.ts';
+import { inviteState, ownerRecordFault, type Roster } from './roster.ts';
+import type { Signed } from './signed.ts';
 
 /** What the joiner signs with the invite's one-time key; a fresh challenge and both ends make it useless elsewhere. */
 export interface JoinProof {

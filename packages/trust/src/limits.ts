@@ -4,6 +4,24 @@ export const maxMembers = 64;
 /** Boxes of one owner: home server, second server, laptop, with room to spare. */
 export const maxBoxesPerOwner = 8;
 
+/**
+ * Owner records signed by an owner key one after the other; then the paper key has to sign one. So whoever stole an owner
+ * key reaches only so many epochs beyond the last record of the paper key.
+ */
+export const maxOwnerSignedInARow = 64;
+
+/** Owner records signed by the paper key that count, in one owner's life: one every few months for decades. */
+export const maxPaperSigned = 192;
+
+/** The highest epoch of an owner record: what both limits allow, each record of the paper key above all that could be. */
+export const maxOwnerEpoch: number = (maxPaperSigned + 1) * (maxOwnerSignedInARow + 1);
+
+/** Boxes that one owner record says are revoked. */
+export const maxRevokedBoxes = 32;
+
+/** Hashes of records of revoked boxes that stand, in one owner record: all admissions of a full circle and room to spare. */
+export const maxRevokedSeen = 256;
+
 /** Grants one owner may make: a self-hoster has tens of domains, not thousands. */
 export const maxGrantsPerOwner = 256;
 

@@ -38,7 +38,10 @@ const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(by
 
 const owner: OwnerRecord = {
   epoch: 0,
+  ownerId: undefined,
   previous: undefined,
+  proofs: [],
+  revoked: [],
   keys: [
     { use: 'owner', peer: peer(), sealTo: recipient },
     { use: 'paper', peer: peer(), sealTo: recipient },

@@ -5,7 +5,10 @@ import {
   maxBoxesPerOwner,
   maxGrantsPerOwner,
   maxMembers,
+  maxOwnerEpoch,
   maxRecordBytes,
+  maxRevokedBoxes,
+  maxRevokedSeen,
 } from './limits.ts';
 import { isPeerId } from './peer-id.ts';
 
@@ -21,12 +24,16 @@ export type Role = (typeof roles)[number];
 export type RecordKind = keyof typeof maxRecordBytes;
 export const recordKinds: readonly RecordKind[] = Object.keys(maxRecordBytes) as RecordKind[];
 
-/** One box of an owner. `sealTo` is its age recipient (`age1…`), to which mail for the owner is sealed. */
+/**
+ * One box of an owner. `sealTo` is its age recipient (`age1…`), to which mail for the owner is sealed. `inviteId`: the
+ * code by which a further box came, so that it works once.
+ */
 export interface BoxEntry {
   peer: string;
   name: string;
   roles: Role[];
   sealTo: string;
+  inviteId?: string | undefined;
 }
 
 /** One of the owner's own keys: `peer` is the signing key as a PeerId text, `sealTo` the age recipient of the same secret. */
@@ -37,14 +44,39 @@ export interface OwnerKey {
 }
 
 /**
- * Who a person is: his keys and his boxes. `previous` is the hash of the record of epoch N, signed by a key of epoch N;
- * it is absent in the first one, whose payload hash is the owner's id for ever.
+ * Says that a key is held by whoever is named, and consents: `signature` is by `peer` over `keyProofBytes` of the owner,
+ * the key, and the epoch and predecessor under which it was first named.
+ */
+export interface KeyProof {
+  peer: string;
+  epoch: number;
+  previous: Uint8Array;
+  signature: Uint8Array;
+}
+
+/**
+ * A box that is its owner's no longer. `seen`: hashes of the member, removal, invite and revocation records it had signed
+ * that stand; what it signs besides does not count.
+ */
+export interface RevokedBox {
+  peer: string;
+  seen: Uint8Array[];
+}
+
+/**
+ * Who a person is: his keys and his boxes. The first one (epoch 0) is signed by its own owner key, and the hash of its
+ * payload is the owner's id for ever. Each later one has `ownerId`, the hash of the record before it as `previous`, a
+ * signature by a key of the record before it, and a proof for every key and box that the first record does not name.
+ * How they add up: `resolveOwner`.
  */
 export interface OwnerRecord {
   epoch: number;
+  ownerId: string | undefined;
   previous: Uint8Array | undefined;
   keys: OwnerKey[];
   boxes: BoxEntry[];
+  proofs: KeyProof[];
+  revoked: RevokedBox[];
   atMs: number;
 }
 
@@ -72,7 +104,7 @@ export interface MemberRecord {
   atMs: number;
 }
 
-/** The public half of an open invite, so that any member can redeem it. `key` is the seed's public key as a PeerId text. */
+/** The public half of an open invite, so that any member can redeem it (or, with `roles`, the inviter's own boxes). `key` is the seed's public key as a PeerId text. */
 export interface InviteRecord {
   circle: string;
   id: string;
@@ -80,6 +112,8 @@ export interface InviteRecord {
   key: string;
   may: Service[];
   expiresAtMs: number;
+  /** It asks in a further box of the inviter's owner, with these roles, and nobody else. */
+  roles?: Role[] | undefined;
 }
 
 /** Closes an invite before its time. */
@@ -196,12 +230,14 @@ function each<T>(fields: FieldReader, name: string, maxCount: number, read: (ite
   });
 }
 
-/** Payload of an owner record; the caller signs it with the owner key. */
+/** Payload of an owner record; the caller signs it with the owner key or the paper key. */
 export function encodeOwnerRecord(record: OwnerRecord): Uint8Array {
+  const later = record.epoch > 0;
   return encodeCanonical({
     v: 1,
     type: 'owner',
     epoch: record.epoch,
+    owner: record.ownerId === undefined ? undefined : idBytes(record.ownerId),
     previous: record.previous,
     keys: record.keys.map(({ use, peer: key, sealTo }) => ({ use, peer: key, sealTo })),
     boxes: record.boxes.map((box) => ({
@@ -209,17 +245,41 @@ export function encodeOwnerRecord(record: OwnerRecord): Uint8Array {
       name: box.name,
       roles: box.roles,
       sealTo: box.sealTo,
+      invite: box.inviteId === undefined ? undefined : idBytes(box.inviteId),
     })),
+    proofs: later
+      ? record.proofs.map((proof) => ({
+          peer: proof.peer,
+          epoch: proof.epoch,
+          previous: proof.previous,
+          signature: proof.signature,
+        }))
+      : undefined,
+    revoked: later ? record.revoked.map(({ peer: key, seen }) => ({ peer: key, seen })) : undefined,
     at: record.atMs,
+  });
+}
+
+function recordHashes(fields: FieldReader, name: string, maxCount: number): Uint8Array[] {
+  return fields.list(name, maxCount).map((hash) => {
+    if (hash instanceof Uint8Array && hash.length === 32) return hash;
+    fields.refuse();
+    return new Uint8Array();
   });
 }
 
 /** The owner record, or undefined where the payload is not exactly one (trust steps 7 and 11: form and meaning). */
 export function decodeOwnerRecord(payload: Uint8Array): OwnerRecord | undefined {
   return open(payload, 'owner', (fields) => {
+    const epoch = fields.integer('epoch', 0, maxOwnerEpoch);
+    const later = epoch > 0;
+    for (const name of ['owner', 'previous', 'proofs', 'revoked']) {
+      if (fields.has(name) !== later) fields.refuse();
+    }
     const record: OwnerRecord = {
-      epoch: fields.integer('epoch', 0, maxSequence),
-      previous: fields.has('previous') ? fields.bytes('previous', 32, 32) : undefined,
+      epoch,
+      ownerId: later ? ownerId(fields, 'owner') : undefined,
+      previous: later ? fields.bytes('previous', 32, 32) : undefined,
       keys: each(fields, 'keys', 2, (item) => {
         const use = item.text('use', 8);
         if (use !== 'owner' && use !== 'paper') item.refuse();
@@ -234,15 +294,30 @@ export function decodeOwnerRecord(payload: Uint8Array): OwnerRecord | undefined 
         name: item.text('name', 32),
         roles: item.texts('roles', 16, 32).filter(isRole),
         sealTo: ageRecipient(item),
+        ...(item.has('invite') ? { inviteId: toHex(item.bytes('invite', 8, 8)) } : {}),
       })),
+      proofs: later
+        ? each(fields, 'proofs', maxBoxesPerOwner + 2, (item) => ({
+            peer: peer(item, 'peer'),
+            epoch: item.integer('epoch', 1, epoch),
+            previous: item.bytes('previous', 32, 32),
+            signature: item.bytes('signature', 64, 64),
+          }))
+        : [],
+      revoked: later
+        ? each(fields, 'revoked', maxRevokedBoxes, (item) => ({
+            peer: peer(item, 'peer'),
+            seen: recordHashes(item, 'seen', maxRevokedSeen),
+          }))
+        : [],
       atMs: fields.integer('at', 0, maxAtMs),
     };
     if (record.keys.length !== 2 || record.keys[0]?.use !== 'owner' || record.keys[1]?.use !== 'paper')
       fields.refuse();
     if (record.boxes.length === 0 || record.boxes.some((box) => !isName(box.name))) fields.refuse();
-    const signers = [...record.keys, ...record.boxes].map((one) => one.peer);
-    if (new Set(signers).size !== signers.length) fields.refuse();
-    if ((record.epoch === 0) !== (record.previous === undefined)) fields.refuse();
+    const named = [...record.keys, ...record.boxes, ...record.revoked].map((one) => one.peer);
+    if (new Set(named).size !== named.length) fields.refuse();
+    if (new Set(record.boxes.map((box) => box.name)).size !== record.boxes.length) fields.refuse();
     return record;
   });
 }
@@ -299,6 +374,7 @@ export function encodeInviteRecord(record: InviteRecord): Uint8Array {
     key: record.key,
     may: record.may,
     expiresAt: record.expiresAtMs,
+    box: record.roles,
   });
 }
 
@@ -313,6 +389,7 @@ export function decodeInviteRecord(payload: Uint8Array): InviteRecord | undefine
       key: peer(fields, 'key'),
       may: mayList(fields),
       expiresAtMs: fields.integer('expiresAt', 0, maxAtMs),
+      ...(fields.has('box') ? { roles: fields.texts('box', 16, 32).filter(isRole) } : {}),
     };
   });
 }
@@ -347,11 +424,7 @@ export function decodeRemovalRecord(payload: Uint8Array): RemovalRecord | undefi
   return open(payload, 'removal', (fields) => ({
     circle: ownerId(fields, 'circle'),
     ownerId: ownerId(fields, 'owner'),
-    seen: fields.list('seen', 2 * maxMembers).map((hash) => {
-      if (hash instanceof Uint8Array && hash.length === 32) return hash;
-      fields.refuse();
-      return new Uint8Array();
-    }),
+    seen: recordHashes(fields, 'seen', 2 * maxMembers),
   }));
 }
 

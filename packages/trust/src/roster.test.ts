@@ -7,7 +7,8 @@ import { duties, providersOf } from './duties.ts';
 import { admitInvite, admitJoiner } from './join.ts';
 import { keyFromPeerId, peerIdFromKey } from './peer-id.ts';
 import type { InviteRecord, OwnerRecord, RemovalRecord } from './records.ts';
-import { computeRoster, inviteState, type Roster, type Signed, type SignedMember } from './roster.ts';
+import { computeRoster, inviteState, type Roster, type SignedMember } from './roster.ts';
+import type { Signed } from './signed.ts';
 
 const random = seededRandom(7);
 const newPeer = (): string => peerIdFromKey(random.bytes(32));
@@ -25,7 +26,10 @@ function person(name: string): Person {
   const hash = random.bytes(32);
   const record: OwnerRecord = {
     epoch: 0,
+    ownerId: undefined,
     previous: undefined,
+    proofs: [],
+    revoked: [],
     keys: [
       { use: 'owner', peer: key, sealTo: recipient },
       { use: 'paper', peer: newPeer(), sealTo: recipient },
@@ -55,7 +59,8 @@ const rosterOf = (
   removals: Signed<RemovalRecord>[] = [],
   self = '',
   names = new Map<string, string>(),
-) => computeRoster(circle, { members, removals }, { self, names, toId: toHex });
+  owners: Signed<OwnerRecord>[] = [],
+) => computeRoster(circle, { members, removals, owners }, { self, names, toId: toHex });
 const namesOf = (roster: Roster): string[] => [...roster.members.values()].map((one) => one.name).sort();
 const removal = (ownerId: string, signer: string, seen: Uint8Array[] = []): Signed<RemovalRecord> => ({
   signer,
@@ -170,6 +175,43 @@ it('who is removed takes nobody out afterwards, and whom he took out before does
   expect(out([his.hash])).toEqual(['alice']);
 });
 
+it('whom a revoked box admitted stays if that was seen; what it admits or removes besides is void', () => {
+  const stolen = newPeer();
+  const later = (boxes: string[], revoked: OwnerRecord['revoked'], epoch: number, previous: Uint8Array) => ({
+    signer: alice.owner.signer,
+    hash: random.bytes(32),
+    record: {
+      ...alice.owner.record,
+      epoch,
+      ownerId: alice.ownerId,
+      previous,
+      boxes: [
+        ...alice.owner.record.boxes,
+        ...boxes.map((peer) => ({ peer, name: 'second', roles: [], sealTo: recipient })),
+      ],
+      proofs: [{ peer: stolen, epoch: 1, previous, signature: new Uint8Array(64) }],
+      revoked,
+    } satisfies OwnerRecord,
+  });
+  const added = later([stolen], [], 1, alice.owner.hash);
+  const dave = person('dave');
+  const byStolen = member(dave, 'dave', stolen, '0d'.repeat(8));
+  const against = removal(bob.ownerId, stolen);
+  const names = (owners: Signed<OwnerRecord>[], removals: Signed<RemovalRecord>[] = []) =>
+    namesOf(rosterOf([founder, addBob, byStolen], removals, '', new Map(), owners));
+  expect(names([])).toEqual(['alice', 'bob']);
+  expect(names([added])).toEqual(['alice', 'bob', 'dave']);
+  expect(names([added], [against])).toEqual(['alice', 'dave']);
+  const unseen = later([], [{ peer: stolen, seen: [] }], 2, added.hash);
+  expect(names([unseen, added], [against])).toEqual(['alice', 'bob']);
+  const seen = later([], [{ peer: stolen, seen: [byStolen.hash, against.hash] }], 2, added.hash);
+  expect(names([added, seen])).toEqual(['alice', 'bob', 'dave']);
+  expect(names([added, seen], [against])).toEqual(['alice', 'dave']);
+  const roster = rosterOf([founder], [], '', new Map(), [added, unseen]);
+  expect(roster.ownerOf.has(stolen)).toBe(false);
+  expect(roster.everOwnerOf.get(stolen)).toBe(alice.ownerId);
+});
+
 it('an invite that admitted somebody who was removed since stays used', () => {
   const roster = rosterOf(all, [removal(bob.ownerId, alice.box, [addCarol.hash])]);
   const used = { ...invite, record: { ...invite.record, id: '01'.repeat(8) } };
@@ -211,18 +253,18 @@ it('a joiner needs the proof, an owner record of his own that names his box, and
 
 it('service is offer and grant: either alone gives nothing', () => {
   const offers = new Map([
-    [bob.ownerId, { sequence: 1, offers: [{ to: alice.ownerId, may: ['dns' as const] }] }],
+    [bob.box, { sequence: 1, offers: [{ to: alice.ownerId, may: ['dns' as const] }] }],
   ]);
   const grant = { name: 'alice.example', to: undefined };
   const grants = new Map([
     [alice.ownerId, { sequence: 1, zones: [grant], mail: [{ ...grant, quotaBytes: 5 }] }],
   ]);
   const agreements = { offers, grants };
-  expect(duties(roster, agreements, bob.ownerId)).toEqual([
+  expect(duties(roster, agreements, bob)).toEqual([
     { service: 'dns', ownerId: alice.ownerId, name: 'alice.example', quotaBytes: 0 },
   ]);
-  expect(duties(roster, agreements, carol.ownerId)).toEqual([]);
-  expect(duties(roster, { offers, grants: new Map() }, bob.ownerId)).toEqual([]);
+  expect(duties(roster, agreements, carol)).toEqual([]);
+  expect(duties(roster, { offers, grants: new Map() }, bob)).toEqual([]);
   const wanted = { ownerId: alice.ownerId, service: 'dns' as const, name: 'alice.example' };
   expect(providersOf(roster, agreements, wanted)).toEqual([bob.ownerId]);
   expect(providersOf(roster, agreements, { ...wanted, service: 'mail' })).toEqual([]);

@@ -1,5 +1,6 @@
 import { compareBytes } from '@copain/core';
 import { maxMembers } from './limits.ts';
+import { type OwnerState, resolveOwner } from './owner-chain.ts';
 import type {
   BoxEntry,
   InviteRecord,
@@ -9,13 +10,7 @@ import type {
   RevocationRecord,
   Role,
 } from './records.ts';
-
-/** A record whose envelope was opened: who signed it, what it says, and the SHA-256 of its payload. */
-export interface Signed<T> {
-  signer: string;
-  hash: Uint8Array;
-  record: T;
-}
+import type { Signed } from './signed.ts';
 
 /** A member record together with the owner record inside it, opened as well. */
 export interface SignedMember extends Signed<MemberRecord> {
@@ -27,6 +22,8 @@ export interface Member {
   ownerId: string;
   /** Unique in this roster: a clash gets `-2`, `-3` …; see RosterView. */
   name: string;
+  /** The owner record that counts now; `boxes` are its boxes, as far as no other owner had them first. */
+  owner: Signed<OwnerRecord>;
   boxes: BoxEntry[];
   /** Age recipients that mail for this owner is sealed to: his boxes with role mail, his owner key, his paper key. */
   sealTo: string[];
@@ -40,8 +37,10 @@ export interface Roster {
   members: ReadonlyMap<string, Member>;
   /** Of every box of every member: whose it is. */
   ownerOf: ReadonlyMap<string, string>;
-  /** The same with those who were removed: whose signature under a removal may count. */
+  /** The same with those who were removed, and with revoked boxes: whose signature of before may count. */
   everOwnerOf: ReadonlyMap<string, string>;
+  /** Boxes that their owner revoked: by PeerId the ids of what they had signed that stands. */
+  revoked: ReadonlyMap<string, ReadonlySet<string>>;
   /** Ids of the invites that admitted somebody, whether he is still a member or not. */
   invitesUsed: ReadonlySet<string>;
 }
@@ -69,10 +68,11 @@ export interface RosterView {
   toId: (hash: Uint8Array) => string;
 }
 
-/** What a set of signed records says about who is in: adds, and removals. */
+/** What a set of signed records says about who is in: adds, removals, and owner records of later epochs than the first. */
 export interface RosterRecords {
   members: readonly SignedMember[];
   removals: readonly Signed<RemovalRecord>[];
+  owners: readonly Signed<OwnerRecord>[];
 }
 
 /**
@@ -81,29 +81,35 @@ export interface RosterRecords {
  * the lower hash wins. Two records of one owner are one member (the lower hash wins). Records that lead to nobody are
  * left out until they do.
  *
+ * What a revoked box signed counts where the revocation says that it was seen; see `resolveOwner`.
+ *
  * A removal is final. It counts for the circle when it is signed by the member himself, by who admitted him, or by two
  * members; for `self` and his boxes it counts as soon as he signed it. Whom the removed one admitted stays if the
  * signer of a removal that counts had seen it; his other adds are void.
  */
 export function computeRoster(circle: string, records: RosterRecords, view: RosterView): Roster {
-  const everybody = admitted(circle, records.members, view, new Map());
-  const first = countedRemovals(everybody, records.removals, view);
-  if (first.size === 0) return { ...everybody, everOwnerOf: everybody.ownerOf };
+  const everybody = admitted(circle, records, view, new Map());
+  const standing = records.removals.filter(
+    (one) => everybody.revoked.get(one.signer)?.has(view.toId(one.hash)) ?? true,
+  );
+  const first = countedRemovals(everybody, standing, view);
+  if (first.size === 0) return everybody;
   // What somebody signed who is removed himself counts where that was seen when he was removed: he cannot take others
   // out afterwards, and those whom he took out before do not come back.
-  const standing = records.removals.filter((one) => {
-    const by = everybody.ownerOf.get(one.signer) ?? '';
+  const counting = standing.filter((one) => {
+    const by = everybody.everOwnerOf.get(one.signer) ?? '';
     return by === one.record.ownerId || (first.get(by)?.has(view.toId(one.hash)) ?? true);
   });
-  const removed = countedRemovals(everybody, standing, view);
-  return { ...admitted(circle, records.members, view, removed), everOwnerOf: everybody.ownerOf };
+  const removed = countedRemovals(everybody, counting, view);
+  const { everOwnerOf } = everybody;
+  return { ...admitted(circle, records, view, removed), everOwnerOf };
 }
 
 /** By owner id of who is removed: those of his adds and removals that still count. */
 type Removed = ReadonlyMap<string, ReadonlySet<string>>;
 
 function countedRemovals(
-  everybody: Omit<Roster, 'everOwnerOf'>,
+  everybody: Roster,
   removals: readonly Signed<RemovalRecord>[],
   view: RosterView,
 ): Removed {
@@ -112,7 +118,7 @@ function countedRemovals(
     const member = everybody.members.get(target);
     if (member === undefined) continue;
     const against = removals.flatMap((one) => {
-      const by = one.record.ownerId === target ? everybody.ownerOf.get(one.signer) : undefined;
+      const by = one.record.ownerId === target ? everybody.everOwnerOf.get(one.signer) : undefined;
       return by === undefined ? [] : [{ by, seen: one.record.seen }];
     });
     const signers = new Set(against.map(({ by }) => by));
@@ -129,22 +135,32 @@ function countedRemovals(
 /** Adds members until no record leads to another one. Who is removed is followed, for those he admitted, and left out. */
 function admitted(
   circle: string,
-  records: readonly SignedMember[],
+  records: RosterRecords,
   { toId, names: given }: RosterView,
   removed: Removed,
-): Omit<Roster, 'everOwnerOf'> {
+): Roster {
   const members = new Map<string, Member>();
   const ownerOf = new Map<string, string>();
+  const revokedOf = new Map<string, string>();
+  const revoked = new Map<string, ReadonlySet<string>>();
   const invitesUsed = new Set<string>();
   const names = new Set<string>(given.values());
-  const waiting = records
+  const states = new Map<string, OwnerState>();
+  const stateOf = (first: Signed<OwnerRecord>): OwnerState => {
+    const ownerId = toId(first.hash);
+    const state = states.get(ownerId) ?? resolveOwner(first, records.owners, toId);
+    states.set(ownerId, state);
+    return state;
+  };
+  const waiting = records.members
     .filter((signed) => signed.record.circle === circle && ownerRecordFault(signed.ownerRecord) === undefined)
     .sort((a, b) => compareBytes(a.hash, b.hash));
-  /** May this signer's record add somebody? A removed one's only where the removal says that it was seen. */
-  const mayAdmit = (signed: SignedMember): boolean => {
-    const by = ownerOf.get(signed.signer);
-    if (by === undefined) return false;
-    return removed.get(by)?.has(toId(signed.hash)) ?? true;
+  /** Whose add is this, if it counts? A removed one's, or a revoked box's, only where that was seen. */
+  const admittedBy = (signed: SignedMember): string | undefined => {
+    const id = toId(signed.hash);
+    const by = ownerOf.get(signed.signer) ?? revokedOf.get(signed.signer);
+    if (by === undefined || removed.get(by)?.has(id) === false) return undefined;
+    return revoked.get(signed.signer)?.has(id) === false ? undefined : by;
   };
   for (let grew = true; grew; ) {
     grew = false;
@@ -153,41 +169,63 @@ function admitted(
       const { record, signer, ownerRecord } = signed;
       const ownerId = toId(ownerRecord.hash);
       if (members.has(ownerId)) continue;
-      const owned = ownerRecord.record;
+      const first = ownerRecord.record;
       const founds =
-        ownerId === circle && record.inviteId === undefined && owned.boxes.some((box) => box.peer === signer);
-      const joins = record.inviteId !== undefined && mayAdmit(signed) && !invitesUsed.has(record.inviteId);
+        ownerId === circle && record.inviteId === undefined && first.boxes.some((box) => box.peer === signer);
+      const by = record.inviteId === undefined ? undefined : admittedBy(signed);
+      const joins = by !== undefined && !invitesUsed.has(record.inviteId ?? '');
       if (!founds && !joins) continue;
-      if (owned.boxes.some((box) => ownerOf.has(box.peer))) continue;
+      if (first.boxes.some((box) => ownerOf.has(box.peer) || revokedOf.has(box.peer))) continue;
       let name = given.get(ownerId) ?? record.name;
       for (let suffix = 2; !given.has(ownerId) && names.has(name); suffix++) {
         name = `${record.name.slice(0, 29)}-${suffix}`;
       }
       names.add(name);
+      const state = stateOf(ownerRecord);
+      const { keys } = state.current.record;
+      const boxes = state.current.record.boxes.filter((box) => !ownerOf.has(box.peer));
       if (record.inviteId !== undefined) invitesUsed.add(record.inviteId);
+      for (const one of state.path) {
+        for (const { inviteId } of one.record.boxes) if (inviteId !== undefined) invitesUsed.add(inviteId);
+      }
       members.set(ownerId, {
         ownerId,
         name,
-        boxes: owned.boxes,
+        owner: state.current,
+        boxes,
         sealTo: [
-          ...owned.boxes.filter((box) => box.roles.includes('mail')).map((box) => box.sealTo),
-          ...owned.keys.map((key) => key.sealTo),
+          ...boxes.filter((box) => box.roles.includes('mail')).map((box) => box.sealTo),
+          ...keys.map((key) => key.sealTo),
         ],
-        admittedBy: founds ? undefined : ownerOf.get(signer),
+        admittedBy: founds ? undefined : by,
         inviteId: record.inviteId,
       });
-      for (const box of owned.boxes) ownerOf.set(box.peer, ownerId);
+      for (const box of boxes) ownerOf.set(box.peer, ownerId);
+      for (const [peer, seen] of state.revoked) {
+        if (ownerOf.has(peer) || revokedOf.has(peer)) continue;
+        revokedOf.set(peer, ownerId);
+        revoked.set(peer, seen);
+      }
       grew = true;
     }
   }
+  const everOwnerOf = new Map([...revokedOf, ...ownerOf]);
   for (const ownerId of removed.keys()) {
     for (const box of members.get(ownerId)?.boxes ?? []) ownerOf.delete(box.peer);
     members.delete(ownerId);
   }
-  return { circle, members, ownerOf, invitesUsed };
+  return { circle, members, ownerOf, everOwnerOf, revoked, invitesUsed };
 }
 
 export type InviteState = 'open' | 'used' | 'expired' | 'revoked';
+
+/**
+ * Does what this signer signed once, and need not sign again, stand: an invite, its revocation? A box that was revoked
+ * since: where the revocation says that it was seen.
+ */
+export function signatureStands(roster: Roster, signer: string, recordId: string): boolean {
+  return roster.ownerOf.has(signer) || roster.revoked.get(signer)?.has(recordId) === true;
+}
 
 /** What may be done with an invite now. A revocation counts when it comes from the inviter's own boxes. */
 export function inviteState(
@@ -197,9 +235,9 @@ export function inviteState(
 ): InviteState {
   const { roster, revocations } = known;
   if (roster.invitesUsed.has(invite.record.id)) return 'used';
-  const inviter = roster.ownerOf.get(invite.signer);
+  const inviter = roster.everOwnerOf.get(invite.signer);
   const revoked = revocations.some(
-    (one) => one.record.inviteId === invite.record.id && roster.ownerOf.get(one.signer) === inviter,
+    (one) => one.record.inviteId === invite.record.id && roster.everOwnerOf.get(one.signer) === inviter,
   );
   if (revoked) return 'revoked';
   return nowMs >= invite.record.expiresAtMs ? 'expired' : 'open';

@@ -26,7 +26,7 @@ const mailKeyFile = 'mail.key';
 const ownerRecordFile = 'owner.record';
 
 /** The signing key that belongs to an age identity; `use` keeps keys for different purposes apart. */
-async function signingKeyOf(secret: string, use: 'owner' | 'paper'): Promise<SigningKey> {
+export async function signingKeyOf(secret: string, use: 'owner' | 'paper'): Promise<SigningKey> {
   const seed = hkdfSync('sha256', secret, new Uint8Array(), `copain/${use}-key/1`, 32);
   return await signingKeyFromSeed(new Uint8Array(seed));
 }
@@ -82,7 +82,10 @@ export async function createIdentity(options: {
   const box = await signingKeyFromSeed(crypto.getRandomValues(new Uint8Array(32)));
   const payload = encodeOwnerRecord({
     epoch: 0,
+    ownerId: undefined,
     previous: undefined,
+    proofs: [],
+    revoked: [],
     keys: [
       { use: 'owner', peer: owner.peer, sealTo: await identityToRecipient(ownerSecret) },
       { use: 'paper', peer: paper.peer, sealTo: await identityToRecipient(paperKey) },

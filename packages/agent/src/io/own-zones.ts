@@ -73,6 +73,10 @@ export function ownZones(options: {
   const zones = new Map<string, OwnZone>();
   const writing = new Set<string>();
 
+  /** The epoch of our owner record, under which zones are signed. */
+  const epoch = (): number =>
+    records.knowledge().roster.members.get(identity.ownerId)?.owner.record.epoch ?? 0;
+
   /** What was published before goes on being served, even if the file has a mistake by now. */
   const restore = async (zone: OwnZone): Promise<void> => {
     const record = records.knowledge().records.get(zoneRecordKey(identity.ownerId, zone.config.origin));
@@ -124,7 +128,13 @@ export function ownZones(options: {
     try {
       const found = await readZoneFile({ path: file, origin: zone.origin });
       zone.watch?.follow(found.files);
-      const input = { kind: 'file' as const, file, problems: found.problems, zone: found.zone, epoch: 0 };
+      const input = {
+        kind: 'file' as const,
+        file,
+        problems: found.problems,
+        zone: found.zone,
+        epoch: epoch(),
+      };
       const [state, effects] = stepPrimary(zone.state, input, Math.round(clock.nowMs()), sha256);
       zone.isWaiting = !force && !standing.maySign() && effects.some(({ kind }) => kind === 'publish');
       if (zone.isWaiting) {
@@ -197,6 +207,12 @@ export function ownZones(options: {
         options.changed();
       }
       for (const zone of wanted) if (!zones.has(zone.origin)) add(zone);
+      for (const zone of zones.values()) {
+        const { file } = zone;
+        // A later epoch makes older versions void, whoever signed them.
+        if (file !== undefined && (zone.state.published?.epoch ?? epoch()) < epoch())
+          void inTurn(zone, () => read(zone, file));
+      }
     },
     push: async (origin, { force }) => {
       const zone = zones.get(origin);

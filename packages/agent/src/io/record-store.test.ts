@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toHex } from '@copain/core';
+import { toHex, toUtf8 } from '@copain/core';
 import { manualClock, seededRandom } from '@copain/core/testing';
 import { encodeZoneVersion, nameOf, type ZoneVersion } from '@copain/dns';
 import { type SigningKey, sha256, signingKeyFromSeed } from '@copain/mesh/io';
@@ -12,14 +12,18 @@ import {
   encodeInviteRecord,
   encodeMemberRecord,
   encodeOffersRecord,
+  encodeOwnerRecord,
   encodeVoteRecord,
   inviteIdOf,
   joinProofBytes,
+  type KeyProof,
+  keyProofBytes,
+  type OwnerRecord,
   type RecordKind,
 } from '@copain/trust';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { baseOffer, plan } from '../wiring.ts';
-import { createIdentity, type Identity, loadIdentity } from './identity.ts';
+import { createIdentity, type Identity, loadIdentity, signingKeyOf } from './identity.ts';
 import { ownRecords } from './own-records.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 
@@ -340,4 +344,103 @@ it('keys are made once, for their owner alone to read, and never overwritten', a
     await expect(loadIdentity(stateDir)).rejects.toMatchObject({ exit: 74, message: /is damaged$/ });
     await writeFile(join(stateDir, file), good);
   }
+});
+
+/** Alice's next owner record, signed by her owner key, or by another that is given. */
+async function ownerRecordOf(change: Partial<OwnerRecord>, epoch = 1): Promise<Uint8Array> {
+  const stateDir = folders[0] ?? '';
+  const secret = (await readFile(join(stateDir, 'keys/owner.key'), 'utf8')).trim();
+  const { record, hash } = alice.owner;
+  const next: OwnerRecord = { ...record, epoch, ownerId: alice.ownerId, previous: hash, ...change };
+  return await (await signingKeyOf(secret, 'owner')).seal('owner', encodeOwnerRecord(next));
+}
+
+const keyProof = async (key: SigningKey, ownerId: string): Promise<KeyProof> => {
+  const subject = { ownerId, epoch: 1, previous: alice.owner.hash, key: key.peer };
+  const { epoch, previous } = subject;
+  return { peer: key.peer, epoch, previous, signature: await key.sign(keyProofBytes(subject)) };
+};
+
+const sealTo = `age1${'q'.repeat(58)}`;
+const secondBox = (key: SigningKey): OwnerRecord['boxes'][number] => ({
+  peer: key.peer,
+  name: 'second',
+  roles: ['sign-zone', 'sign-grant', 'mail'],
+  sealTo,
+});
+
+it('a further box counts once it has consented, and nobody takes the box of another owner for his', async () => {
+  const store = await circleOfTwo(new Map());
+  const second = await signingKeyFromSeed(new Uint8Array(32).fill(21));
+  const boxes = [...alice.owner.record.boxes, secondBox(second)];
+  const withBobs = [...alice.owner.record.boxes, { ...secondBox(bob.box), name: 'bobs' }];
+  const forged = { ...(await keyProof(second, alice.ownerId)), peer: bob.box.peer };
+  const unproven = await ownerRecordOf({ boxes: withBobs, proofs: [] });
+  expect(await store.offer('owner', unproven)).toMatchObject({ why: 'superseded' });
+  const claimed = await ownerRecordOf({ boxes: withBobs, proofs: [forged] });
+  expect(await store.offer('owner', claimed)).toMatchObject({ why: 'bad-proof' });
+  const elsewhere = await keyProof(second, bob.ownerId);
+  const other = await ownerRecordOf({ boxes, proofs: [elsewhere] });
+  expect(await store.offer('owner', other)).toMatchObject({ why: 'bad-proof' });
+  const good = await ownerRecordOf({ boxes, proofs: [await keyProof(second, alice.ownerId)] });
+  expect((await store.offer('owner', good)).kind).toBe('new');
+  expect((await store.offer('owner', good)).kind).toBe('known');
+  const { roster } = store.knowledge();
+  expect(roster.ownerOf.get(second.peer)).toBe(alice.ownerId);
+  expect(roster.ownerOf.get(bob.box.peer)).toBe(bob.ownerId);
+});
+
+it('a revoked box: what it numbered is void on every box in whatever order it came, and stays so over a restart', async () => {
+  const rows: Rows = new Map();
+  const store = await circleOfTwo(rows);
+  const second = await signingKeyFromSeed(new Uint8Array(32).fill(21));
+  const boxes = [...alice.owner.record.boxes, secondBox(second)];
+  const proofs = [await keyProof(second, alice.ownerId)];
+  const add = await ownerRecordOf({ boxes, proofs });
+  await store.offer('owner', add);
+  const added = store.knowledge().roster.members.get(alice.ownerId)?.owner;
+  if (added === undefined) throw new Error('alice is a member');
+
+  const grants = encodeGrantsRecord({ sequence: 3, zones: [{ name: 'a.example', to: undefined }], mail: [] });
+  const forward = { ...zoneVersion(1, alice.ownerId), epoch: 1, sequence: Number.MAX_SAFE_INTEGER };
+  const byThief: [RecordKind, Uint8Array][] = [
+    ['grants', grants],
+    ['offers', encodeOffersRecord({ sequence: 1, offers: [] })],
+    ['address', encodeAddressRecord({ sequence: 1, addresses: ['192.0.2.1:1'] })],
+    ['zone', encodeZoneVersion(forward)],
+  ];
+  const envelopes = await Promise.all(
+    byThief.map(async ([kind, payload]) => [kind, await second.seal(kind, payload)] as const),
+  );
+  for (const [kind, envelope] of envelopes) expect((await store.offer(kind, envelope)).kind).toBe('new');
+  expect(store.knowledge().agreements.grants.get(alice.ownerId)?.zones).toHaveLength(1);
+  const ahead = encodeZoneVersion({ ...forward, epoch: 2, sequence: 1 });
+  expect(await store.offer('zone', await second.seal('zone', ahead))).toMatchObject({ why: 'wrong-signer' });
+
+  const revoke = await ownerRecordOf({ previous: added.hash, revoked: [{ peer: second.peer, seen: [] }] }, 2);
+  expect((await store.offer('owner', revoke)).kind).toBe('new');
+  expect(store.knowledge().roster.ownerOf.has(second.peer)).toBe(false);
+  expect([...store.log().facts.keys()].filter((key) => key.includes(second.peer))).toEqual([]);
+  expect([...rows.keys()].filter((key) => key.includes(second.peer))).toEqual([]);
+  expect(store.knowledge().agreements.grants.size).toBe(0);
+  for (const [kind, envelope] of envelopes)
+    expect(await store.offer(kind, envelope)).toMatchObject({ kind: 'refused', why: 'wrong-signer' });
+  // Fast-forward is healed: the owner starts again under his epoch.
+  const healed = { ...zoneVersion(1, alice.ownerId), epoch: 2 };
+  expect((await store.offer('zone', await alice.box.seal('zone', encodeZoneVersion(healed)))).kind).toBe(
+    'new',
+  );
+
+  const { store: late } = await open(bob, new Map([['circle', toUtf8(alice.ownerId)]]));
+  const shuffled = [...store.log().facts.values()].reverse();
+  for (let round = 0; round < 4; round++) {
+    for (const [kind, envelope] of envelopes) await late.offer(kind, envelope);
+    await late.offer('owner', add);
+    for (const fact of shuffled) await late.offer(fact.kind, fact.envelope);
+  }
+  expect(late.log().digest).toEqual(store.log().digest);
+  const again = await open(alice, rows);
+  expect(again.refusals).toEqual([]);
+  expect(again.store.log().digest).toEqual(store.log().digest);
+  expect(again.store.knowledge().roster.members.get(alice.ownerId)?.owner.record.epoch).toBe(2);
 });

@@ -1,5 +1,5 @@
 import { type Clock, fromUtf8, type Table, toHex, toUtf8 } from '@copain/core';
-import { addFact, emptyFactLog, type Fact, type FactLog, judgeFact } from '@copain/mesh';
+import { addFact, emptyFactLog, type Fact, type FactLog, judgeFact, withoutFacts } from '@copain/mesh';
 import { openEnvelope, type SigningKey, sha256, verifySignature } from '@copain/mesh/io';
 import {
   type CanonicalValue,
@@ -8,6 +8,7 @@ import {
   decodeOwnerRecord,
   encodeCanonical,
   joinProofBytes,
+  keyProofBytes,
   type MemberRecord,
   type OwnerRecord,
   type RecordKind,
@@ -21,7 +22,9 @@ import {
   type Knowledge,
   type KnownRecord,
   type OpenedRecord,
+  voidRecords,
   withCircle,
+  withoutRecords,
   withRecord,
 } from '../known-records.ts';
 import { type RoomCall, routeRecord } from '../wiring.ts';
@@ -39,6 +42,8 @@ export interface RecordStore {
   offer(kind: RecordKind, envelope: Uint8Array): Promise<RecordOutcome>;
   /** Signs a record of ours and takes it in. */
   publish(kind: RecordKind, payload: Uint8Array): Promise<Fact>;
+  /** Signs a record with another key than this box's own, an owner's, and takes it in. */
+  publishWith(signer: SigningKey, kind: RecordKind, payload: Uint8Array): Promise<Fact>;
   /** The envelope of the newest record with this key. */
   envelope(key: string): Uint8Array | undefined;
   /** Leaves the old circle for a new one, durably; our own numbered records stay. */
@@ -89,9 +94,12 @@ export async function openRecordStore(options: {
     const { signer, hash, payload, envelopeHash } = opened;
     const member = kind === 'member' ? decodeMemberRecord(payload) : undefined;
     const ownerRecord = member === undefined ? undefined : await openOwner(member);
-    const inviteProofHolds =
-      member !== undefined && ownerRecord !== undefined && (await wasRedeemed(member, ownerRecord, signer));
-    return { kind, signer, hash, payload, ownerRecord, inviteProofHolds, envelopeHash };
+    const proofsHold =
+      (member !== undefined &&
+        ownerRecord !== undefined &&
+        (await wasRedeemed(member, ownerRecord, signer))) ||
+      (kind === 'owner' && (await keysConsent(payload)));
+    return { kind, signer, hash, payload, ownerRecord, proofsHold, envelopeHash };
   };
 
   /** Judges and remembers in memory; the caller has the fact stored before anybody hears of it. */
@@ -138,6 +146,13 @@ export async function openRecordStore(options: {
     heardAt.set(fact.key, clock.nowMs());
   };
 
+  const forget = (gone: readonly string[]): void => {
+    if (gone.length === 0) return;
+    log = withoutFacts(log, gone);
+    knowledge = withoutRecords(knowledge, gone);
+    for (const factKey of gone) heardAt.delete(factKey);
+  };
+
   /** Whom this box calls what is kept, so that configuration goes on meaning the same people. */
   const keepNames = async (before: ReadonlyMap<string, string>): Promise<void> => {
     const news = [...knowledge.names].filter(([ownerId]) => !before.has(ownerId));
@@ -158,9 +173,14 @@ export async function openRecordStore(options: {
       if (outcome === unreadable) events.refused(kind, undefined, 'envelope');
       if (outcome.kind !== 'new' || outcome.record === undefined) return outcome;
       const { fact, record } = outcome;
-      await table.write([{ key: factPrefix + fact.key, value: encodeStored(fact) }]);
       const before = knowledge.names;
+      const gone = changesRoster(kind) ? voidRecords(withRecord(knowledge, fact.key, record), key.peer) : [];
+      await table.write([
+        { key: factPrefix + fact.key, value: encodeStored(fact) },
+        ...gone.map((factKey) => ({ key: factPrefix + factKey, value: undefined })),
+      ]);
       remember(fact, record);
+      forget(gone);
       await keepNames(before);
       options.onChange(routeRecord(record), record, fact);
       return { kind: 'new', fact };
@@ -174,28 +194,34 @@ export async function openRecordStore(options: {
     if (fields.ok && kind !== undefined) waiting.push({ key: storedKey, kind, envelope });
     else events.damaged(storedKey);
   }
-  // Members first, since who may sign the others depends on them; removals last, since what somebody signed while he was
-  // a member stays known.
-  const place = (kind: RecordKind): number => (kind === 'member' ? 0 : kind === 'removal' ? 2 : 1);
-  waiting.sort((a, b) => place(a.kind) - place(b.kind));
+  // Members and their owner records first, since who may sign the others depends on them; removals last, since what
+  // somebody signed while he was a member is judged as it was then. The keys of one kind are in order of epoch.
+  const order: readonly RecordKind[] = ['member', 'owner'];
+  const place = (kind: RecordKind): number =>
+    order.includes(kind) ? order.indexOf(kind) : kind === 'removal' ? 3 : 2;
+  waiting.sort((a, b) => place(a.kind) - place(b.kind) || (a.key < b.key ? -1 : 1));
   for (const { key: storedKey, kind, envelope } of waiting) {
     const outcome = await consider(kind, envelope);
     if (outcome.kind === 'new' && outcome.record !== undefined) remember(outcome.fact, outcome.record);
     else if (outcome.kind === 'refused') events.damaged(storedKey);
   }
+  forget(voidRecords(knowledge, key.peer));
+
+  const publishWith = async (signer: SigningKey, kind: RecordKind, payload: Uint8Array): Promise<Fact> => {
+    const outcome = await offer(kind, await signer.seal(kind, payload));
+    if (outcome.kind === 'new') return outcome.fact;
+    throw new Error(
+      `our own ${kind} record was not taken: ${outcome.kind === 'refused' ? outcome.why : 'known'}`,
+    );
+  };
 
   return {
     knowledge: () => knowledge,
     log: () => log,
     heardAtMs: (factKey) => heardAt.get(factKey),
     offer,
-    publish: async (kind, payload) => {
-      const outcome = await offer(kind, await key.seal(kind, payload));
-      if (outcome.kind === 'new') return outcome.fact;
-      throw new Error(
-        `our own ${kind} record was not taken: ${outcome.kind === 'refused' ? outcome.why : 'known'}`,
-      );
-    },
+    publish: async (kind, payload) => await publishWith(key, kind, payload),
+    publishWith,
     envelope: (factKey) => log.facts.get(factKey)?.envelope,
     moveTo: async (circle) => {
       await inTurn(async () => {
@@ -213,6 +239,10 @@ export async function openRecordStore(options: {
   };
 }
 
+/** Does a record of this kind change whose signature counts? */
+const changesRoster = (kind: RecordKind): boolean =>
+  kind === 'member' || kind === 'removal' || kind === 'owner';
+
 function encodeStored(fact: Fact): Uint8Array {
   const value: CanonicalValue = { kind: fact.kind, envelope: fact.envelope };
   return encodeCanonical(value);
@@ -224,6 +254,18 @@ async function openOwner(member: MemberRecord): Promise<Signed<OwnerRecord> | un
   const record = opened === undefined ? undefined : decodeOwnerRecord(opened.payload);
   if (opened === undefined || record === undefined) return undefined;
   return { signer: opened.signer, hash: opened.hash, record };
+}
+
+/** Is every key proof of an owner record by the key it is about? */
+async function keysConsent(payload: Uint8Array): Promise<boolean> {
+  const record = decodeOwnerRecord(payload);
+  if (record?.ownerId === undefined) return false;
+  const { ownerId } = record;
+  const checks = record.proofs.map(async ({ peer, epoch, previous, signature }) => {
+    const bytes = keyProofBytes({ ownerId, epoch, previous, key: peer });
+    return await verifySignature(peer, bytes, signature);
+  });
+  return (await Promise.all(checks)).every((holds) => holds);
 }
 
 /** Did the invite's one-time key sign that this owner joined by `responder`? */

@@ -72,8 +72,8 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           path: state === 'up' ? (via === undefined ? ('direct' as const) : ('relayed' as const)) : undefined,
           via: state === 'up' && via !== undefined ? names.ofPeer(via) : undefined,
           seenDownBy: (alive?.seenDownBy ?? []).map(names.ofPeer),
-          may: offered(agreements, identity.ownerId, member.ownerId),
-          offers: offered(agreements, member.ownerId, identity.ownerId),
+          may: offered(roster, agreements, identity.ownerId, member.ownerId),
+          offers: offered(roster, agreements, member.ownerId, identity.ownerId),
           version: details?.version,
         };
       }),
@@ -98,7 +98,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     return (
       grant !== undefined &&
       (grant.to === undefined || grant.to.includes(by)) &&
-      offered(agreements, by, ownerId).includes('dns')
+      offered(roster, agreements, by, ownerId).includes('dns')
     );
   };
 
