@@ -34,10 +34,10 @@ export function startRelaying(options: {
   const { ownerId, host, clock, names } = options;
   let state: RelayState = new Map();
 
-  const offers = (from: string | undefined, to: string | undefined): boolean =>
-    from !== undefined &&
-    to !== undefined &&
-    offered(options.records.knowledge().agreements, from, to).includes('relay');
+  const offers = (from: string | undefined, to: string | undefined): boolean => {
+    const { roster, agreements } = options.records.knowledge();
+    return from !== undefined && to !== undefined && offered(roster, agreements, from, to).includes('relay');
+  };
   const directConnection = (peer: string): string | undefined =>
     host()
       .connections(peer)
