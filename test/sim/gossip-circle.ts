@@ -176,7 +176,7 @@ export function gossipCircle(options: {
       [box(a), b],
       [box(b), a],
     ] as const) {
-      const state = startSync(other, at.peer < other, net.nowMs());
+      const state = startSync({ peer: other, version: 2, beats: at.peer < other }, net.nowMs());
       at.streams.set(other, { connection, state, heardAtMs: net.nowMs() });
     }
     for (const [at, other] of [

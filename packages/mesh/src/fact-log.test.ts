@@ -77,8 +77,8 @@ const context = (log: FactLog) => ({ log, signedBy: () => [], friends: [], heard
 
 it('beats go out after a second and then every 10 s, from one side only; the other acks', () => {
   const log = emptyFactLog();
-  let lower = startSync(newPeer(), true, 0);
-  const upper = startSync(newPeer(), false, 0);
+  let lower = startSync({ peer: newPeer(), version: 2, beats: true }, 0);
+  const upper = startSync({ peer: newPeer(), version: 2, beats: false }, 0);
   expect(stepSync(lower, { kind: 'tick' }, context(log), 999)[1]).toEqual([]);
   const [next, effects] = stepSync(lower, { kind: 'tick' }, context(log), 1000);
   lower = next;
@@ -95,7 +95,7 @@ it('beats go out after a second and then every 10 s, from one side only; the oth
 });
 
 it('a digest that stays different is asked about ever more rarely', () => {
-  let state = startSync(newPeer(), true, 0);
+  let state = startSync({ peer: newPeer(), version: 2, beats: true }, 0);
   const strange = {
     t: 'ack' as const,
     counter: 1,
@@ -230,7 +230,7 @@ it('a box that asks for its own records gets those that it lacks and no others, 
   const decoded = decodeSyncFrame(encodeSyncFrame(frame));
   expect(decoded).toEqual(frame);
   const [, effects] = stepSync(
-    startSync(asker, false, 0),
+    startSync({ peer: asker, version: 2, beats: false }, 0),
     { kind: 'frame', frame },
     { ...context(log), signedBy },
     1,
@@ -244,7 +244,7 @@ it('a box that asks for its own records gets those that it lacks and no others, 
 it('equal digests say that both know the same, on either side; different ones do not', () => {
   const log = addFact(emptyFactLog(), fact('vote/a/x', 1));
   for (const beats of [true, false]) {
-    const state = startSync(newPeer(), beats, 0);
+    const state = startSync({ peer: newPeer(), version: 2, beats }, 0);
     const said = (digest: Uint8Array) => {
       const ack = { t: 'ack' as const, counter: 1, digest, heard: new Uint8Array() };
       return stepSync(state, { kind: 'frame', frame: ack }, context(log), 1)[1].map(({ kind }) => kind);
@@ -260,7 +260,7 @@ it('the boot id that a friend saw last arrives as it was sent, also where he saw
     expect(frame).toEqual({ t: 'boot', lastSeen });
     if (frame === undefined) return;
     const [, effects] = stepSync(
-      startSync(newPeer(), false, 0),
+      startSync({ peer: newPeer(), version: 2, beats: false }, 0),
       { kind: 'frame', frame },
       context(emptyFactLog()),
       1,

@@ -3,16 +3,52 @@ import type { TrafficClass } from './line-scheduler.ts';
 /** Who a connection is from: a friend by the roster, a guest who may use the join protocol and nothing else, or nobody. */
 export type Admission = 'friend' | 'guest' | 'nobody';
 
-/** Protocol names carry the major version; a friend with another one gets a refusal that names both. */
+/**
+ * Protocol names carry the major version. Of each protocol the versions that this box speaks, newest first: a stream is
+ * opened in the newest that both sides know, and the one before is kept for friends who have not updated yet.
+ */
 export const protocols = {
-  sync: '/copain/sync/1',
-  join: '/copain/join/1',
-  zone: '/copain/zone/1',
-  live: '/copain/live/1',
-  drain: '/copain/drain/1',
-  bulk: '/copain/bulk/1',
+  sync: ['/copain/sync/2', '/copain/sync/1'],
+  join: ['/copain/join/1'],
+  zone: ['/copain/zone/1'],
+  live: ['/copain/live/1'],
+  drain: ['/copain/drain/1'],
+  bulk: ['/copain/bulk/1'],
 } as const;
 export type ProtocolName = keyof typeof protocols;
+
+/** The number at the end of a protocol name of ours, or undefined where it is none. */
+export function protocolVersion(id: string): number | undefined {
+  const digits = /^\/copain\/[a-z]+\/(\d{1,6})$/.exec(id)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Which versions of a protocol two boxes speak that have none in common. */
+export interface VersionGap {
+  protocol: ProtocolName;
+  ours: number[];
+  theirs: number[];
+}
+
+/**
+ * Do both sides know a version of `protocol`? `theirs` is everything the other side announced. Undefined where they do,
+ * and where it announced none at all, as somebody does who is no box of ours.
+ */
+export function versionGap(
+  protocol: ProtocolName,
+  { ours, theirs }: { ours: readonly string[]; theirs: readonly string[] },
+): VersionGap | undefined {
+  const same = theirs.filter((id) => id.startsWith(`/copain/${protocol}/`));
+  if (same.length === 0 || same.some((id) => ours.includes(id))) return undefined;
+  const numbers = (ids: readonly string[]): number[] =>
+    ids.flatMap((id) => protocolVersion(id) ?? []).toSorted((a, b) => b - a);
+  return { protocol, ours: numbers(ours), theirs: numbers(same) };
+}
+
+/** Which side has the older copain: the one whose newest version is the lower. */
+export function isOurCopainOlder({ ours, theirs }: VersionGap): boolean {
+  return Math.max(...ours) < Math.max(...theirs);
+}
 
 /** Which class of the line each protocol's bytes are. */
 export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {

@@ -25,9 +25,13 @@ export {
   admitConnection,
   admitProtocol,
   type GateView,
+  isOurCopainOlder,
   type ProtocolName,
   protocolClass,
   protocols,
+  protocolVersion,
+  type VersionGap,
+  versionGap,
 } from './gate.ts';
 export { afterKnock, type KnockState, knockIsDue, startKnocking } from './knock.ts';
 export {

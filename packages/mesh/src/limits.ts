@@ -19,6 +19,9 @@ export const exchangeBackoffMaxMs = 300_000;
 export const redialFirstMs = 2000;
 export const redialMaxMs = 30_000;
 
+/** A friend with whom no version is shared is tried again this often: one of both may have been updated. */
+export const incompatibleRetryMs = 600_000;
+
 /** A dial must survive an uplink queue of 2 s, with several round trips. */
 export const dialTimeoutMs = 45_000;
 

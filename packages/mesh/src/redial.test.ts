@@ -66,3 +66,26 @@ it('a friend without any address is dialled for the sake of relays, and soon whe
   run({ kind: 'connected', peer }, 13_000);
   expect(run({ kind: 'tick', relayed: onlyRelayed }, 500_000)).toEqual([]);
 });
+
+it('whoever speaks no version of ours is left alone for ten minutes, whatever his connections do', () => {
+  let [state] = stepRedial(
+    new Map(),
+    { kind: 'friends', boxes: [{ peer: 'bob', addresses: ['192.0.2.1:4853'] }] },
+    0,
+    0,
+  );
+  [state] = stepRedial(state, { kind: 'incompatible', peer: 'bob' }, 0, 0);
+  const dials: number[] = [];
+  for (let nowMs = 0; nowMs <= 700_000; nowMs += 1000) {
+    const [input, effects] = stepRedial(
+      state,
+      nowMs % 3000 === 0 ? { kind: 'dial-second', peer: 'bob' } : { kind: 'tick', relayed: new Set() },
+      0,
+      nowMs,
+    );
+    state = input;
+    if (nowMs % 5000 === 0) [state] = stepRedial(state, { kind: 'disconnected', peer: 'bob' }, 0, nowMs);
+    if (effects.length > 0) dials.push(nowMs);
+  }
+  expect(dials[0]).toBe(600_000);
+});

@@ -1,5 +1,11 @@
 import { isPrivate, parseHostPort } from '@copain/core';
-import { dialTimeoutMs, directRetryMaxMs, redialFirstMs, redialMaxMs } from './limits.ts';
+import {
+  dialTimeoutMs,
+  directRetryMaxMs,
+  incompatibleRetryMs,
+  redialFirstMs,
+  redialMaxMs,
+} from './limits.ts';
 
 /** One friend's box to keep a connection to. */
 interface RedialEntry {
@@ -9,6 +15,8 @@ interface RedialEntry {
   dialingSinceMs: number | undefined;
   nextAtMs: number;
   backoffMs: number;
+  /** Not dialled before then, whatever happens to his connections. */
+  incompatibleUntilMs?: number;
   /** The same for dials that look for a direct way beside a relayed one. */
   direct: { sinceMs: number | undefined; nextAtMs: number; backoffMs: number };
 }
@@ -27,6 +35,8 @@ export type RedialInput =
   /** `dial-second` may come every second while a friend is silent; `dial-again`: the way to him just opened. */
   | { kind: 'connected' | 'disconnected' | 'dial-second' | 'dial-again'; peer: string }
   | { kind: 'dial-failed'; peer: string; direct?: boolean }
+  /** He speaks no version of ours: until somebody updates, another connection brings nothing. */
+  | { kind: 'incompatible'; peer: string }
   /** `relayed`: those to whom only relayed connections lead, so that the direct way is tried beside them. */
   | { kind: 'tick'; relayed: ReadonlySet<string> }
   /** A friend who relays for these just connected: whoever is not connected is dialled soon. */
@@ -63,6 +73,7 @@ export function stepRedial(
   const next = new Map(state);
   const effects: RedialEffect[] = [];
   const dial = (peer: string, entry: RedialEntry, second: boolean, direct = false): void => {
+    if (nowMs < (entry.incompatibleUntilMs ?? nowMs)) return;
     if (direct && entry.addresses.length === 0) return;
     const dialling = direct ? { direct: { ...entry.direct, sinceMs: nowMs } } : { dialingSinceMs: nowMs };
     next.set(peer, { ...entry, ...dialling });
@@ -119,6 +130,12 @@ export function stepRedial(
         backoffMs,
         nextAtMs: nowMs + known.backoffMs * (0.75 + jitter / 2),
       });
+      break;
+    }
+    case 'incompatible': {
+      const known = state.get(input.peer);
+      if (known !== undefined)
+        next.set(input.peer, { ...known, incompatibleUntilMs: nowMs + incompatibleRetryMs });
       break;
     }
     case 'dial-second': {

@@ -3,9 +3,19 @@ import { answerHave, answerWant, type Fact, type FactLog, factsBeyond, haveList 
 import { beatEveryMs, beatJitter, exchangeBackoffMaxMs, firstBeatAfterMs } from './limits.ts';
 import { peersInTags, peerTags, type SyncFrame } from './sync-frames.ts';
 
+/** Frames that came with version 2 of the sync protocol; a friend who speaks version 1 is not sent them. */
+const sinceVersion2: ReadonlySet<SyncFrame['t']> = new Set(['boot', 'ask-own', 'own-done']);
+
+/** May this frame be sent on a stream of this version? */
+export function isSpoken(version: number, frame: SyncFrame): boolean {
+  return version >= 2 || !sinceVersion2.has(frame.t);
+}
+
 /** One friend's sync stream, as this box sees it. The lower PeerId of a pair opens it and beats; the other acks. */
 export interface SyncState {
   peer: string;
+  /** Of the protocol: 1 knows no `boot`, `ask-own` and `own-done`. */
+  version: number;
   beats: boolean;
   counter: number;
   /** Round trip as the beating side measured it last, in microseconds; 0 while it is not known. */
@@ -57,9 +67,13 @@ export interface SyncContext {
 }
 
 /** A fresh stream to `peer`; the first exchange may start at once, the first beat comes after one interval. */
-export function startSync(peer: string, beats: boolean, nowMs: number): SyncState {
+export function startSync(
+  { peer, version, beats }: Pick<SyncState, 'peer' | 'version' | 'beats'>,
+  nowMs: number,
+): SyncState {
   return {
     peer,
+    version,
     beats,
     counter: 0,
     rttMicros: 0,

@@ -17,6 +17,8 @@ export interface FriendFacts {
   /** What his box offers to this one. */
   offers: readonly string[];
   version: string | undefined;
+  /** Why his box and this one cannot talk, where they share no protocol version. */
+  incompatible: string | undefined;
 }
 
 /** A zone, in the agent's terms. */

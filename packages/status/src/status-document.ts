@@ -47,6 +47,8 @@ export interface FriendStatus {
   /** What his box offers to do for this one. */
   offers: string[];
   version: string | null;
+  /** Why his box and this one cannot talk, where they share no protocol version; else null. */
+  incompatible: string | null;
 }
 
 /** One finding about a master file; `line` and `column` count from 1. */

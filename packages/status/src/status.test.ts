@@ -28,6 +28,7 @@ const friend = (name: string, change: Partial<FriendFacts> = {}): FriendFacts =>
   may: ['dns', 'mail'],
   offers: ['dns', 'mail'],
   version: '0.1.0',
+  incompatible: undefined,
   ...change,
 });
 const ownZone = (origin: string, change: Partial<ZoneFacts> = {}): ZoneFacts => ({
@@ -79,6 +80,17 @@ const factsOf = (change: Partial<StatusFacts> = {}): StatusFacts => ({
 });
 const statusOf = (change: Partial<StatusFacts> = {}): StatusDocument => buildStatus(factsOf(change), nowMs);
 const commands = (status: StatusDocument): string[] => status.verdict.todo.map(({ command }) => command);
+
+it('a friend with whom no protocol version is shared is something to do', () => {
+  const incompatible = 'bob speaks version 3 of the sync protocol, this box 2 and 1: update copain here.';
+  const status = statusOf({ friends: [friend('bob', { state: 'unknown', incompatible })] });
+  expect(status.friends[0]?.incompatible).toBe(incompatible);
+  expect(status.verdict.todo).toContainEqual({
+    weight: 'attention',
+    text: incompatible,
+    command: 'peer version --friends',
+  });
+});
 
 it('says how far the clock is off, and how grave that is', () => {
   expect(commands(statusOf({ clock: { aheadMs: 59_999, friends: 2 } }))).not.toContain('timedatectl');

@@ -7,7 +7,8 @@ import { judge } from './verdict.ts';
 const time = (atMs: number | undefined): string | null => (atMs === undefined ? null : isoTime(atMs));
 
 function friendStatus(friend: FriendFacts): FriendStatus {
-  const { name, id, state, confirmed, sinceAtMs, lastHeardAtMs, rttMs, path, via, version } = friend;
+  const { name, id, state, confirmed, sinceAtMs, lastHeardAtMs, rttMs, path, via, version, incompatible } =
+    friend;
   return {
     name,
     id,
@@ -22,6 +23,7 @@ function friendStatus(friend: FriendFacts): FriendStatus {
     may: [...friend.may],
     offers: [...friend.offers],
     version: version ?? null,
+    incompatible: incompatible ?? null,
   };
 }
 

@@ -276,6 +276,7 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
     ['I hold', list([...zonesOfHis.map(({ origin }) => origin), ...mailOfHis.map(mailName)])],
     ['mail here', count(held, 'message')],
     ['version', friend.version ?? 'not known'],
+    ...(friend.incompatible === null ? [] : [['cannot talk', friend.incompatible] as [string, string]]),
     ['id', friend.id],
   ];
   const lines = rows.map(([label, value]) => `  ${label.padEnd(15)}${visible(value, 1000)}\n`);

@@ -145,6 +145,13 @@ function friendFindings({ facts, nowMs }: Circle): Finding[] {
   if (facts.line.state === 'cut') return [];
   return facts.friends.flatMap((friend): Finding[] => {
     const name = visible(friend.name);
+    if (friend.incompatible !== undefined)
+      return [
+        {
+          weight: 'attention',
+          todo: { text: visible(friend.incompatible), command: 'peer version --friends' },
+        },
+      ];
     if (friend.state === 'down' || friend.state === 'partial') {
       const since = friend.sinceAtMs === undefined ? '' : ` for ${humanDuration(nowMs - friend.sinceAtMs)}`;
       const witnesses = friend.seenDownBy.length === 0 ? '' : `, seen by ${joinNames(friend.seenDownBy)}`;

@@ -31,6 +31,7 @@ export async function strangerIsServed(
       sent: nothing,
       received: nothing,
       observed: nothing,
+      incompatible: () => {},
       refused: nothing,
       streamFailed: nothing,
     },

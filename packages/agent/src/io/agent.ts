@@ -44,6 +44,7 @@ import { mailDomains } from '../mail-domains.ts';
 import { networkOf } from '../network-of.ts';
 import { notYet } from '../not-yet.ts';
 import { restartNotes } from '../restart-notes.ts';
+import { versionGapText } from '../version-gap-text.ts';
 import { answersInvites, baseOffer, type Plan, plan, providers, type RoomCall } from '../wiring.ts';
 import { changeSignal } from './change-signal.ts';
 import { type CircleService, circleService } from './circle.ts';
@@ -160,6 +161,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   limitLine();
   const addresses = ownAddresses(clock, () => config);
   const details = new Map<string, FriendDetails>();
+  const noteDetails = (peer: string, news: Partial<FriendDetails>): void => {
+    const unknown = { version: undefined, rttMs: undefined, clockAtZeroMs: undefined, gap: undefined };
+    details.set(peer, { ...unknown, ...details.get(peer), ...news });
+  };
   const networks = new Map<string, string>();
   // Whoever asks before the first plan was carried out must hear what this box did before it stopped: a domain that is
   // not in a plan is refused for good (550). What stands in the way of whom is told when the plan is carried out.
@@ -363,7 +368,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       hello: (peer, hello) => {
         // Held against the monotonic clock, so that a later correction of our own clock is seen without a new hello.
         const clockAtZeroMs = clock.nowMs() + hello.clockOffsetMs - performance.now();
-        details.set(peer, { rttMs: details.get(peer)?.rttMs, version: hello.version, clockAtZeroMs });
+        noteDetails(peer, { version: hello.version, clockAtZeroMs, gap: undefined });
         if (Math.abs(hello.clockOffsetMs) > clockOffMs) {
           log.warn(
             { friend: names.ofPeer(peer), offsetMs: hello.clockOffsetMs },
@@ -383,10 +388,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       lastSeen: standing.lastSeen,
       ownTold: (friend) => standing.take({ kind: 'answered', friend }),
       failed: (peer, error) => log.debug({ friend: names.ofPeer(peer), err: error }, 'a sync stream ended'),
-      roundTrip: (peer, rttMs) => {
-        const { version: spoken, clockAtZeroMs } = details.get(peer) ?? {};
-        details.set(peer, { version: spoken, rttMs, clockAtZeroMs });
-      },
+      roundTrip: (peer, rttMs) => noteDetails(peer, { rttMs }),
     },
   });
   starting.defer(() => sync?.stop());
@@ -480,6 +482,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           if (names.ownerOf(by) === undefined || !addresses.seen(by, address.host)) return;
           events.add('address.changed', `Friends see this box at ${address.host}.`);
           announceAddresses();
+        },
+        incompatible: (peer, gap) => {
+          dialer?.incompatible(peer);
+          const isNews = details.get(peer)?.gap === undefined;
+          noteDetails(peer, { gap });
+          if (isNews) events.add('friend.incompatible', versionGapText(names.ofPeer(peer), gap));
         },
         refused: (who, why, step) => refusals.count(step, { who, why }, 'somebody was turned away'),
         streamFailed: (peer, protocol, error) => {

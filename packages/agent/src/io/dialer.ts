@@ -28,6 +28,8 @@ export interface Dialer {
   friends(boxes: readonly { peer: string; announced: readonly string[] }[]): void;
   connected(peer: string, reachedAt: HostPort | undefined): void;
   disconnected(peer: string): void;
+  /** He speaks no version of ours: he is left alone for a while. */
+  incompatible(peer: string): void;
   /** Dial beside the connection that seems to be there. */
   second(peer: string): void;
   /** `relayed`: friends to whom only relayed connections lead. */
@@ -151,6 +153,7 @@ export async function startDialer(options: {
       table.write([{ key: goodPrefix + peer, value: toUtf8(address) }]).catch(() => undefined);
     },
     disconnected: (peer) => step({ kind: 'disconnected', peer }),
+    incompatible: (peer) => step({ kind: 'incompatible', peer }),
     second: (peer) => step({ kind: 'dial-second', peer }),
     relayBack: (peers) => step({ kind: 'relay-back', peers }),
     tick: (relayed) => {

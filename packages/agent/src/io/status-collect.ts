@@ -1,9 +1,11 @@
 import type { Mail } from '@copain/mail/io';
+import type { VersionGap } from '@copain/mesh';
 import type { StatusFacts } from '@copain/status';
 import { offered } from '@copain/trust';
 import { clockSkew } from '../clock-skew.ts';
 import type { Config } from '../config-schema.ts';
 import { recordsOf } from '../known-records.ts';
+import { versionGapText } from '../version-gap-text.ts';
 import { providers } from '../wiring.ts';
 import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
@@ -21,6 +23,8 @@ export interface FriendDetails {
   rttMs: number | undefined;
   /** What his clock showed when this process's monotonic clock was at zero, in ms since 1970. */
   clockAtZeroMs: number | undefined;
+  /** Set where his box and this one share no version of the sync protocol. */
+  gap: VersionGap | undefined;
 }
 
 /** Everything the status is collected from, at one instant. */
@@ -75,6 +79,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           may: offered(roster, agreements, identity.ownerId, member.ownerId),
           offers: offered(roster, agreements, member.ownerId, identity.ownerId),
           version: details?.version,
+          incompatible: details?.gap === undefined ? undefined : versionGapText(member.name, details.gap),
         };
       }),
     );

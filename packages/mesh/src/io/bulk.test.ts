@@ -56,6 +56,7 @@ async function side(
       sent: nothing,
       received: nothing,
       observed: nothing,
+      incompatible: () => {},
       refused: nothing,
       streamFailed: nothing,
     },

@@ -49,6 +49,7 @@ async function startGated(admit: (peer: string) => Admission): Promise<Gated> {
       sent: nothing,
       received: nothing,
       observed: nothing,
+      incompatible: () => {},
       refused: (who, why, step) => refused.push({ who, why, step }),
       streamFailed: nothing,
     },

@@ -18,6 +18,7 @@ const silent: HostEvents = {
   sent: () => {},
   received: () => {},
   observed: () => {},
+  incompatible: () => {},
   refused: () => {},
   streamFailed: () => {},
 };

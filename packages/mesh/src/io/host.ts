@@ -8,7 +8,16 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { type Admission, admitProtocol, type ProtocolName, protocolClass, protocols } from '../gate.ts';
+import {
+  type Admission,
+  admitProtocol,
+  type ProtocolName,
+  protocolClass,
+  protocols,
+  protocolVersion,
+  type VersionGap,
+  versionGap,
+} from '../gate.ts';
 import {
   dialTimeoutMs,
   guestDeadlineMs,
@@ -31,8 +40,12 @@ export interface ProtocolHandler {
   maxFrameBytes: number;
   /** Largest frame of the answers, where they may be larger: taken on streams that we open, sent on those we accept. */
   maxAnswerBytes?: number;
-  handle(stream: FrameStream, from: { peer: string; connectionId: string }): Promise<void>;
+  /** `version`: of the protocol, as the stream speaks it. */
+  handle(stream: FrameStream, from: { peer: string; connectionId: string; version: number }): Promise<void>;
 }
+
+/** A stream and the version of its protocol that both sides agreed on. */
+type VersionedStream = FrameStream & { readonly version: number };
 
 /** What the host tells: facts, for the agent to act on and to log. */
 export interface HostEvents {
@@ -55,6 +68,8 @@ export interface HostEvents {
   observed(by: string, address: HostPort): void;
   /** Somebody was turned away; `who` is a PeerId, or the address of a connection that never said who it is. */
   refused(who: string, why: string, step: 'arrival' | 'gate' | 'protocol'): void;
+  /** The box on the other side speaks no version of the sync protocol that this one knows. */
+  incompatible(peer: string, gap: VersionGap): void;
   streamFailed(peer: string, protocol: ProtocolName, error: unknown): void;
 }
 
@@ -70,6 +85,8 @@ export interface HostOptions {
   /** Does this box offer to relay for that friend's box? For nobody unless given. */
   relaysFor?: (peer: string) => boolean;
   handlers: Record<ProtocolName, ProtocolHandler>;
+  /** The versions spoken of some protocols, newest first, where they are not all of `protocols`: an older copain. */
+  versions?: Partial<Record<ProtocolName, readonly string[]>>;
   /** Where everything that is sent waits for its turn. */
   line: Line;
   events: HostEvents;
@@ -103,7 +120,7 @@ export interface Host extends AsyncDisposable {
     peer: string,
     protocol: ProtocolName,
     options: { signal: AbortSignal; connectionId?: string },
-  ): Promise<FrameStream>;
+  ): Promise<VersionedStream>;
   connectedPeers(): string[];
   /**
    * A second connection to the peer, for bulk alone, and its id. It is none of `connections`, no stream opens on it
@@ -152,6 +169,7 @@ function fromMultiaddr(address: Multiaddr): HostPort | undefined {
 export async function startHost(options: HostOptions): Promise<Host> {
   const { events, admit } = options;
   const guestTimers = new Map<string, NodeJS.Timeout>();
+  const spoken = (name: ProtocolName): string[] => [...(options.versions?.[name] ?? protocols[name])];
   const arrivals = arrivalGate({
     nowMs: () => performance.now(),
     refused: (host, why) => events.refused(host, why, 'arrival'),
@@ -234,7 +252,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   for (const name of Object.keys(protocols) as ProtocolName[]) {
     const handler = options.handlers[name];
     await node.handle(
-      protocols[name],
+      spoken(name),
       async (stream: Stream, connection: Connection) => {
         const peer = connection.remotePeer.toString();
         const frames = frameStream(stream, {
@@ -251,7 +269,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
             frames.abort(new Error('not allowed'));
             return;
           }
-          await handler.handle(frames, { peer, connectionId: connection.id });
+          const version = protocolVersion(stream.protocol) ?? 0;
+          await handler.handle(frames, { peer, connectionId: connection.id, version });
         } catch (error) {
           events.streamFailed(peer, name, error);
           frames.abort(error instanceof Error ? error : new Error('stream failed'));
@@ -328,7 +347,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
   node.addEventListener('peer:identify', (event) => {
     const observed = event.detail.observedAddr;
     const address = observed === undefined ? undefined : fromMultiaddr(observed);
-    if (address !== undefined) events.observed(event.detail.peerId.toString(), address);
+    const peer = event.detail.peerId.toString();
+    if (address !== undefined) events.observed(peer, address);
+    const gap = versionGap('sync', { ours: spoken('sync'), theirs: event.detail.protocols });
+    if (gap !== undefined && admit(peer) === 'friend') events.incompatible(peer, gap);
   });
 
   await node.start();
@@ -381,17 +403,18 @@ export async function startHost(options: HostOptions): Promise<Host> {
       const connection =
         connectionId === undefined ? ofPeer(peer)[0] : allOfPeer(peer).find((one) => one.id === connectionId);
       if (connection === undefined) throw new Error('not connected');
-      const stream = await connection.newStream(protocols[protocol], { signal });
+      const stream = await connection.newStream(spoken(protocol), { signal });
       const handler = options.handlers[protocol];
       const maxFrameBytes = handler.maxAnswerBytes ?? handler.maxFrameBytes;
       const trafficClass = protocolClass[protocol];
-      return frameStream(stream, {
+      const frames = frameStream(stream, {
         maxFrameBytes,
         maxSentBytes: handler.maxFrameBytes,
         meter: meterFor(peer, protocol),
         line: options.line,
         trafficClass,
       });
+      return { ...frames, version: protocolVersion(stream.protocol) ?? 0 };
     },
     dialBulk: async (peer, addresses, signal) => {
       bulkDials.add(peer);

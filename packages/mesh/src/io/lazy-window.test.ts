@@ -44,6 +44,7 @@ async function host(): Promise<Host> {
       sent: nothing,
       received: nothing,
       observed: nothing,
+      incompatible: () => {},
       refused: nothing,
       streamFailed: nothing,
     },

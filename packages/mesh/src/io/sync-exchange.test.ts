@@ -60,7 +60,7 @@ it('a friend who lacks thousands of records is told all of them on one stream', 
   const facts = Array.from({ length: 5000 }, (_, i) => fact(i + 1));
   const knowing = box(higher, lower, facts.reduce(addFact, emptyFactLog()), () => there);
   const lacking = box(lower, higher, emptyFactLog(), () => here);
-  const accepted = knowing.streams.accept(there, { peer: lower, connectionId: 'one' });
+  const accepted = knowing.streams.accept(there, { peer: lower, connectionId: 'one', version: 2 });
   accepted.catch(() => undefined);
   lacking.streams.connected(higher, 'one');
   await expect.poll(() => lacking.received.length, { timeout: 10_000 }).toBe(facts.length);

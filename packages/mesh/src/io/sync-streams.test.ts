@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { encodeVoteRecord } from '@copain/trust';
 import { afterEach, expect, it } from 'vitest';
 import { addFact, emptyFactLog, type Fact, type FactLog, judgeFact } from '../fact-log.ts';
+import type { VersionGap } from '../gate.ts';
 import { openEnvelope, type SigningKey, signingKeyFromSeed } from './envelope.ts';
 import { type Host, startHost } from './host.ts';
 import { startLine } from './line.ts';
@@ -14,6 +15,10 @@ interface Box {
   log(): FactLog;
   say(sequence: number): Promise<void>;
   rtt: Map<string, number>;
+  gaps: VersionGap[];
+  /** Boot ids that friends said they saw of this box. */
+  seen: number;
+  failures: unknown[];
   stop(): Promise<void>;
 }
 
@@ -26,7 +31,7 @@ afterEach(async () => {
 async function box(
   key: SigningKey,
   circle: Set<string>,
-  options: { known?: FactLog; port?: number } = {},
+  options: { known?: FactLog; port?: number; sync?: readonly string[] } = {},
 ): Promise<Box> {
   let log = options.known ?? emptyFactLog();
   const rtt = new Map<string, number>();
@@ -52,6 +57,7 @@ async function box(
     listen: [{ host: '127.0.0.1', port: options.port ?? 0 }],
     line: startLine({ nowMs: () => Date.now() }),
     allowPrivate: () => true,
+    ...(options.sync === undefined ? {} : { versions: { sync: options.sync } }),
     admit: (peer) => (circle.has(peer) ? 'friend' : 'nobody'),
     handlers: {
       sync: { maxFrameBytes: 65_536, handle: async (stream, from) => await sync?.accept(stream, from) },
@@ -68,6 +74,7 @@ async function box(
       sent: () => {},
       received: () => {},
       observed: () => {},
+      incompatible: (_peer, gap) => made.gaps.push(gap),
       refused: () => {},
       streamFailed: () => {},
     },
@@ -96,9 +103,11 @@ async function box(
       hello: () => {},
       heardBits: () => {},
       up: () => {},
-      failed: () => {},
+      failed: (_peer, error) => made.failures.push(error),
       roundTrip: (peer, rttMs) => rtt.set(peer, rttMs),
-      lastSeen: () => {},
+      lastSeen: () => {
+        made.seen += 1;
+      },
       ownTold: () => {},
     },
   });
@@ -110,6 +119,9 @@ async function box(
     sync: streams,
     log: () => log,
     rtt,
+    gaps: [],
+    seen: 0,
+    failures: [],
     say: async (sequence) => {
       const about = [...circle].find((peer) => peer !== key.peer) ?? key.peer;
       const payload = encodeVoteRecord({ sequence, about, heardAtMs: 0, silent: false });
@@ -200,4 +212,64 @@ it('the side that beats knows the round trip soon after they met', async () => {
       { timeout: 15_000, interval: 250 },
     )
     .toContain(true);
+});
+
+const version1 = ['/copain/sync/1'];
+
+it.each([
+  ['the older one beats', 0],
+  ['the newer one beats', 1],
+])(
+  'a box of the version before and one of today tell each other everything: %s',
+  async (_who, older) => {
+    const sorted = (await keys(2)).toSorted((x, y) => (x.peer < y.peer ? -1 : 1));
+    const circle = new Set(sorted.map((key) => key.peer));
+    const boxes: Box[] = [];
+    for (const [i, key] of sorted.entries())
+      boxes.push(await box(key, circle, i === older ? { sync: version1 } : {}));
+    const [one, two] = boxes;
+    if (one === undefined || two === undefined) throw new Error('two boxes');
+    await one.say(1);
+    await dial(one, two);
+    await expect.poll(() => sameDigest(one, two), { timeout: 10_000 }).toBe(true);
+    await two.say(2);
+    await one.say(3);
+    await expect.poll(() => sameDigest(one, two), { timeout: 10_000 }).toBe(true);
+    expect(one.log().facts.size).toBe(2);
+    await expect
+      .poll(
+        () => {
+          one.sync.tick(() => undefined);
+          return one.rtt.size;
+        },
+        { timeout: 10_000 },
+      )
+      .toBe(1);
+    // What only version 2 knows is not sent on a stream of version 1.
+    expect([one.seen, two.seen]).toEqual([0, 0]);
+    expect([...one.gaps, ...two.gaps, ...one.failures, ...two.failures]).toEqual([]);
+  },
+  60_000,
+);
+
+it('two boxes of today say what came with version 2', async () => {
+  const [a, b] = await keys(2);
+  if (a === undefined || b === undefined) throw new Error('two keys');
+  const circle = new Set([a.peer, b.peer]);
+  const [one, two] = [await box(a, circle), await box(b, circle)];
+  await dial(one, two);
+  await expect.poll(() => [one.seen, two.seen], { timeout: 10_000 }).toEqual([1, 1]);
+});
+
+it('boxes that share no version both come to know it, with both versions, and keep the connection quiet', async () => {
+  const [a, b] = await keys(2);
+  if (a === undefined || b === undefined) throw new Error('two keys');
+  const circle = new Set([a.peer, b.peer]);
+  const [one, two] = [await box(a, circle), await box(b, circle, { sync: ['/copain/sync/3'] })];
+  await dial(one, two);
+  await expect.poll(() => [one.gaps.length, two.gaps.length], { timeout: 10_000 }).toEqual([1, 1]);
+  expect(one.gaps).toEqual([{ protocol: 'sync', ours: [2, 1], theirs: [3] }]);
+  expect(two.gaps).toEqual([{ protocol: 'sync', ours: [3], theirs: [2, 1] }]);
+  expect([one.sync.peers(), two.sync.peers()]).toEqual([[], []]);
+  expect(one.host.connections(b.peer)).toHaveLength(1);
 });

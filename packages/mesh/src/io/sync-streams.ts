@@ -1,7 +1,15 @@
 import { type Clock, equalBytes, type FrameStream, type Random } from '@copain/core';
 import { type Fact, type FactLog, hashList } from '../fact-log.ts';
 import { connectionSilenceMs, directSilenceMs, maxFacts } from '../limits.ts';
-import { passOn, type SyncEffect, type SyncInput, type SyncState, startSync, stepSync } from '../sync.ts';
+import {
+  isSpoken,
+  passOn,
+  type SyncEffect,
+  type SyncInput,
+  type SyncState,
+  startSync,
+  stepSync,
+} from '../sync.ts';
 import { decodeSyncFrame, encodeSyncFrame, type SyncFrame } from '../sync-frames.ts';
 import type { Host, HostConnection } from './host.ts';
 
@@ -63,7 +71,7 @@ export interface SyncStreams {
   /** The host opened or accepted a connection to a friend. */
   connected(peer: string, connectionId: string): void;
   /** The handler of the sync protocol. */
-  accept(stream: FrameStream, from: { peer: string; connectionId: string }): Promise<void>;
+  accept(stream: FrameStream, from: { peer: string; connectionId: string; version: number }): Promise<void>;
   /** Passes a fact on to every connected friend whom it did not reach; `from` undefined for one of our own. */
   spread(fact: Fact, reached: Uint8Array, from: string | undefined): void;
   /** Every second: beats, and connections that fell silent. */
@@ -95,6 +103,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
   let stopped = false;
 
   const send = (session: Session, frame: SyncFrame): void => {
+    if (!isSpoken(session.state.version, frame)) return;
     if (session.queuedFrames >= maxQueuedFrames) {
       session.stream.abort(new Error('friend does not read'));
       return;
@@ -185,12 +194,14 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
   /** Runs one stream until it ends; both sides say hello first. */
   const run = async (
     stream: FrameStream,
-    peer: string,
-    connectionId: string,
-    beats: boolean,
+    {
+      peer,
+      connectionId,
+      ...spoken
+    }: { peer: string; connectionId: string; version: number; beats: boolean },
   ): Promise<void> => {
     const session: Session = {
-      state: startSync(peer, beats, clock.nowMs()),
+      state: startSync({ peer, ...spoken }, clock.nowMs()),
       stream,
       connectionId,
       openedAtMs: connectionNamed(peer, connectionId)?.openedAtMs ?? 0,
@@ -272,17 +283,19 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       options
         .host()
         .open(peer, 'sync', { signal, connectionId })
-        .then((stream) => run(stream, peer, connectionId, true))
+        .then((stream) => run(stream, { peer, connectionId, version: stream.version, beats: true }))
         .finally(() => opening.delete(connectionId))
         .catch((error: unknown) => {
           events.failed(peer, error);
+          // Who shares no version with us says so on this connection, and a new one would change nothing.
+          if (error instanceof Error && error.name === 'UnsupportedProtocolError') return;
           // Without a sync stream the connection is of no use; closing it lets the redial try again.
           options.host().closeConnection(peer, connectionId);
         });
     },
-    accept: async (stream, { peer, connectionId }) => {
-      if (options.self < peer) throw new Error('the lower PeerId opens the sync stream');
-      await run(stream, peer, connectionId, false);
+    accept: async (stream, from) => {
+      if (options.self < from.peer) throw new Error('the lower PeerId opens the sync stream');
+      await run(stream, { ...from, beats: false });
     },
     spread: (fact, reached, from) => {
       const targets = passOn([...sessions.keys()], reached, from);
