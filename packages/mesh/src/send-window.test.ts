@@ -38,7 +38,8 @@ it('keeps a slow line busy and never has more than half a second of it under way
       fc.integer({ min: 1, max: 150 }),
       (rate, delayMs) => {
         const { delivered, waits } = transfer(() => rate, delayMs, 20_000);
-        expect(delivered).toBeGreaterThan(rate * 20 * 0.92);
+        // What was under way when the time was up is not delivered yet.
+        expect(delivered + startSendWindowBytes).toBeGreaterThan(rate * 20 * 0.92);
         const late = waits.filter(({ atMs }) => atMs > 5000).map(({ ms }) => ms);
         expect(Math.max(...late)).toBeLessThanOrEqual(500);
       },
