@@ -46,7 +46,7 @@ export {
   maxSyncFrameBytes,
   relayAnswerMs,
 } from './limits.ts';
-export type { TrafficClass } from './line-scheduler.ts';
+export { type TrafficClass, trafficClasses } from './line-scheduler.ts';
 export {
   dialableAddresses,
   type RedialEffect,

@@ -141,3 +141,12 @@ export const bulkArrivalMs = 5000;
 
 /** Bulk transfers that one friend may have open here at once. */
 export const maxBulkTransfers = 4;
+
+/** Less than this under way on a connection is no queue, and needs no ping to tell. */
+export const paceFromBytes = 4096;
+
+/** A ping that is not answered in this time tells nothing any more; the connection's own silence will. */
+export const paceEchoMs = 60_000;
+
+/** A connection on which nothing large was sent for so long starts to find its pace anew. */
+export const paceRestMs = 2000;

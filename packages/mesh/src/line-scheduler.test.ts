@@ -2,6 +2,7 @@ import { seededRandom } from '@copain/core/testing';
 import { expect, it } from 'vitest';
 import { maxLineQueue } from './limits.ts';
 import {
+  acknowledgementCost,
   type LineInput,
   type LineState,
   openLine,
@@ -139,4 +140,23 @@ it('a clock that jumps gives no burst and takes nothing away', () => {
   expect(forward.tokens).toBeLessThanOrEqual(100);
   const [back] = stepLine(busy, { kind: 'tick' }, 0);
   expect(back.tokens).toBe(-500);
+});
+
+it('what went out without asking is missed by what waits', () => {
+  const [limited] = stepLine(
+    openLine(0),
+    { kind: 'limits', bytesPerSecond: 10_000, bulkBytesPerSecond: undefined },
+    0,
+  );
+  const want = { kind: 'want', id: 1, class: 'control', sizeBytes: 100 } as const;
+  const [, at50] = stepLine(limited, want, 50);
+  expect(at50).toContainEqual({ kind: 'permit', id: 1 });
+  const [spent] = stepLine(limited, { kind: 'spent', costBytes: 1000 }, 50);
+  const [, later] = stepLine(spent, want, 50);
+  expect(later).toEqual([{ kind: 'wake', afterMs: 51 }]);
+});
+
+it('TCP acknowledges two full packets with one bare one', () => {
+  expect(acknowledgementCost(1)).toBe(70);
+  expect(acknowledgementCost(28_000)).toBe(700);
 });

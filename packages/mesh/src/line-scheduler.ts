@@ -28,6 +28,8 @@ export type LineInput =
   | { kind: 'limits'; bytesPerSecond: number | undefined; bulkBytesPerSecond: number | undefined }
   /** Somebody wants to write a piece; `id` is his to choose and comes back with the permit. */
   | { kind: 'want'; id: number; class: TrafficClass; sizeBytes: number }
+  /** Bytes that went out without asking, since they could not wait: pings, acknowledgements. */
+  | { kind: 'spent'; costBytes: number }
   /** He gave up waiting. */
   | { kind: 'forget'; id: number }
   | { kind: 'tick' };
@@ -54,6 +56,11 @@ export function openLine(nowMs: number): LineState {
 export function wireCost(sizeBytes: number): number {
   const segments = Math.max(1, Math.ceil(sizeBytes / segmentBytes));
   return sizeBytes + wireOverhead.perWriteBytes + segments * wireOverhead.perSegmentBytes;
+}
+
+/** What TCP sends back for so many bytes received: one bare packet for two full ones. */
+export function acknowledgementCost(receivedBytes: number): number {
+  return Math.ceil(receivedBytes / (2 * segmentBytes)) * wireOverhead.perSegmentBytes;
 }
 
 /** What this class may send at most, in bytes per second; undefined: no limit. */
@@ -90,6 +97,8 @@ export function stepLine(state: LineState, input: LineInput, nowMs: number): [Li
       const piece = { id: input.id, class: input.class, costBytes: wireCost(input.sizeBytes) };
       return serve({ ...filled, waiting: [...filled.waiting, piece] });
     }
+    case 'spent':
+      return serve({ ...filled, tokens: filled.tokens - input.costBytes });
     case 'forget':
       return serve({ ...filled, waiting: filled.waiting.filter((piece) => piece.id !== input.id) });
     case 'tick':

@@ -48,12 +48,13 @@ export function startSendWindow(nowMs: number): SendWindow {
 
 /**
  * How many bytes may be written now; 0: wait for an acknowledgement. A chunk is a quarter of the window, so that
- * acknowledgements come often enough to keep the line busy.
+ * acknowledgements come often enough to keep the line busy. `promisedBytes`: what others may write and did not yet.
  */
-export function roomBytes(window: SendWindow): number {
+export function roomBytes(window: SendWindow, promisedBytes = 0): number {
   const chunk = Math.floor(Math.max(minBulkChunkBytes, Math.min(maxBulkChunkBytes, window.windowBytes / 4)));
-  const room = window.windowBytes - (window.writtenBytes - window.arrivedBytes);
-  return room >= chunk || window.inFlight.length === 0 ? chunk : 0;
+  const room = window.windowBytes - (window.writtenBytes - window.arrivedBytes) - promisedBytes;
+  const isIdle = window.inFlight.length === 0 && promisedBytes === 0;
+  return room >= chunk || isIdle ? chunk : 0;
 }
 
 /** A chunk was handed to the network. */

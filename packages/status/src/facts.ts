@@ -1,4 +1,11 @@
-import type { EventStatus, FriendState, LineStatus, MailStatus, ZoneProblem } from './status-document.ts';
+import type {
+  EventStatus,
+  FriendLineStatus,
+  FriendState,
+  LineStatus,
+  MailStatus,
+  ZoneProblem,
+} from './status-document.ts';
 
 /** A friend, in the agent's terms: instants in ms since 1970, undefined where nothing is known. */
 export interface FriendFacts {
@@ -19,6 +26,7 @@ export interface FriendFacts {
   version: string | undefined;
   /** Why his box and this one cannot talk, where they share no protocol version. */
   incompatible: string | undefined;
+  line?: readonly FriendLineStatus[];
 }
 
 /** A zone, in the agent's terms. */

@@ -140,6 +140,16 @@ export function metricsText(options: {
       })),
     ),
     counter(
+      'copain_friend_line_bytes_total',
+      'Bytes exchanged with each friend.',
+      status.friends.flatMap(({ name, line = [] }) =>
+        line.flatMap(({ sentBytes, receivedBytes, ...rest }) => [
+          { labels: { friend: name, direction: 'sent', class: rest.class }, value: sentBytes },
+          { labels: { friend: name, direction: 'received', class: rest.class }, value: receivedBytes },
+        ]),
+      ),
+    ),
+    counter(
       'copain_refused_total',
       'What was turned away, by the step at which it was.',
       counters.refused.map(({ step, count }) => ({ labels: { step }, value: count })),

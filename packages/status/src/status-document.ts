@@ -49,6 +49,15 @@ export interface FriendStatus {
   version: string | null;
   /** Why his box and this one cannot talk, where they share no protocol version; else null. */
   incompatible: string | null;
+  /** What went to him and came from him since the agent started, by class of traffic; before Noise, yamux and TCP. */
+  line?: FriendLineStatus[];
+}
+
+/** Bytes exchanged with one friend in one class of traffic. */
+export interface FriendLineStatus {
+  class: 'control' | 'dns' | 'live-mail' | 'held-mail' | 'bulk';
+  sentBytes: number;
+  receivedBytes: number;
 }
 
 /** One finding about a master file; `line` and `column` count from 1. */

@@ -421,7 +421,13 @@ it('the page of a circle of five with five zones is below 10 kB gzip', () => {
 
 it('metrics have the promised names, escaped labels, and no sample for what is not known', () => {
   const status = statusOf({
-    friends: [friend('bob', { lastHeardAtMs: undefined }), friend('a"\\\nb', { state: 'down' })],
+    friends: [
+      friend('bob', {
+        lastHeardAtMs: undefined,
+        line: [{ class: 'bulk', sentBytes: 5000, receivedBytes: 70 }],
+      }),
+      friend('a"\\\nb', { state: 'down' }),
+    ],
     takeovers: [{ owner: 'alice', service: 'web', name: 'w', by: 'bob', sinceAtMs: nowMs, votes: [] }],
   });
   const text = metricsText({
@@ -441,6 +447,8 @@ it('metrics have the promised names, escaped labels, and no sample for what is n
     expect.arrayContaining([
       'copain_friend_up{friend="bob"} 1',
       'copain_refused_total{step="envelope"} 3',
+      'copain_friend_line_bytes_total{friend="bob",direction="sent",class="bulk"} 5000',
+      'copain_friend_line_bytes_total{friend="bob",direction="received",class="bulk"} 70',
       'copain_friend_up{friend="a\\"\\\\\\nb"} 0',
       'copain_friend_rtt_seconds{friend="bob"} 0.0112',
       'copain_zone_serial{origin="alice.example"} 2026112204',

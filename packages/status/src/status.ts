@@ -24,6 +24,7 @@ function friendStatus(friend: FriendFacts): FriendStatus {
     offers: [...friend.offers],
     version: version ?? null,
     incompatible: incompatible ?? null,
+    ...(friend.line === undefined ? {} : { line: [...friend.line] }),
   };
 }
 

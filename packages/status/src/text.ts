@@ -275,12 +275,21 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
     ['holds for me', list([...zonesOfMine.map(({ origin }) => origin), ...mailOfMine.map(mailName)])],
     ['I hold', list([...zonesOfHis.map(({ origin }) => origin), ...mailOfHis.map(mailName)])],
     ['mail here', count(held, 'message')],
+    ['sent', trafficWords(friend, 'sentBytes')],
+    ['received', trafficWords(friend, 'receivedBytes')],
     ['version', friend.version ?? 'not known'],
     ...(friend.incompatible === null ? [] : [['cannot talk', friend.incompatible] as [string, string]]),
     ['id', friend.id],
   ];
   const lines = rows.map(([label, value]) => `  ${label.padEnd(15)}${visible(value, 1000)}\n`);
   return `${(options.paint ?? unpainted)('bold', visible(friend.name))}\n${lines.join('')}`;
+}
+
+/** `control 1.2 kB, bulk 3.0 MB`: what there was of each class since the agent started. */
+function trafficWords(friend: FriendStatus, direction: 'sentBytes' | 'receivedBytes'): string {
+  const used = (friend.line ?? []).filter((one) => one[direction] > 0);
+  if (used.length === 0) return 'nothing';
+  return used.map((one) => `${one.class} ${formatSize(one[direction])}`).join(', ');
 }
 
 const mailName = ({ domain }: MailStatus): string => `mail for ${domain}`;

@@ -157,6 +157,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const names = peerNames(identity, records, () => config.name);
   const traffic = startTraffic(clock);
   const line = startLine(clock);
+  const friendOnly = (peer: string): string | undefined =>
+    names.ownerOf(peer) === undefined ? undefined : peer;
   const limitLine = (): void => line.limit(config.line.upBytesPerSecond, config.line.bulkBytesPerSecond);
   limitLine();
   const addresses = ownAddresses(clock, () => config);
@@ -476,8 +478,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           changes.note();
         },
         heard: (peer) => watch.take({ kind: 'heard', peer }),
-        sent: (_peer, protocol, sizeBytes) => traffic.count('sent', protocol, sizeBytes),
-        received: (_peer, protocol, sizeBytes) => traffic.count('received', protocol, sizeBytes),
+        sent: (peer, protocol, sizeBytes) => traffic.count(friendOnly(peer), 'sent', protocol, sizeBytes),
+        received: (peer, protocol, sizeBytes) =>
+          traffic.count(friendOnly(peer), 'received', protocol, sizeBytes),
         observed: (by, address) => {
           if (names.ownerOf(by) === undefined || !addresses.seen(by, address.host)) return;
           events.add('address.changed', `Friends see this box at ${address.host}.`);

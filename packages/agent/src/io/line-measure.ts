@@ -10,6 +10,9 @@ const measureLimits = { maxBytes: 50_000_000, maxMs: 35_000 } as const;
 const measureEveryMs = 60_000;
 const longestMs = 30_000;
 
+/** What is under way when the time is over may still need this long; where bulk gets no turn at all, it ends then. */
+const emptyingMs = 30_000;
+
 const blockBytes = 16_384;
 const pingEveryMs = 1000;
 
@@ -68,6 +71,7 @@ export async function measureLine(
   );
   // Not compressible, should anything between us try.
   const block = parts.random.bytes(blockBytes);
+  const tooLate = AbortSignal.timeout(forMs + emptyingMs);
   const over = new AbortController();
   const during: number[] = [];
   const pinging = (async () => {
@@ -89,7 +93,7 @@ export async function measureLine(
           yield part;
         }
       },
-      signal,
+      AbortSignal.any([signal, tooLate]),
     );
     const sorted = during.toSorted((a, b) => a - b);
     const round = (ms: number | undefined): number => Math.round((ms ?? 0) * 10) / 10;
@@ -107,6 +111,10 @@ export async function measureLine(
         samples: sorted.length,
       },
     };
+  } catch (error) {
+    if (!tooLate.aborted) throw error;
+    const why = `what is more urgent takes the whole line to ${friend.name}, or it carries nothing`;
+    throw new CommandError(ExitCode.no, why, { hint: `peer friends show ${friend.name}`, cause: error });
   } finally {
     over.abort();
     await pinging;

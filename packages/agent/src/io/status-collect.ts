@@ -80,6 +80,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           offers: offered(roster, agreements, member.ownerId, identity.ownerId),
           version: details?.version,
           incompatible: details?.gap === undefined ? undefined : versionGapText(member.name, details.gap),
+          line: sources.traffic.withFriend(box.peer),
         };
       }),
     );

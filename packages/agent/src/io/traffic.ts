@@ -1,15 +1,23 @@
 import type { Clock } from '@copain/core';
-import { type ProtocolName, protocolClass, type TrafficClass } from '@copain/mesh';
+import { type ProtocolName, protocolClass, type TrafficClass, trafficClasses } from '@copain/mesh';
 
 /** What copain sent and received over the mesh, in bytes of its own protocols (before Noise, yamux and TCP). */
 export interface Traffic {
-  count(direction: 'sent' | 'received', protocol: ProtocolName, sizeBytes: number): void;
+  /** `friend`: the box of one; undefined for a stranger, who counts in the sums only. */
+  count(
+    friend: string | undefined,
+    direction: 'sent' | 'received',
+    protocol: ProtocolName,
+    sizeBytes: number,
+  ): void;
   totals(): {
     sentBytes: number;
     receivedBytes: number;
     sentBytesPerSecond: number;
     receivedBytesPerSecond: number;
   };
+  /** With this friend's box, each class that was used, most urgent first. */
+  withFriend(peer: string): { class: TrafficClass; sentBytes: number; receivedBytes: number }[];
   byClass(): { direction: 'sent' | 'received'; class: TrafficClass; bytes: number }[];
 }
 
@@ -17,12 +25,21 @@ const windowSeconds = 10;
 
 export function startTraffic(clock: Clock): Traffic {
   const sums = new Map<string, number>();
+  const friends = new Map<string, Map<TrafficClass, Record<'sent' | 'received', number>>>();
   const recent: { second: number; sent: number; received: number }[] = [];
   const trim = (second: number): void => {
     while ((recent[0]?.second ?? second) <= second - windowSeconds) recent.shift();
   };
   return {
-    count: (direction, protocol, sizeBytes) => {
+    count: (friend, direction, protocol, sizeBytes) => {
+      if (friend !== undefined) {
+        const ofFriend = friends.get(friend) ?? new Map<TrafficClass, Record<typeof direction, number>>();
+        friends.set(friend, ofFriend);
+        const trafficClass = protocolClass[protocol];
+        const counted = ofFriend.get(trafficClass) ?? { sent: 0, received: 0 };
+        counted[direction] += sizeBytes;
+        ofFriend.set(trafficClass, counted);
+      }
       const key = `${direction} ${protocolClass[protocol]}`;
       sums.set(key, (sums.get(key) ?? 0) + sizeBytes);
       const second = Math.floor(clock.nowMs() / 1000);
@@ -46,6 +63,14 @@ export function startTraffic(clock: Clock): Traffic {
         sentBytesPerSecond: rate('sent'),
         receivedBytesPerSecond: rate('received'),
       };
+    },
+    withFriend: (peer) => {
+      const ofFriend = friends.get(peer);
+      return trafficClasses.flatMap((one) => {
+        const counted = ofFriend?.get(one);
+        if (counted === undefined) return [];
+        return [{ class: one, sentBytes: counted.sent, receivedBytes: counted.received }];
+      });
     },
     byClass: () =>
       [...sums].map(([key, bytes]) => {

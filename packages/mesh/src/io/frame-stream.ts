@@ -3,7 +3,8 @@ import type { Stream } from '@libp2p/interface';
 import { decode, encode } from 'it-length-prefixed';
 import { pipe } from 'it-pipe';
 import type { Uint8ArrayList } from 'uint8arraylist';
-import type { TrafficClass } from '../line-scheduler.ts';
+import { acknowledgementCost, type TrafficClass } from '../line-scheduler.ts';
+import type { ConnectionPace } from './connection-pace.ts';
 import { renewWindowLazily } from './lazy-window.ts';
 import type { Line } from './line.ts';
 
@@ -28,24 +29,43 @@ export function frameStream(
     maxSentBytes: number;
     meter: StreamMeter;
     line: Line;
+    pace: ConnectionPace;
     trafficClass: TrafficClass;
   },
 ): FrameStream {
-  const { maxFrameBytes, maxSentBytes, meter, line, trafficClass } = options;
+  const { maxFrameBytes, maxSentBytes, meter, line, pace, trafficClass } = options;
   renewWindowLazily(stream);
   stream.pause();
-  const frames = pipe(incoming(stream, meter), (chunks) => decode(chunks, { maxDataLength: maxFrameBytes }));
+  const counted: StreamMeter = {
+    ...meter,
+    received: (sizeBytes) => {
+      meter.received(sizeBytes);
+      line.spent(acknowledgementCost(sizeBytes));
+    },
+  };
+  const frames = pipe(incoming(stream, counted), (chunks) =>
+    decode(chunks, { maxDataLength: maxFrameBytes }),
+  );
   const broken = new AbortController();
   let sending: Promise<void> = Promise.resolve();
 
   /** Piece by piece, each when the line has room for it. Frames of one stream never interleave. */
   const write = async (bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length; ) {
-      const piece = bytes.subarray(at, at + line.pieceBytes(trafficClass));
-      await line.take(trafficClass, piece.length, broken.signal);
-      broken.signal.throwIfAborted();
-      meter.sent(piece.length);
-      if (!stream.send(piece)) await drained(stream);
+      const wanted = Math.min(bytes.length - at, line.pieceBytes(trafficClass));
+      const grant = await pace.room(trafficClass, wanted, broken.signal);
+      const piece = bytes.subarray(at, at + grant.sizeBytes);
+      let full: boolean;
+      try {
+        await line.take(trafficClass, piece.length, broken.signal);
+        broken.signal.throwIfAborted();
+        meter.sent(piece.length);
+        full = !stream.send(piece);
+        grant.settle(true);
+      } finally {
+        grant.settle(false);
+      }
+      if (full) await drained(stream);
       at += piece.length;
     }
   };

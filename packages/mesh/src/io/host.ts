@@ -29,9 +29,11 @@ import {
 } from '../limits.ts';
 import { arrivalGate } from './arrival-gate.ts';
 import { echoMs } from './connection-echo.ts';
+import { paceOf } from './connection-pace.ts';
 import { openFirst, resolveAddresses, type Way } from './dial-ways.ts';
 import { frameStream } from './frame-stream.ts';
 import type { Line } from './line.ts';
+import { writeInOnePiece } from './one-segment.ts';
 import { relayOf, relayServer, relayTransport, reserveAt } from './relay.ts';
 
 /** How a protocol is served: the handler owns the stream and ends or aborts it. */
@@ -211,7 +213,12 @@ export async function startHost(options: HostOptions): Promise<Host> {
         const target = fromMultiaddr(address);
         return target !== undefined && isPrivate(target.host) && !options.allowPrivate();
       },
+      denyOutboundConnection: async (_peer, connection) => {
+        writeInOnePiece(connection);
+        return false;
+      },
       denyInboundConnection: async (connection) => {
+        writeInOnePiece(connection);
         const remote = fromMultiaddr(connection.remoteAddr);
         if (remote === undefined) return false;
         connection.addEventListener('close', () => arrivals.settled(remote));
@@ -260,6 +267,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
           maxSentBytes: handler.maxAnswerBytes ?? handler.maxFrameBytes,
           meter: meterFor(peer, name),
           line: options.line,
+          pace: paceOf(connection, options.line),
           trafficClass: protocolClass[name],
         });
         try {
@@ -396,7 +404,13 @@ export async function startHost(options: HostOptions): Promise<Host> {
       const limits = { maxFrameBytes: maxRelayMessageBytes, maxSentBytes: maxRelayMessageBytes };
       const meter = meterFor(relay, 'sync');
       const frames = (stream: Stream) =>
-        frameStream(stream, { ...limits, meter, line: options.line, trafficClass: 'control' });
+        frameStream(stream, {
+          ...limits,
+          meter,
+          line: options.line,
+          pace: paceOf(connection, options.line),
+          trafficClass: 'control',
+        });
       await reserveAt(connection, frames, signal);
     },
     open: async (peer, protocol, { signal, connectionId }) => {
@@ -412,6 +426,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         maxSentBytes: handler.maxFrameBytes,
         meter: meterFor(peer, protocol),
         line: options.line,
+        pace: paceOf(connection, options.line),
         trafficClass,
       });
       return { ...frames, version: protocolVersion(stream.protocol) ?? 0 };

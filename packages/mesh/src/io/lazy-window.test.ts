@@ -54,8 +54,9 @@ async function host(): Promise<Host> {
 }
 
 /** A TCP relay in front of `port` that counts what passes in both directions. */
-async function counted(port: number): Promise<{ port: number; bytes: () => number }> {
+async function counted(port: number): Promise<{ port: number; bytes: () => number; chunks: () => number }> {
   let bytes = 0;
+  let chunks = 0;
   const server = createServer((near) => {
     const far = connect(port, '127.0.0.1');
     for (const [from, to] of [
@@ -64,6 +65,7 @@ async function counted(port: number): Promise<{ port: number; bytes: () => numbe
     ] as const) {
       from.on('data', (chunk) => {
         bytes += chunk.length;
+        chunks += 1;
         to.write(chunk);
       });
       from.on('close', () => to.destroy());
@@ -76,15 +78,19 @@ async function counted(port: number): Promise<{ port: number; bytes: () => numbe
       server.close();
     },
   });
-  return { port: (server.address() as AddressInfo).port, bytes: () => bytes };
+  return { port: (server.address() as AddressInfo).port, bytes: () => bytes, chunks: () => chunks };
 }
 
-async function streamThroughRelay(): Promise<{ stream: FrameStream; bytes: () => number }> {
+async function streamThroughRelay(): Promise<{
+  stream: FrameStream;
+  bytes: () => number;
+  chunks: () => number;
+}> {
   const [one, other] = [await host(), await host()];
   const relay = await counted(other.addresses[0]?.port ?? 0);
   const signal = AbortSignal.timeout(10_000);
   await one.dial(other.peer, [`127.0.0.1:${relay.port}`], { signal });
-  return { stream: await one.open(other.peer, 'sync', { signal }), bytes: relay.bytes };
+  return { stream: await one.open(other.peer, 'sync', { signal }), bytes: relay.bytes, chunks: relay.chunks };
 }
 
 it('a small message costs its frame and nothing more: no window update for each', async () => {
@@ -100,6 +106,18 @@ it('a small message costs its frame and nothing more: no window update for each'
   const perMessage = (bytes() - before) / 40;
   // 60 bytes, their length, yamux's header (12) and Noise's length and tag (18).
   expect(perMessage).toBeLessThan(60 + 1 + 12 + 18 + 5);
+});
+
+it('and goes out in one piece, its length with it', async () => {
+  const { stream, chunks } = await streamThroughRelay();
+  const say = async (): Promise<void> => {
+    await stream.send(new Uint8Array(60));
+    await stream.receive();
+  };
+  for (let i = 0; i < 5; i++) await say();
+  const before = chunks();
+  for (let i = 0; i < 20; i++) await say();
+  expect(chunks() - before).toBe(40);
 });
 
 it('many times the window passes, so it is renewed in time', async () => {

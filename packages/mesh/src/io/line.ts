@@ -15,6 +15,8 @@ export interface Line {
   limit(bytesPerSecond: number | undefined, bulkBytesPerSecond: number | undefined): void;
   /** Resolves when a piece of this size may be written; rejects when `signal` is aborted or the queue is too long. */
   take(trafficClass: TrafficClass, sizeBytes: number, signal: AbortSignal): Promise<void>;
+  /** What went out without asking: counted, so that the limit holds for all together. */
+  spent(costBytes: number): void;
   /** How large a piece of this class may be now. */
   pieceBytes(trafficClass: TrafficClass): number;
 }
@@ -70,6 +72,9 @@ export function startLine(clock: Clock): Line {
         waiting.delete(id);
         signal.removeEventListener('abort', giveUp);
       }
+    },
+    spent: (costBytes) => {
+      if (state.bytesPerSecond !== undefined) step({ kind: 'spent', costBytes });
     },
     pieceBytes: (trafficClass) => pieceBytes(rateOf(state, trafficClass)),
   };

@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Box } from './lib/box.ts';
+import { authoritativeSerial } from './lib/dig.ts';
+import { eventually } from './lib/eventually.ts';
+import { type Network, startNetwork } from './lib/network.ts';
+import { whyNot } from './lib/programs.ts';
+import { runWell } from './lib/run.ts';
+import { allTogether, join, openScene } from './lib/scene.ts';
+import { swaks } from './lib/swaks.ts';
+import { zoneText } from './lib/zone-text.ts';
+
+const scene = openScene();
+const origin = 'alice.example';
+
+interface LineAnswer {
+  bytes: number;
+  bytesPerSecond: number;
+  ownConnection: boolean;
+  limitedBy: string;
+  roundTripMs: { before: number; duringMedian: number; duringMax: number };
+}
+
+/** About five million bytes of mail. */
+function largeLetter(): string {
+  const lines = Array.from({ length: 66_000 }, () => randomBytes(38).toString('hex'));
+  return ['From: erika@outside.test', 'Subject: large', '', ...lines, ''].join('\n');
+}
+
+const programs = ['ip', 'bridge', 'tc', 'dig', 'swaks'];
+const skip = whyNot({ programs, root: true }, 'the narrow line') !== undefined;
+
+describe.skipIf(skip)('a box whose uplink is 128 kbit/s behind a modem that queues for 2 s', () => {
+  let network: Network;
+  let alice: Box;
+  let bob: Box;
+  let carol: Box;
+  let serial = 0;
+  const saveZone = (): string => {
+    serial += 1;
+    return alice.write('alice.zone', zoneText({ serial, ns1: bob.host, ns2: carol.host }));
+  };
+  const setLine = async (text: string): Promise<void> => {
+    const rest = alice.read('peer.toml').replace(/\n(up|bulk) = [^\n]*/g, '');
+    alice.write('peer.toml', rest.replace('[line]', `[line]${text}`));
+    await alice.well(['reload']);
+  };
+  const sentBytes = async (): Promise<number> =>
+    Number(await runWell(['cat', '/sys/class/net/eth0/statistics/tx_bytes'], { namespace: alice.namespace }));
+  const measure = async (friend: Box, span: string): Promise<LineAnswer> => {
+    const out = await alice.well(['doctor', 'line', friend.name, '--for', span, '--json'], {
+      limitMs: 100_000,
+    });
+    return JSON.parse(out) as LineAnswer;
+  };
+  /** Saves the zone and says how long bob took to answer with it. */
+  const zoneChangeMs = async (): Promise<number> => {
+    saveZone();
+    const startMs = performance.now();
+    const answers = () => authoritativeSerial(bob.dns, origin, { namespace: bob.namespace });
+    await eventually(`bob answers ${serial}`, async () => (await answers()) === serial, 20_000);
+    return performance.now() - startMs;
+  };
+  /** Everything but "up" that somebody said of somebody since `since`. */
+  const doubts = async (since: string): Promise<string[]> => {
+    const found: string[] = [];
+    for (const box of [alice, bob, carol]) {
+      const { events } = await box.status();
+      const bad = events.filter(({ at, kind }) => at > since && /^friend\.(suspect|down|partial)/.test(kind));
+      found.push(...bad.map(({ text }) => `${box.name}: ${text}`));
+    }
+    return found;
+  };
+
+  beforeAll(async () => {
+    network = scene.use(await startNetwork(['alice', 'bob', 'carol']));
+    [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name) =>
+      scene.box({ name, host: network.host(name), namespace: network.namespace(name) }),
+    ) as [Box, Box, Box];
+    for (const box of [alice, bob, carol]) {
+      await box.init();
+      await box.up();
+    }
+    await join(bob, alice);
+    await join(carol, alice);
+    await allTogether([alice, bob, carol]);
+    await alice.well(['zone', 'add', origin, '--file', saveZone()]);
+    await bob.well(['mail', 'add', 'bob.example', '--deliver', `${bob.host}:2526`]);
+    await eventually('alice takes mail for bob', async () =>
+      (await alice.status()).mail.some(({ domain, role }) => domain === 'bob.example' && role === 'backup'),
+    );
+    await zoneChangeMs();
+  }, 120_000);
+
+  /** What alice sends in `seconds` while bulk fills the line, in bytes per second at her interface. */
+  const rateDuring = async (friend: Box, seconds: number): Promise<{ rate: number; line: LineAnswer }> => {
+    const measuring = measure(friend, `${seconds + 5}s`);
+    await pause(3000);
+    const [before, startMs] = [await sentBytes(), performance.now()];
+    await pause(seconds * 1000);
+    const rate = ((await sentBytes()) - before) / ((performance.now() - startMs) / 1000);
+    return { rate, line: await measuring };
+  };
+
+  it('[line] up is kept within 5 % while bulk fills it, and so is [line] bulk', {
+    timeout: 180_000,
+  }, async () => {
+    await setLine('\nup = "120kbit"');
+    const up = await rateDuring(bob, 20);
+    expect(up.rate / 15_000).toBeGreaterThan(0.95);
+    expect(up.rate / 15_000).toBeLessThan(1.05);
+    expect(up.line).toMatchObject({ ownConnection: true, limitedBy: 'up' });
+
+    await setLine('\nbulk = "64kbit"');
+    const bulk = await rateDuring(carol, 20);
+    expect(bulk.rate / 8000).toBeGreaterThan(0.95);
+    expect(bulk.rate / 8000).toBeLessThan(1.05);
+    expect(bulk.line.limitedBy).toBe('bulk');
+  });
+
+  it.for([
+    ['with no limit set', '', '128kbit'],
+    ['with [line] up a little below it', '\nup = "120kbit"', '128kbit'],
+  ] as const)(
+    'bulk and a held message of 5 MB under way, %s: a zone change takes under 5 s and nobody is doubted',
+    { timeout: 300_000 },
+    async ([, line, rate]) => {
+      await setLine(line);
+      await bob.stop();
+      const letter = { server: alice.smtp, namespace: alice.namespace, from: 'erika@outside.test' };
+      const held = await swaks({ ...letter, to: 'bob@bob.example', message: largeLetter() });
+      expect(held.replies.at(-2) ?? held.replies.join()).toMatch(/^250|^221/);
+      await network.narrow('alice', rate, '2s');
+      await bob.up();
+      await allTogether([alice, bob, carol], 60_000);
+      const since = new Date().toISOString();
+      const before = await sentBytes();
+      await eventually(
+        'the message is on its way',
+        async () => (await sentBytes()) > before + 60_000,
+        30_000,
+      );
+
+      const bulk = alice.peer(['doctor', 'line', 'bob', '--for', '30s', '--json'], { limitMs: 100_000 });
+      await pause(5000);
+      const [bytes, startMs] = [await sentBytes(), performance.now()];
+      const changes: number[] = [];
+      for (let i = 0; i < 4; i++) {
+        changes.push(await zoneChangeMs());
+        await pause(4000);
+      }
+      const carried = ((await sentBytes()) - bytes) / ((performance.now() - startMs) / 1000);
+      const ran = await bulk;
+      process.stderr.write(
+        `narrow line${line.replace('\n', ', ')}: zone changes ${changes.map(Math.round).join(', ')} ms, ${Math.round(carried)} B/s; bulk: ${ran.stdout}${ran.stderr}\n`,
+      );
+      expect(Math.max(...changes)).toBeLessThan(5000);
+      // The line was full all the while.
+      expect(carried).toBeGreaterThan(0.8 * 15_000);
+      expect(await doubts(since)).toEqual([]);
+      const waiting = (await alice.status()).mail.find(({ domain }) => domain === 'bob.example');
+      expect(waiting?.messages).toBeGreaterThan(0);
+    },
+  );
+});
