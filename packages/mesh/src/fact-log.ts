@@ -82,6 +82,43 @@ const rank: Record<RecordKind, number> = {
   vote: 10,
 };
 
+/**
+ * The version of the sync protocol that brought each kind. `owner` had its name in version 1, and was no record of its
+ * own there: it stood inside member records.
+ */
+const kindSinceVersion: Record<RecordKind, number> = {
+  member: 1,
+  owner: 2,
+  removal: 1,
+  invite: 1,
+  revocation: 1,
+  address: 1,
+  offers: 1,
+  grants: 1,
+  zone: 1,
+  holds: 1,
+  vote: 1,
+};
+
+/** Does a friend who speaks this version take records of this kind? */
+export function isKindOf(version: number, kind: RecordKind): boolean {
+  return kindSinceVersion[kind] <= version;
+}
+
+/**
+ * The part of a log that a friend who speaks this version can know. On his stream digests and lists are of it alone:
+ * else his digest could never equal ours again, and an equal digest is how he says that he told all he knows.
+ */
+export function logOfVersion(log: FactLog, version: number): FactLog {
+  const beyond = [...log.facts.values()].filter(({ kind }) => !isKindOf(version, kind));
+  return beyond.length === 0
+    ? log
+    : withoutFacts(
+        log,
+        beyond.map(({ key }) => key),
+      );
+}
+
 /** All facts in sending order. */
 export function factsInOrder(facts: Iterable<Fact>): Fact[] {
   return [...facts].sort((a, b) => rank[a.kind] - rank[b.kind] || (a.key < b.key ? -1 : 1));

@@ -1,13 +1,23 @@
 import { compareBytes } from '@copain/core';
-import { answerHave, answerWant, type Fact, type FactLog, factsBeyond, haveList } from './fact-log.ts';
+import {
+  answerHave,
+  answerWant,
+  type Fact,
+  type FactLog,
+  factsBeyond,
+  haveList,
+  isKindOf,
+  logOfVersion,
+} from './fact-log.ts';
 import { beatEveryMs, beatJitter, exchangeBackoffMaxMs, firstBeatAfterMs } from './limits.ts';
 import { peersInTags, peerTags, type SyncFrame } from './sync-frames.ts';
 
 /** Frames that came with version 2 of the sync protocol; a friend who speaks version 1 is not sent them. */
 const sinceVersion2: ReadonlySet<SyncFrame['t']> = new Set(['boot', 'ask-own', 'own-done']);
 
-/** May this frame be sent on a stream of this version? */
+/** May this frame be sent on a stream of this version? A push: where the friend knows records of its kind. */
 export function isSpoken(version: number, frame: SyncFrame): boolean {
+  if (frame.t === 'push') return isKindOf(version, frame.kind);
   return version >= 2 || !sinceVersion2.has(frame.t);
 }
 
@@ -46,7 +56,7 @@ export type SyncEffect =
       clockOffsetMs: number;
     }
   | { kind: 'heard-bits'; peers: string[] }
-  /** The friend knows exactly the same records as this box. */
+  /** The friend knows exactly the same records as this box, of the kinds that the version of this stream has. */
   | { kind: 'same-records' }
   /** The boot id that the friend saw of this box before; empty where he saw none. */
   | { kind: 'last-seen'; bootId: Uint8Array }
@@ -109,13 +119,13 @@ export function stepSync(
         t: 'beat',
         counter: next.counter,
         rttMicros: state.rttMicros,
-        digest: context.log.digest,
+        digest: logOfVersion(context.log, state.version).digest,
         heard: peerTags(context.heard),
       };
       return [next, [{ kind: 'send', frame }]];
     }
     case 'fact':
-      return [state, [push(input.fact, input.reached)]];
+      return [state, isKindOf(state.version, input.fact.kind) ? [push(input.fact, input.reached)] : []];
     case 'frame':
       return stepFrame(state, input.frame, context, nowMs);
   }
@@ -129,17 +139,19 @@ function stepFrame(
 ): [SyncState, SyncEffect[]] {
   switch (frame.t) {
     case 'hello': {
-      const [next, exchange] = exchangeIfDifferent(state, frame.digest, context, nowMs);
+      const log = logOfVersion(context.log, state.version);
+      const [next, exchange] = exchangeIfDifferent(state, frame.digest, log, nowMs);
       const { name, version, bootId, previousBootId } = frame;
       const clockOffsetMs = frame.nowMs - nowMs;
       return [next, [{ kind: 'hello', name, version, bootId, previousBootId, clockOffsetMs }, ...exchange]];
     }
     case 'beat':
     case 'ack': {
-      const [next, exchange] = exchangeIfDifferent(state, frame.digest, context, nowMs);
+      const log = logOfVersion(context.log, state.version);
+      const [next, exchange] = exchangeIfDifferent(state, frame.digest, log, nowMs);
       const bits: SyncEffect = { kind: 'heard-bits', peers: peersInTags(frame.heard, context.friends) };
       const heard = peerTags(context.heard);
-      const ack: SyncFrame = { t: 'ack', counter: frame.counter, digest: context.log.digest, heard };
+      const ack: SyncFrame = { t: 'ack', counter: frame.counter, digest: log.digest, heard };
       const answer: SyncEffect[] = frame.t === 'beat' ? [{ kind: 'send', frame: ack }] : [];
       return [next, [bits, ...answer, ...exchange]];
     }
@@ -154,7 +166,7 @@ function stepFrame(
         ],
       ];
     case 'have': {
-      const answer = answerHave(context.log, frame.hashes);
+      const answer = answerHave(logOfVersion(context.log, state.version), frame.hashes);
       const effects = answer.push.map((fact) => push(fact, new Uint8Array()));
       if (answer.want.length > 0) effects.push({ kind: 'send', frame: { t: 'want', hashes: answer.want } });
       return [state, effects];
@@ -171,17 +183,22 @@ function stepFrame(
     case 'ignored':
       return [state, []];
     case 'want':
-      return [state, answerWant(context.log, frame.hashes).map((fact) => push(fact, new Uint8Array()))];
+      return [
+        state,
+        answerWant(logOfVersion(context.log, state.version), frame.hashes).map((fact) =>
+          push(fact, new Uint8Array()),
+        ),
+      ];
   }
 }
 
 function exchangeIfDifferent(
   state: SyncState,
   digest: Uint8Array,
-  context: SyncContext,
+  log: FactLog,
   nowMs: number,
 ): [SyncState, SyncEffect[]] {
-  if (compareBytes(digest, context.log.digest) === 0) {
+  if (compareBytes(digest, log.digest) === 0) {
     return [{ ...state, exchangeAtMs: nowMs, exchangeBackoffMs: beatEveryMs }, [{ kind: 'same-records' }]];
   }
   if (!state.beats) return [state, []];
@@ -190,7 +207,7 @@ function exchangeIfDifferent(
   const backoffMs = moved ? beatEveryMs : Math.min(state.exchangeBackoffMs * 2, exchangeBackoffMaxMs);
   return [
     { ...state, lastDigest: digest, exchangeAtMs: nowMs + backoffMs, exchangeBackoffMs: backoffMs },
-    [{ kind: 'send', frame: { t: 'have', hashes: haveList(context.log) } }],
+    [{ kind: 'send', frame: { t: 'have', hashes: haveList(log) } }],
   ];
 }
 

@@ -1,5 +1,5 @@
 import { type Clock, equalBytes, type FrameStream, type Random } from '@copain/core';
-import { type Fact, type FactLog, hashList } from '../fact-log.ts';
+import { type Fact, type FactLog, hashList, logOfVersion } from '../fact-log.ts';
 import { connectionSilenceMs, directSilenceMs, maxFacts } from '../limits.ts';
 import {
   isSpoken,
@@ -216,7 +216,8 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
     open.add(session);
     const { name, version, bootId, previousBootId } = options.hello();
     const nowMs = Math.round(clock.nowMs());
-    send(session, { t: 'hello', name, version, bootId, previousBootId, digest: options.log().digest, nowMs });
+    const { digest } = logOfVersion(options.log(), spoken.version);
+    send(session, { t: 'hello', name, version, bootId, previousBootId, digest, nowMs });
     try {
       for (;;) {
         const bytes = await stream.receive();
