@@ -14,6 +14,7 @@ export const protocols = {
   live: ['/copain/live/1'],
   drain: ['/copain/drain/1'],
   bulk: ['/copain/bulk/1'],
+  dialback: ['/copain/dialback/1'],
 } as const;
 export type ProtocolName = keyof typeof protocols;
 
@@ -58,6 +59,7 @@ export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {
   live: 'live-mail',
   drain: 'held-mail',
   bulk: 'bulk',
+  dialback: 'control',
 };
 
 /** What the gate knows when it decides. */

@@ -8,6 +8,18 @@
  * for ever. Does not: open sockets, verify signatures, or know what a record means.
  */
 export {
+  canReach,
+  type DialbackLedger,
+  type DialbackReport,
+  isSettled,
+  judgeDialback,
+  type Reachability,
+  type ReachabilityInput,
+  stepReachability,
+  unknownReachability,
+} from './dialback.ts';
+export { decodeDialbackFrame, encodeDialbackFrame, type PortAnswer } from './dialback-frames.ts';
+export {
   addFact,
   answerHave,
   answerWant,
@@ -37,9 +49,12 @@ export { afterKnock, type KnockState, knockIsDue, startKnocking } from './knock.
 export {
   closedInviteMemoryMs,
   connectionSilenceMs,
+  dialbackAnswerMs,
+  dialbackDialMs,
   dialTimeoutMs,
   guestDeadlineMs,
   knockTimeoutMs,
+  maxDialbackFrameBytes,
   maxGuestFrameBytes,
   maxGuests,
   maxSendWindowBytes,

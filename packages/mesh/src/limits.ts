@@ -150,3 +150,23 @@ export const paceEchoMs = 60_000;
 
 /** A connection on which nothing large was sent for so long starts to find its pace anew. */
 export const paceRestMs = 2000;
+
+/** A dial-back frame: a few ports, one address. */
+export const maxDialbackFrameBytes = 1024;
+export const maxDialbackPorts = 4;
+
+/** Ports that a friend may always have dialled at his own address: his DNS, his mail, and the mesh where it usually is. */
+export const servicePorts: readonly number[] = [25, 53, 4853];
+
+/** How many requests a friend has in a window; his own agent needs two an hour, a person who tries things some more. */
+export const dialbackPerFriend = 8;
+export const dialbackWindowMs = 600_000;
+
+/** Friends asked in one round, how often, and how long what they said counts. */
+export const dialbackFriends = 2;
+export const dialbackEveryMs = 1_800_000;
+export const dialbackMemoryMs: number = 2 * dialbackEveryMs + 600_000;
+
+/** One dial back, and the whole question with its answer. */
+export const dialbackDialMs = 5000;
+export const dialbackAnswerMs = 15_000;

@@ -68,7 +68,15 @@ export interface StatusFacts {
   id: string;
   version: string;
   startedAtMs: number;
-  address: { ipv4: string | undefined; ipv6: string | undefined; changedAtMs: number | undefined };
+  address: {
+    ipv4: string | undefined;
+    ipv6: string | undefined;
+    changedAtMs: number | undefined;
+    /** Can friends dial this box? Undefined where nobody could say. */
+    reachable?: boolean | undefined;
+    /** Friends through whom it can be reached. */
+    relays?: readonly string[];
+  };
   /** How this box stands to its own past. */
   standing: {
     /** False until friends told what it signed before, and while another box runs with its key. */

@@ -151,7 +151,15 @@ export interface StatusDocument {
   /** When this document was made. */
   at: string;
   verdict: Verdict;
-  address: { ipv4: string | null; ipv6: string | null; changedAt: string | null };
+  address: {
+    ipv4: string | null;
+    ipv6: string | null;
+    changedAt: string | null;
+    /** Can friends dial this box? null where nobody could say. */
+    reachable: boolean | null;
+    /** Friends through whom it can be reached. */
+    relays: string[];
+  };
   /** How this box stands to its own past: was it put back from an older copy, does a second one run with its key? */
   standing: {
     maySign: boolean;

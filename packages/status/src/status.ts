@@ -78,6 +78,8 @@ export function buildStatus(facts: StatusFacts, nowMs: number): StatusDocument {
       ipv4: address.ipv4 ?? null,
       ipv6: address.ipv6 ?? null,
       changedAt: time(address.changedAtMs),
+      reachable: address.reachable ?? null,
+      relays: [...(address.relays ?? [])],
     },
     standing: {
       maySign: facts.standing.maySign,

@@ -137,6 +137,18 @@ function clockFindings({ facts }: Circle): Finding[] {
   return [{ weight: isFar ? 'danger' : 'attention', todo: { text, command: 'timedatectl' } }];
 }
 
+/** A box that cannot be dialled works, through those it dials itself and through relays: a hint. */
+function reachFindings({ facts }: Circle): Finding[] {
+  const { reachable, relays = [] } = facts.address;
+  if (reachable !== false) return [];
+  const how =
+    relays.length === 0
+      ? 'no friend relays for it, so friends behind NAT do not reach it'
+      : `others reach it through ${joinNames(relays)}`;
+  const text = `Friends cannot dial this box (NAT or a firewall); ${how}.`;
+  return [{ weight: relays.length === 0 ? 'attention' : 'hint', todo: { text, command: 'peer doctor net' } }];
+}
+
 function friendFindings({ facts, nowMs }: Circle): Finding[] {
   if (facts.friends.length === 0) {
     const text = 'No friends yet: nobody keeps anything for this box.';
@@ -264,6 +276,7 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
     ),
     ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),
     ...friendFindings(circle),
+    ...reachFindings(circle),
     ...firstSteps(circle),
   ].sort((a, b) => gravity[a.weight] - gravity[b.weight]);
   const worst = findings[0]?.weight ?? 'hint';

@@ -4,6 +4,7 @@ export interface StatusJson {
   name: string;
   id: string;
   verdict: { level: string; text: string; todo: { text: string; command: string }[] };
+  address: { ipv4: string | null; reachable: boolean | null; relays: string[] };
   friends: FriendJson[];
   zones: {
     origin: string;
@@ -23,6 +24,8 @@ export interface FriendJson {
   confirmed: boolean;
   sinceAt: string;
   lastHeardAt: string | null;
+  path: 'direct' | 'relayed' | null;
+  via: string | null;
   seenDownBy: string[];
   may: string[];
 }

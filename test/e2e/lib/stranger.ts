@@ -23,7 +23,15 @@ export async function strangerIsServed(
     allowPrivate: () => true,
     line: startLine({ nowMs: () => Date.now() }),
     admit: () => 'friend',
-    handlers: { sync: unused, join: unused, zone: unused, live: unused, drain: unused, bulk: unused },
+    handlers: {
+      sync: unused,
+      join: unused,
+      zone: unused,
+      live: unused,
+      drain: unused,
+      bulk: unused,
+      dialback: unused,
+    },
     events: {
       connected: nothing,
       disconnected: nothing,

@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import {
   type Clock,
   CommandError,
   ExitCode,
   type FrameStream,
+  isLoopback,
   parseHostPort,
   type Random,
   toHex,
@@ -15,6 +16,7 @@ import {
   admitConnection,
   closedInviteMemoryMs,
   type Fact,
+  maxDialbackFrameBytes,
   maxGuestFrameBytes,
   maxGuests,
   maxSyncFrameBytes,
@@ -37,6 +39,7 @@ import type { Logger } from 'pino';
 import { clockOffMs } from '../clock-skew.ts';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
+import { type NetFacts, ownHosts } from '../doctor-net.ts';
 import { foundText } from '../found-text.ts';
 import { friendText } from '../friend-event.ts';
 import type { KnownRecord } from '../known-records.ts';
@@ -49,6 +52,7 @@ import { answersInvites, baseOffer, type Plan, plan, providers, type RoomCall } 
 import { changeSignal } from './change-signal.ts';
 import { type CircleService, circleService } from './circle.ts';
 import { openCommitments } from './commitments.ts';
+import { type Dialback, startDialback } from './dialback.ts';
 import { type Dialer, startDialer } from './dialer.ts';
 import { type EventLog, openEventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
@@ -89,6 +93,9 @@ export interface Agent extends AsyncDisposable {
   /** For `peer doctor line`: what the line to a friend carries. */
   measureLine(name: string, forMs: number, signal: AbortSignal): Promise<LineMeasure>;
   namesOfFriends(): string[];
+  /** How this box looks from outside. */
+  dialback: Dialback;
+  netFacts(): NetFacts;
 }
 
 export interface AgentOptions {
@@ -168,6 +175,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     details.set(peer, { ...unknown, ...details.get(peer), ...news });
   };
   const networks = new Map<string, string>();
+  /** How those who are connected see us. */
+  const observedBy = new Map<string, string>();
   // Whoever asks before the first plan was carried out must hear what this box did before it stopped: a domain that is
   // not in a plan is refused for good (550). What stands in the way of whom is told when the plan is carried out.
   let current: Plan = { ...plan(knowledge(), config, identity, commitments), conflicts: [] };
@@ -324,6 +333,26 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       log.debug({ friend: names.ofPeer(relay), err: error }, 'a friend does not relay for us now'),
   });
 
+  const announcedBy = (peer: string): readonly string[] => {
+    const record = knowledge().records.get(`address/${peer}`);
+    return record?.kind === 'address' ? record.signed.record.addresses : [];
+  };
+  const dialback = startDialback({
+    host: theHost,
+    clock,
+    allowPrivate: () => config.mesh.allowPrivate,
+    friends: friendBoxes,
+    announcedBy,
+    stopping: stopping.signal,
+    changed: (reachable) => {
+      if (reachable === true) events.add('reachable.yes', 'Friends can dial this box.');
+      if (reachable === false)
+        events.add('reachable.no', 'Friends cannot dial this box: it is behind NAT or a firewall.');
+    },
+    noHelp: (peer, error) =>
+      log.debug({ friend: names.ofPeer(peer), err: error }, 'a friend could not dial back'),
+  });
+
   dialer = await startDialer({
     table,
     clock,
@@ -381,6 +410,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       heardBits: (from, peers) => watch.take({ kind: 'heard-bits', from, peers }),
       up: (peer) => {
         watch.take({ kind: 'heard', peer });
+        noteObserved(peer);
         zones.peersChanged();
         const ownerId = names.ownerOf(peer);
         if (ownerId !== undefined) mail.ownerReachable(ownerId);
@@ -433,6 +463,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await mail.handleLive(stream, peer, names.ofPeer(peer));
     }),
     // Whoever holds mail of ours may hand it over, also after the grant under which he took it has ended.
+    dialback: {
+      maxFrameBytes: maxDialbackFrameBytes,
+      handle: async (stream, from) => await dialback.serve(stream, from),
+    },
     drain: served((stream, peer) => mail.handleDrain(stream, peer, names.ofPeer(peer))),
     bulk: bulk.handler,
   };
@@ -470,6 +504,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           else bulk.unlessBulk(peer, id, () => sync?.connected(peer, id));
         },
         disconnected: (peer, _id, last) => {
+          if (last) observedBy.delete(peer);
           // Whoever stops hangs up on his friends himself, and need not wonder where they are.
           if (!last || stopping.signal.aborted) return;
           dialer?.disconnected(peer);
@@ -482,9 +517,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         received: (peer, protocol, sizeBytes) =>
           traffic.count(friendOnly(peer), 'received', protocol, sizeBytes),
         observed: (by, address) => {
-          if (names.ownerOf(by) === undefined || !addresses.seen(by, address.host)) return;
-          events.add('address.changed', `Friends see this box at ${address.host}.`);
-          announceAddresses();
+          observedBy.set(by, address.host);
+          noteObserved(by);
         },
         incompatible: (peer, gap) => {
           dialer?.incompatible(peer);
@@ -502,6 +536,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }),
   );
 
+  /** Whoever saw us before he was known as a friend is believed once he is. */
+  const noteObserved = (by: string): void => {
+    const seenAt = observedBy.get(by);
+    if (seenAt === undefined || names.ownerOf(by) === undefined || !addresses.seen(by, seenAt)) return;
+    events.add('address.changed', `Friends see this box at ${seenAt}.`);
+    announceAddresses();
+    dialback.addressChanged();
+  };
+
   const announceAddresses = (): void => {
     if (host === undefined) return;
     const dialable = addresses.dialable(host.addresses);
@@ -510,11 +553,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   /** Tells the dialer whom to dial where, by the addresses that friends announced. */
   const refreshDialer = (): void => {
-    const announced = new Map<string, readonly string[]>();
-    for (const record of knowledge().records.values()) {
-      if (record.kind === 'address') announced.set(record.signed.signer, record.signed.record.addresses);
-    }
-    dialer?.friends(friendBoxes().map((peer) => ({ peer, announced: announced.get(peer) ?? [] })));
+    dialer?.friends(friendBoxes().map((peer) => ({ peer, announced: announcedBy(peer) })));
     host?.friendsAt(friendBoxes().map((peer) => ({ peer, hosts: hostsOf(dialer?.addressesOf(peer) ?? []) })));
   };
 
@@ -649,7 +688,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     watch.take({ kind: 'tick' });
     standing.take({ kind: 'tick' });
     dialer?.tick(relaying.onlyRelayed(friendBoxes()));
-    relaying.tick(undefined);
+    dialback.tick();
+    relaying.tick(dialback.reachable());
     for (const friend of watch.facts()) {
       // An old connection stays blind long after an outage: keep trying beside it.
       if (friend.state !== 'up' && theHost().connections(friend.peer).length > 0) dialer?.second(friend.peer);
@@ -688,7 +728,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         const inUse = sync?.connectionOf(peer);
         return (connections.find(({ id }) => id === inUse) ?? connections[0])?.via;
       },
-      address: addresses.view(),
+      address: {
+        ...addresses.view(),
+        reachable: dialback.reachable(),
+        relays: relaying.listening().map(names.ofPeer),
+      },
       nowMs: clock.nowMs(),
     });
     return buildStatus(facts, clock.nowMs());
@@ -738,6 +782,29 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       return await measureLine({ bulk, host: theHost(), random, line: config.line }, friend, forMs, signal);
     },
     namesOfFriends: names.friends,
+    dialback,
+    netFacts: () => {
+      const view = addresses.view();
+      const serves = (listen: Config['dns']['listen'], port: number): boolean =>
+        listen.some((address) => address.port === port && !isLoopback(address.host));
+      const port = (number: number, what: NetFacts['ports'][number]['what'], isServed: boolean) => {
+        const { answer, by } = dialback.port(number);
+        return { port: number, what, served: isServed, answer, by: by.map(names.ofPeer) };
+      };
+      return {
+        friends: friendBoxes().length,
+        observed: view.ipv4 ?? view.ipv6,
+        own: ownHosts(
+          Object.values(networkInterfaces()).flatMap((card) => (card ?? []).map((one) => one.address)),
+        ),
+        ports: [
+          ...dialback.meshPorts().map((number) => port(number, 'mesh', true)),
+          port(25, 'mail', serves(config.smtp.listen, 25)),
+          port(53, 'dns', serves(config.dns.listen, 53)),
+        ],
+        relays: relaying.listening().map(names.ofPeer),
+      };
+    },
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
       stopped ??= parts.disposeAsync();

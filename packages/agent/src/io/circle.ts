@@ -13,7 +13,14 @@ import {
   visible,
 } from '@copain/core';
 import { factsInOrder, guestDeadlineMs } from '@copain/mesh';
-import { type Host, openEnvelope, sha256, signingKeyFromSeed, verifySignature } from '@copain/mesh/io';
+import {
+  type Host,
+  openEnvelope,
+  openFirst,
+  sha256,
+  signingKeyFromSeed,
+  verifySignature,
+} from '@copain/mesh/io';
 import {
   admitInvite,
   admitJoiner,
@@ -71,6 +78,9 @@ export interface CircleService {
   /** Serves the join protocol to a guest. */
   answer(stream: FrameStream, joiner: string): Promise<void>;
 }
+
+/** A contact that does not answer may be behind NAT, or off: the next is asked beside it. */
+const nextContactAfterMs = 3000;
 
 const defaultMay: Service[] = ['dns', 'mail', 'witness'];
 
@@ -133,39 +143,64 @@ export function circleService(options: {
     return decoded.invite;
   };
 
-  /** Dials the contacts in turn and asks about the invite; the first who answers is the one to join by. */
-  const ask = async (
-    invite: InviteText,
-  ): Promise<{ stream: FrameStream; responder: string; offer: Extract<JoinFrame, { t: 'offer' }> }> => {
-    const key = await signingKeyFromSeed(invite.seed);
-    const failures: string[] = [];
-    for (const contact of invite.contacts) {
-      const signal = AbortSignal.timeout(guestDeadlineMs);
-      try {
-        // A connection that is there may be one that the other side is about to give up.
-        await options.host().dial(contact.peer, [contact.address], { signal, fresh: true });
-        const stream = await options.host().open(contact.peer, 'join', { signal });
-        await stream.send(
-          encodeJoinFrame({ t: 'ask', invite: fromHex(inviteIdOf(key.peer, sha256)) ?? new Uint8Array() }),
-        );
-        const answer = await nextFrame(stream);
-        if (answer.t === 'offer') return { stream, responder: contact.peer, offer: answer };
-        stream.abort(new Error('refused'));
-        if (answer.t === 'refused') throw refusal(answer.why);
-        throw new CommandError(
-          ExitCode.unreachable,
-          'the member answered in a way that is not the join protocol',
-        );
-      } catch (error) {
-        if (error instanceof CommandError) throw error;
-        failures.push(`${contact.address} (${reason(error)})`);
-      }
+  type Asked = { stream: FrameStream; responder: string; offer: Extract<JoinFrame, { t: 'offer' }> };
+
+  /** Dials one contact and asks about the invite. A refusal is an answer too. */
+  const askOne = async (
+    contact: InviteText['contacts'][number],
+    inviteId: string,
+    signal: AbortSignal,
+  ): Promise<Asked | CommandError> => {
+    // A connection that is there may be one that the other side is about to give up.
+    await options.host().dial(contact.peer, [contact.address], { signal, fresh: true });
+    const stream = await options.host().open(contact.peer, 'join', { signal });
+    const giveUp = (): void => stream.abort(new Error('another member answered'));
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      await stream.send(encodeJoinFrame({ t: 'ask', invite: fromHex(inviteId) ?? new Uint8Array() }));
+      const answer = await nextFrame(stream);
+      if (answer.t === 'offer') return { stream, responder: contact.peer, offer: answer };
+      stream.abort(new Error('refused'));
+      if (answer.t === 'refused') return refusal(answer.why);
+      return new CommandError(
+        ExitCode.unreachable,
+        'the member answered in a way that is not the join protocol',
+      );
+    } finally {
+      signal.removeEventListener('abort', giveUp);
     }
-    throw new CommandError(
-      ExitCode.unreachable,
-      `no member of the circle could be reached: ${failures.join(', ')}`,
-      { hint: 'ask the inviter whether his box is up and its port is open, then try again' },
+  };
+
+  /** Asks the contacts, the next beside one that hangs, as behind NAT; the first who answers is the one to join by. */
+  const ask = async (invite: InviteText): Promise<Asked> => {
+    const key = await signingKeyFromSeed(invite.seed);
+    const inviteId = inviteIdOf(key.peer, sha256);
+    const failures: string[] = [];
+    const ways = invite.contacts.map((contact, i) => ({
+      afterMs: i * nextContactAfterMs,
+      open: async (given: AbortSignal) => {
+        const late = AbortSignal.timeout(guestDeadlineMs);
+        try {
+          return await askOne(contact, inviteId, AbortSignal.any([given, late]));
+        } catch (error) {
+          failures.push(`${contact.address} (${reason(error)})`);
+          throw error;
+        }
+      },
+    }));
+    const answer = await openFirst(ways, () => true, new AbortController().signal).catch(
+      (error: unknown) =>
+        new CommandError(
+          ExitCode.unreachable,
+          `no member of the circle could be reached: ${failures.join(', ')}`,
+          {
+            hint: 'ask the inviter whether his box is up and its port is open, then try again',
+            cause: error,
+          },
+        ),
     );
+    if (answer instanceof CommandError) throw answer;
+    return answer;
   };
 
   const preview = (

@@ -4,6 +4,7 @@ import { readZoneFile } from '@copain/dns/io';
 import { sha256 } from '@copain/mesh/io';
 import type { MessageInfo } from '@copain/status';
 import { compareWords, type Service, services } from '@copain/trust';
+import { netChecks } from '../doctor-net.ts';
 import { listInvites } from '../wiring.ts';
 import type { Agent } from './agent.ts';
 import type { ControlHandler } from './control-socket.ts';
@@ -29,12 +30,16 @@ export const controlCommands = [
   'mail.show',
   'mail.flush',
   'doctor.line',
+  'doctor.net',
   'events',
   'wait',
   'reload',
   'stop',
 ] as const;
 export type ControlCommand = (typeof controlCommands)[number];
+
+/** How long a person waits for friends to dial back: their own time limit, and some more. */
+const doctorAskMs = 20_000;
 
 /** What each command does; each is one line of `peer`. Bad arguments are usage errors (64). */
 export function controlHandlers(
@@ -190,6 +195,15 @@ export function controlHandlers(
       progress(`sending to ${name} for ${forMs / 1000} s`);
       return { line: await agent.measureLine(name, forMs, signal) };
     },
+
+    'doctor.net': async (args) => {
+      const { dialback } = agent;
+      const [port] = dialback.meshPorts();
+      const isOpen = port === undefined || dialback.port(port).answer === undefined;
+      if (args.askFriends === true || isOpen) await dialback.askNow(doctorAskMs);
+      return { checks: netChecks(agent.netFacts()) };
+    },
+
     events: async (args, { item, signal }) => {
       const sinceMs = args.sinceMs;
       const show = (event: { atMs: number; kind: string; text: string }): void => {

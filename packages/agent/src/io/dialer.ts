@@ -96,11 +96,14 @@ export async function startDialer(options: {
       const giveUp = new AbortController();
       const mine: Dialling = { addresses, giveUp, knocks: startKnocking(clock.nowMs()), again: false };
       dialling.set(peer, mine);
-      const via = direct ? [] : options.relaysTowards(peer);
       const signal = AbortSignal.any([options.stopping, giveUp.signal, AbortSignal.timeout(dialTimeoutMs)]);
       options
         .host()
-        .dial(peer, addresses, { signal, fresh: second, via })
+        .dial(peer, addresses, {
+          signal,
+          fresh: second,
+          ...(direct ? {} : { via: () => options.relaysTowards(peer) }),
+        })
         // Also where a connection stood already, of which no event tells any more.
         .then(() => step({ kind: 'connected', peer }))
         .catch((error: unknown) => {

@@ -448,8 +448,22 @@ function addWatchCommands(program: Command, { run }: Kit): void {
 function addDoctorCommands(program: Command, { run }: Kit): void {
   const doctor = withExamples(
     program.command('doctor').description('measures and checks that take a moment'),
+    'peer doctor net --ask-friends',
     'peer doctor line bob',
   );
+  withExamples(
+    doctor.command('net').description('how this box looks from outside; exit 1 where it cannot be reached'),
+    'peer doctor net',
+    'peer doctor net --ask-friends',
+    'peer doctor net --json | jq .checks',
+  )
+    .option('--ask-friends', 'have friends dial now, instead of telling what they found last')
+    .action(async (options: { askFriends?: boolean }, command: Command) => {
+      await run(
+        command,
+        async (session) => await (await import('./doctor-net-command.ts')).doctorNet(session, options),
+      );
+    });
   withExamples(
     doctor
       .command('line')

@@ -48,7 +48,15 @@ async function side(
     line: startLine(clock),
     allowPrivate: () => true,
     admit: () => 'friend',
-    handlers: { sync: none, join: none, zone: none, live: none, drain: none, bulk: bulk.handler },
+    handlers: {
+      sync: none,
+      join: none,
+      zone: none,
+      live: none,
+      drain: none,
+      dialback: none,
+      bulk: bulk.handler,
+    },
     events: {
       connected: (_peer, { outbound }) => told.push(outbound ? 'connected out' : 'connected in'),
       disconnected: (_peer, _id, last) => told.push(last ? 'disconnected' : 'one connection less'),

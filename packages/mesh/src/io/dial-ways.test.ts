@@ -48,6 +48,25 @@ it('a relayed way that stands first leaves the direct one going, until it is giv
   await expect.poll(() => gaveUp).toEqual(['direct']);
 });
 
+it('a way that failed is tried again while another hangs, and no longer once none does', async () => {
+  let tries = 0;
+  const late: Way<string> = {
+    afterMs: 10,
+    againMs: 10,
+    open: async () => {
+      tries += 1;
+      if (tries < 4) throw new Error('not yet');
+      return 'late';
+    },
+  };
+  const gaveUp: string[] = [];
+  expect(await openFirst([hanging(gaveUp, 'dead', 0), late], () => true, never)).toBe('late');
+  expect(tries).toBe(4);
+  tries = 0;
+  await expect(openFirst([failing('a', 0), late], () => true, never)).rejects.toThrow('not yet');
+  expect(tries).toBe(1);
+});
+
 it('the signal of a way that stands never aborts afterwards', async () => {
   const outside = new AbortController();
   let kept: AbortSignal | undefined;

@@ -40,6 +40,8 @@ async function resolveName(name: string): Promise<string[]> {
 /** One way to try: how long after the start at the latest, or as soon as all ways before it have failed. */
 export interface Way<T> {
   afterMs: number;
+  /** Having failed, it is tried again after this time as long as another way still hangs. */
+  againMs?: number;
   open(signal: AbortSignal): Promise<T>;
 }
 
@@ -57,6 +59,11 @@ export async function openFirst<T>(
   const startMs = performance.now();
   const giveUps = new Set<(why: unknown) => void>();
   let timer: NodeJS.Timeout | undefined;
+  const again = new Set<NodeJS.Timeout>();
+  const stopTimers = (): void => {
+    clearTimeout(timer);
+    for (const one of again) clearTimeout(one);
+  };
   let next = 0;
 
   /** A signal of its own that never aborts once the way is open: that would take the connection with it. */
@@ -74,30 +81,40 @@ export async function openFirst<T>(
     }
   };
 
+  let isOpen = false;
   return await new Promise<T>((resolve, reject) => {
+    const start = (way: Way<T>): void => {
+      attempt(way).then(
+        (opened) => {
+          stopTimers();
+          next = ways.length;
+          isOpen = true;
+          if (preferred(opened)) for (const giveUp of giveUps) giveUp(new Error('another way was quicker'));
+          resolve(opened);
+        },
+        (error: unknown) => {
+          if (isOpen) return;
+          if (giveUps.size > 0) {
+            if (way.againMs !== undefined && !signal.aborted) again.add(setTimeout(start, way.againMs, way));
+          } else if (next < ways.length && !signal.aborted) startNext();
+          else {
+            stopTimers();
+            reject(error instanceof Error ? error : new Error('connection closed'));
+          }
+        },
+      );
+    };
     const startNext = (): void => {
       clearTimeout(timer);
       const way = ways[next];
       if (way === undefined || signal.aborted) return;
       next += 1;
-      attempt(way).then(
-        (opened) => {
-          clearTimeout(timer);
-          next = ways.length;
-          if (preferred(opened)) for (const giveUp of giveUps) giveUp(new Error('another way was quicker'));
-          resolve(opened);
-        },
-        (error: unknown) => {
-          if (giveUps.size > 0) return;
-          if (next < ways.length && !signal.aborted) startNext();
-          else reject(error instanceof Error ? error : new Error('connection closed'));
-        },
-      );
+      start(way);
       const after = ways[next];
       if (after === undefined) return;
       timer = setTimeout(startNext, Math.max(0, after.afterMs - (performance.now() - startMs)));
     };
-    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    signal.addEventListener('abort', stopTimers, { once: true });
     if (signal.aborted) reject(signal.reason instanceof Error ? signal.reason : new Error('given up'));
     else startNext();
   });

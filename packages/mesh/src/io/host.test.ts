@@ -43,7 +43,7 @@ async function host(options: {
   const key = await signingKeyFromSeed(randomBytes(32));
   const handler = options.handler ?? echo;
   const handlers = Object.fromEntries(
-    ['sync', 'join', 'zone', 'live', 'drain', 'bulk'].map((name) => [name, handler]),
+    ['sync', 'join', 'zone', 'live', 'drain', 'bulk', 'dialback'].map((name) => [name, handler]),
   ) as Record<ProtocolName, ProtocolHandler>;
   const one = await startHost({
     privateKey: key.protobuf,
@@ -221,7 +221,7 @@ it('a box that nobody can dial is reached through a friend who relays for it, wi
   await friend.dial(relay.peer, at(relay), { signal: soon() });
   const [way] = hidden.connections(relay.peer);
   await hidden.reserve(relay.peer, { signal: soon(), connectionId: way?.id ?? '' });
-  await friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] });
+  await friend.dial(hidden.peer, [], { signal: soon(), via: () => [relay.peer] });
   expect(friend.connections(hidden.peer)).toMatchObject([{ via: relay.peer }]);
   await expect.poll(() => vias).toEqual([undefined, relay.peer]);
   const sent = Array.from({ length: 40 }, (_, i) => new Uint8Array(50_000).fill(i));
@@ -256,16 +256,16 @@ it('a box relays for nobody but whom it offers that, and between friends only', 
   await friend.dial(relay.peer, at(relay), { signal: soon() });
   const to = (one: Host) => ({ signal: soon(), connectionId: hidden.connections(one.peer)[0]?.id ?? '' });
   await expect(hidden.reserve(unwilling.peer, to(unwilling))).rejects.toThrow('status');
-  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] })).rejects.toThrow();
+  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: () => [relay.peer] })).rejects.toThrow();
   await hidden.reserve(relay.peer, to(relay));
   strangers.add(friend.peer);
-  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] })).rejects.toThrow();
+  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: () => [relay.peer] })).rejects.toThrow();
   strangers.clear();
   strangers.add(hidden.peer);
   await expect(hidden.reserve(relay.peer, to(relay))).rejects.toThrow('status');
-  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] })).rejects.toThrow();
+  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: () => [relay.peer] })).rejects.toThrow();
   strangers.clear();
-  await friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] });
+  await friend.dial(hidden.peer, [], { signal: soon(), via: () => [relay.peer] });
 });
 
 it('whoever is no friend of the one behind the relay does not get through it', async () => {
@@ -278,7 +278,7 @@ it('whoever is no friend of the one behind the relay does not get through it', a
   await friend.dial(relay.peer, at(relay), { signal: soon() });
   const connectionId = hidden.connections(relay.peer)[0]?.id ?? '';
   await hidden.reserve(relay.peer, { signal: soon(), connectionId });
-  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: [relay.peer] })).rejects.toThrow();
+  await expect(friend.dial(hidden.peer, [], { signal: soon(), via: () => [relay.peer] })).rejects.toThrow();
   expect(hidden.connections(friend.peer)).toEqual([]);
 });
 

@@ -94,10 +94,11 @@ export interface HostOptions {
   events: HostEvents;
 }
 
-/** One open connection; `via`: the friend's box that relays it, undefined where it is direct. */
+/** One open connection; `remote`: the address at its other end, unknown where relayed; `via`: the friend's box that relays it, undefined where it is direct. */
 export interface HostConnection {
   id: string;
   openedAtMs: number;
+  remote: HostPort | undefined;
   via: string | undefined;
 }
 
@@ -108,12 +109,13 @@ export interface Host extends AsyncDisposable {
   addresses: HostPort[];
   /**
    * Resolves once a connection is authenticated and still open; rejects otherwise. Addresses are tried in their order,
-   * the next beside one that hangs; then through each relay of `via`. `fresh`: a new one in any case.
+   * the next beside one that hangs; then through a relay of `via`, which is asked again while addresses hang. `fresh`: a
+   * new one in any case.
    */
   dial(
     peer: string,
     addresses: readonly string[],
-    options: { signal: AbortSignal; fresh?: boolean; via?: readonly string[] },
+    options: { signal: AbortSignal; fresh?: boolean; via?: () => readonly string[] },
   ): Promise<void>;
   /** Has a friend's box relay for this one, over that connection; rejects where it does not. */
   reserve(relay: string, options: { signal: AbortSignal; connectionId: string }): Promise<void>;
@@ -367,34 +369,46 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const connect = async (
     peer: string,
     addresses: readonly string[],
-    via: readonly string[],
+    via: (() => readonly string[]) | undefined,
     signal: AbortSignal,
   ): Promise<Connection> => {
+    const dialOne = async (target: Multiaddr, until: AbortSignal): Promise<Connection> => {
+      if (transports === undefined) throw new Error('the mesh is not up yet');
+      const connection = await transports.dial(target, { signal: until });
+      if (connection.status !== 'open') throw new Error('closed right after it was opened: not let in');
+      return connection;
+    };
     const targets = await resolveAddresses(addresses, options.allowPrivate());
-    const ways = [
-      ...targets.map((target) => toMultiaddr(target, peer)),
-      ...via.map((relay) => multiaddr(`/p2p/${relay}/p2p-circuit/p2p/${peer}`)),
-    ].map(
+    const ways = targets.map(
       (target, i): Way<Connection> => ({
-        afterMs:
-          i < targets.length
-            ? i * nextAddressAfterMs
-            : relayedAfterMs + (i - targets.length) * nextAddressAfterMs,
-        open: async (until) => {
-          if (transports === undefined) throw new Error('the mesh is not up yet');
-          const connection = await transports.dial(target, { signal: until });
-          if (connection.status !== 'open') throw new Error('closed right after it was opened: not let in');
-          return connection;
-        },
+        afterMs: i * nextAddressAfterMs,
+        open: (until) => dialOne(toMultiaddr(target, peer), until),
       }),
     );
+    if (via !== undefined) {
+      ways.push({
+        afterMs: relayedAfterMs,
+        againMs: nextAddressAfterMs,
+        open: async (until) => {
+          let failure: unknown = new Error('no friend relays for him now');
+          for (const relay of via()) {
+            try {
+              return await dialOne(multiaddr(`/p2p/${relay}/p2p-circuit/p2p/${peer}`), until);
+            } catch (error) {
+              failure = error;
+            }
+          }
+          throw failure;
+        },
+      });
+    }
     return await openFirst(ways, (connection) => !isRelayed(connection), signal);
   };
 
   return {
     peer: node.peerId.toString(),
     addresses: node.getMultiaddrs().flatMap((address) => fromMultiaddr(address) ?? []),
-    dial: async (peer, addresses, { signal, fresh, via = [] }) => {
+    dial: async (peer, addresses, { signal, fresh, via }) => {
       if (fresh !== true && ofPeer(peer).length > 0) return;
       await connect(peer, addresses, via, signal);
     },
@@ -434,7 +448,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
     dialBulk: async (peer, addresses, signal) => {
       bulkDials.add(peer);
       try {
-        const { id } = await connect(peer, addresses, [], signal);
+        // Whoever is reached through a relay is so for bulk too.
+        const relay = ofPeer(peer).map(({ remoteAddr }) => relayOf(remoteAddr))[0];
+        const via = relay === undefined ? undefined : () => [relay];
+        const { id } = await connect(peer, addresses, via, signal);
         return id;
       } finally {
         bulkDials.delete(peer);
@@ -458,6 +475,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       ofPeer(peer).map(({ id, timeline, remoteAddr }) => ({
         id,
         openedAtMs: timeline.open,
+        remote: fromMultiaddr(remoteAddr),
         via: relayOf(remoteAddr),
       })),
     closeConnection: (peer, connectionId) => {

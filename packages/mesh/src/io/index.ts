@@ -1,6 +1,6 @@
 /** The mesh on real sockets: the libp2p host, framed streams, sync streams, and signed envelopes. */
 export { type Bulk, type BulkLimits, type BulkSent, type BulkService, startBulk } from './bulk.ts';
-export { resolveAddresses } from './dial-ways.ts';
+export { openFirst, resolveAddresses } from './dial-ways.ts';
 export {
   type OpenedEnvelope,
   openEnvelope,

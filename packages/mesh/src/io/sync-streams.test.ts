@@ -66,6 +66,7 @@ async function box(
       live: other,
       drain: other,
       bulk: other,
+      dialback: other,
     },
     events: {
       connected: (peer, { id }) => sync?.connected(peer, id),
