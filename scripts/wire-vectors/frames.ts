@@ -1,0 +1,229 @@
+import { concatBytes, fromHex, toHex, toUtf8 } from '@copain/core';
+import { encodeSyncFrame, peerTag, peerTags, type SyncFrame } from '@copain/mesh';
+import { sha256 } from '@copain/mesh/io';
+import { type CanonicalValue, decodeCanonical, encodeCanonical } from '@copain/trust';
+import { encodeJoinFrame, type JoinFrame } from '../../packages/agent/src/join-frames.ts';
+import {
+  type DrainAnswer,
+  type DrainRequest,
+  encodeDrainAnswer,
+  encodeDrainRequest,
+} from '../../packages/mail/src/drain-frames.ts';
+import {
+  encodeLiveAnswer,
+  encodeLiveRequest,
+  type LiveAnswer,
+  type LiveRequest,
+} from '../../packages/mail/src/live-frames.ts';
+import { type BulkFrame, encodeBulkFrame } from '../../packages/mesh/src/bulk-frames.ts';
+import { type Json, toJson } from './json.ts';
+import { seedOf } from './people.ts';
+import { atMs, type CircleOfTwo, digestOf, smallZone } from './records.ts';
+
+export interface FrameVector {
+  protocol: string;
+  from: string;
+  fields: Json;
+  frame: string;
+}
+
+/** A length as a frame has it in front: unsigned LEB128. */
+function lengthPrefix(size: number): Uint8Array {
+  const bytes: number[] = [];
+  for (let rest = size; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Uint8Array.from([...bytes, rest]);
+    bytes.push((rest % 128) + 128);
+  }
+}
+
+const vectorOf =
+  (protocol: string, from: string) =>
+  (frame: Uint8Array): FrameVector => ({
+    protocol,
+    from,
+    fields: toJson(decodeCanonical(frame, 65_536)),
+    frame: toHex(frame),
+  });
+
+const bytes16 = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
+
+/** Frames of both versions of the sync protocol. */
+export function syncFrames(circle: CircleOfTwo) {
+  const { alice, bob, vectors } = circle;
+  const digest = digestOf(vectors);
+  const heard = peerTags([alice.box.peer]);
+  const hashes = concatBytes(
+    ...vectors.slice(0, 3).map(({ factHash }) => fromHex(factHash) ?? new Uint8Array()),
+  );
+  const vote = vectors.find(({ kind }) => kind === 'vote');
+  const version1: SyncFrame[] = [
+    {
+      t: 'hello',
+      name: 'bob',
+      version: '0.1.0',
+      bootId: bytes16(0xb0),
+      previousBootId: new Uint8Array(),
+      digest,
+      nowMs: atMs,
+    },
+    { t: 'beat', counter: 1, rttMicros: 0, digest, heard },
+    { t: 'ack', counter: 1, digest, heard },
+    {
+      t: 'push',
+      kind: 'vote',
+      reached: peerTags([alice.box.peer]),
+      envelope: fromHex(vote?.envelope ?? '') ?? new Uint8Array(),
+    },
+    { t: 'have', hashes },
+    { t: 'want', hashes: hashes.subarray(8, 16) },
+  ];
+  const version2: SyncFrame[] = [
+    { t: 'boot', lastSeen: bytes16(0xb0) },
+    { t: 'ask-own', hashes: hashes.subarray(0, 8) },
+    { t: 'own-done' },
+  ];
+  const passedOver: CanonicalValue[] = [
+    { t: 'later', news: 1 },
+    { t: 'push', kind: 'tomorrow', reached: new Uint8Array(), envelope: Uint8Array.of(1) },
+  ];
+  const first = encodeSyncFrame(version1[1] as SyncFrame);
+  return {
+    tags: Object.fromEntries([alice, bob].map(({ box }) => [box.peer, toHex(peerTag(box.peer))])),
+    digest: toHex(digest),
+    framed: {
+      why: 'on a stream every frame has its length in front of it, as an unsigned LEB128 number',
+      frame: toHex(first),
+      stream: toHex(concatBytes(lengthPrefix(first.length), first)),
+    },
+    version1: version1.map(encodeSyncFrame).map(vectorOf('/copain/sync/1', 'either')),
+    version2: version2.map(encodeSyncFrame).map(vectorOf('/copain/sync/2', 'either')),
+    passedOver: passedOver.map(encodeCanonical).map(vectorOf('/copain/sync/1', 'a newer version')),
+  };
+}
+
+/** A whole join, as Alice and Bob speak it. */
+export function joinFrames(circle: CircleOfTwo) {
+  const id = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array();
+  const { vectors } = circle;
+  const joiner: JoinFrame[] = [
+    { t: 'ask', invite: id(circle.inviteId) },
+    { t: 'proof', owner: circle.bobOwner, signature: circle.proofSignature },
+  ];
+  const member: JoinFrame[] = [
+    {
+      t: 'offer',
+      circle: id(circle.circle),
+      member: 'alice',
+      inviter: 'alice',
+      name: 'bob',
+      may: ['dns', 'mail', 'witness'],
+      challenge: circle.challenge,
+    },
+    ...vectors
+      .filter(({ kind }) => kind === 'address')
+      .map(({ kind, envelope }): JoinFrame => ({ t: 'record', kind, envelope: id(envelope) })),
+    { t: 'welcome' },
+    { t: 'refused', why: 'expired' },
+  ];
+  return [
+    ...joiner.map(encodeJoinFrame).map(vectorOf('/copain/join/1', 'joiner')),
+    ...member.map(encodeJoinFrame).map(vectorOf('/copain/join/1', 'member')),
+  ];
+}
+
+/** A transfer of the small zone. `packed` is one stored block of DEFLATE: every packer's output is good that unpacks to the content. */
+export function zoneFrames(circle: CircleOfTwo) {
+  const { text, content, version } = smallZone(circle.aliceId);
+  const size = Uint8Array.of(content.length & 255, content.length >> 8);
+  const packed = concatBytes(
+    Uint8Array.of(1),
+    size,
+    size.map((byte) => byte ^ 255),
+    content,
+  );
+  const request = encodeCanonical({
+    owner: circle.aliceId,
+    origin: 'alice.example',
+    hash: version.contentHash,
+  });
+  const answer = vectorOf('/copain/zone/1', 'holder');
+  return {
+    text,
+    content: toHex(content),
+    contentSha256: toHex(sha256(content)),
+    frames: [
+      vectorOf('/copain/zone/1', 'asker')(request),
+      answer(encodeCanonical({ sizeBytes: packed.length })),
+    ],
+    packed: toHex(packed),
+    notThere: answer(encodeCanonical({ sizeBytes: 0 })),
+  };
+}
+
+export function mailFrames() {
+  const liveRequests: LiveRequest[] = [
+    {
+      t: 'hello',
+      version: 1,
+      by: 'mx.bob.example',
+      client: {
+        ip: '192.0.2.77',
+        port: 50_123,
+        serverIp: '2001:db8::2',
+        serverPort: 25,
+        helo: 'mail.sender.example',
+        tls: true,
+        esmtp: true,
+      },
+      receivedAtMs: atMs,
+    },
+    {
+      t: 'mail',
+      from: 'carol@sender.example',
+      domain: 'alice.example',
+      sizeBytes: 1234,
+      body: '8BITMIME',
+      smtpUtf8: false,
+    },
+    { t: 'rcpt', to: 'alice@alice.example' },
+    { t: 'data' },
+    { t: 'chunk', bytes: toUtf8('Subject: hello\r\n\r\nhello\r\n') },
+    { t: 'dot' },
+  ];
+  const liveAnswers: LiveAnswer[] = [
+    { t: 'reply', reply: { code: 250, lines: ['2.0.0 queued'] } },
+    { t: 'away', why: 'the mail server does not answer' },
+  ];
+  const drainRequests: DrainRequest[] = [
+    { t: 'hello', version: 1 },
+    { t: 'offer', items: [{ id: '00000001-7', sizeBytes: 3, receivedAtMs: atMs, tags: [bytes16(0x7a)] }] },
+    { t: 'part', id: '00000001-7', offset: 0, bytes: Uint8Array.of(1, 2, 3), last: true },
+    { t: 'gone', id: '00000001-7' },
+  ];
+  const drainAnswers: DrainAnswer[] = [
+    { t: 'pull', id: '00000001-7', offset: 0 },
+    { t: 'ack', id: '00000001-7', duplicate: false },
+    { t: 'later', id: '00000001-7', why: '451 try again' },
+    { t: 'next' },
+  ];
+  return {
+    liveRequests: liveRequests.map(encodeLiveRequest).map(vectorOf('/copain/live/1', 'friend')),
+    liveAnswers: liveAnswers.map(encodeLiveAnswer).map(vectorOf('/copain/live/1', 'owner')),
+    drainRequests: drainRequests.map(encodeDrainRequest).map(vectorOf('/copain/drain/1', 'friend')),
+    drainAnswers: drainAnswers.map(encodeDrainAnswer).map(vectorOf('/copain/drain/1', 'owner')),
+  };
+}
+
+export function bulkFrames() {
+  const frames: BulkFrame[] = [
+    { t: 'offer', purpose: 'measure', sizeBytes: 1_000_000 },
+    { t: 'accept', ticket: bytes16(0x71), maxBytes: 2_000_000, maxMs: 30_000 },
+    { t: 'refuse', why: 'busy' },
+    { t: 'resume', ticket: bytes16(0x71) },
+    { t: 'data', bytes: seedOf(0xda) },
+    { t: 'ack', totalBytes: 32 },
+    { t: 'end', totalBytes: 32 },
+    { t: 'done' },
+  ];
+  return frames.map(encodeBulkFrame).map(vectorOf('/copain/bulk/1', 'either'));
+}
