@@ -80,6 +80,7 @@ export {
   zoneRecords,
 } from './zone.ts';
 export { type OpenedZone, openZoneBody } from './zone-body.ts';
+export { diffZones, type ZoneDiff } from './zone-diff.ts';
 export { addToSerial, isNewerSerial } from './zone-serial.ts';
 export {
   compareZoneVersions,

@@ -196,6 +196,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     friends: friendBoxes(),
     doubted: (friend) => sync?.askOwn(friend),
+    greet: (friend) => sync?.greet(friend),
     found: ({ kind, by }) => events.add(`box.${kind}`, foundText(kind, names.ofPeer(by))),
     changed: changes.note,
     failed: failed('keeping what friends say of this box'),

@@ -1,4 +1,4 @@
-import { CommandError, ExitCode, isoTime } from '@copain/core';
+import { CommandError, ExitCode, isoTime, toHex } from '@copain/core';
 import { parseName } from '@copain/dns';
 import { readZoneFile } from '@copain/dns/io';
 import { sha256 } from '@copain/mesh/io';
@@ -25,6 +25,8 @@ export const controlCommands = [
   'zone.list',
   'zone.show',
   'zone.push',
+  'zone.diff',
+  'zone.history',
   'zone.check',
   'mail.list',
   'mail.show',
@@ -167,6 +169,35 @@ export function controlHandlers(
         throw queued(agent, `the file of ${origin}`, `peer zone push ${origin} --force`);
       }
       return { zone };
+    },
+    'zone.diff': async (args) => {
+      const origin = text(args, 'origin');
+      const zone = zoneNamed(origin);
+      const diff = zone.role === 'primary' ? await agent.zones.diff(origin) : undefined;
+      if (diff !== undefined) return diff;
+      if (zone.role !== 'primary') {
+        throw new CommandError(ExitCode.badInput, `${origin} is ${zone.owner}'s zone: its file is not here`, {
+          hint: `peer zone show ${origin}`,
+        });
+      }
+      throw new CommandError(ExitCode.unreachable, `no published version of ${origin} is on this box`, {
+        hint: `peer zone show ${origin}`,
+      });
+    },
+    'zone.history': async (args) => {
+      const origin = text(args, 'origin');
+      zoneNamed(origin);
+      const versions = await agent.zones.history(origin);
+      return {
+        versions: versions.map(({ epoch, sequence, serial, atMs, contentHash, sizeBytes }) => ({
+          epoch,
+          sequence,
+          serial,
+          at: isoTime(atMs),
+          hash: toHex(contentHash),
+          sizeBytes,
+        })),
+      };
     },
     'zone.check': async (args) => {
       const origin = parseName(text(args, 'origin'));

@@ -1,25 +1,37 @@
-import type { Clock, Files } from '@copain/core';
+import { type Clock, type Files, type FrameStream, toHex } from '@copain/core';
 import {
+  compareZoneVersions,
   type DomainName,
+  diffZones,
+  encodeZone,
   encodeZoneVersion,
   type PrimaryEffect,
   type PrimaryState,
   parseName,
+  sameZoneVersion,
   startPrimaryState,
   stepPrimary,
   type Zone,
+  type ZoneDiff,
   type ZoneProblem,
+  type ZoneVersion,
 } from '@copain/dns';
 import { readZoneFile, sha256, watchZoneFile, type ZoneFileWatch } from '@copain/dns/io';
 import type { Logger } from 'pino';
 import { besideConfig } from '../config-paths.ts';
 import type { ZoneConfig } from '../config-schema.ts';
 import { zoneRecordKey } from '../known-records.ts';
+import { type FileVerdict, forcedLeap, judgeFile } from '../zone-base.ts';
 import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
-import { contentFile, readContent, storeContent } from './zone-content.ts';
+import { contentFile, fetchContent, readContent, storeContent, type ZoneContent } from './zone-content.ts';
+import type { ZonePast } from './zone-past.ts';
+
+const openTimeoutMs = 30_000;
+/** Contents that nobody gave are asked for again this often. */
+const fetchAgainAfterMs = 5000;
 
 /** A zone of our own as it stands. */
 interface OwnZoneFact {
@@ -28,8 +40,17 @@ interface OwnZoneFact {
   expiresAfterMs: number;
   file: string | undefined;
   problems: readonly ZoneProblem[];
-  /** The file says something new that may not be signed yet. */
-  isWaiting: boolean;
+  /** Why the file is not what is published; undefined where it is, or has mistakes. */
+  held: 'waiting' | 'behind' | undefined;
+}
+
+/** The file of a zone beside what is published: records as lines of a master file. */
+export interface FileDiff extends ZoneDiff {
+  file: string;
+  /** In the file; undefined where it has mistakes. */
+  fileSerial: number | undefined;
+  publishedSerial: number;
+  problems: readonly ZoneProblem[];
 }
 
 /** The zones this box's owner edits: watched, checked, published. */
@@ -37,6 +58,13 @@ export interface OwnZones extends AsyncDisposable {
   configure(zones: readonly ZoneConfig[]): void;
   /** Reads the file again now; resolves when what it says is done. */
   push: (origin: string, options: { force: boolean }) => Promise<void>;
+  /** A record names a version of this zone: ours, or one that friends know and this box does not (any more). */
+  announced: (origin: string) => void;
+  /** Every second: asks friends for contents that are missing here. */
+  tick: () => void;
+  /** Undefined where nothing is published, or its content is not here. */
+  diff(origin: string): Promise<FileDiff | undefined>;
+  history(origin: string): Promise<ZoneVersion[]>;
   served(): Zone[];
   facts(): OwnZoneFact[];
   /** Content files that are being written for a version that is not announced yet. */
@@ -50,7 +78,11 @@ interface OwnZone {
   file: string | undefined;
   zone: Zone | undefined;
   watch: ZoneFileWatch | undefined;
-  isWaiting: boolean;
+  held: 'waiting' | 'behind' | undefined;
+  /** The newest version, while its content is not here. */
+  missing: ZoneVersion | undefined;
+  isFetching: boolean;
+  fetchAgainAtMs: number;
   /** Reads come one after the other. */
   reading: Promise<void>;
 }
@@ -62,6 +94,10 @@ export function ownZones(options: {
   identity: Identity;
   standing: Pick<Standing, 'maySign' | 'whenSignable'>;
   records: RecordStore;
+  past: ZonePast;
+  /** Friends who can be asked for contents now. */
+  connectedPeers(): string[];
+  open(peer: string, signal: AbortSignal): Promise<FrameStream>;
   events: EventLog;
   log: Logger;
   /** What is answered changed. */
@@ -69,7 +105,7 @@ export function ownZones(options: {
   /** A new version is out; contents of older ones may go. */
   published(): Promise<void>;
 }): OwnZones {
-  const { files, clock, identity, standing, records, events, log } = options;
+  const { files, clock, identity, standing, records, past, events, log } = options;
   const zones = new Map<string, OwnZone>();
   const writing = new Set<string>();
 
@@ -77,21 +113,61 @@ export function ownZones(options: {
   const epoch = (): number =>
     records.knowledge().roster.members.get(identity.ownerId)?.owner.record.epoch ?? 0;
 
-  /** What was published before goes on being served, even if the file has a mistake by now. */
-  const restore = async (zone: OwnZone): Promise<void> => {
+  const newest = (zone: OwnZone): ZoneVersion | undefined => {
     const record = records.knowledge().records.get(zoneRecordKey(identity.ownerId, zone.config.origin));
-    if (record?.kind !== 'zone') return;
-    const header = record.signed.record;
-    const content = await readContent(files, header);
-    if (content === undefined) {
-      // Without the content the numbers still count: what is published next must be newer than what friends have.
-      zone.state = { ...zone.state, published: header };
-      return;
-    }
+    return record?.kind === 'zone' ? record.signed.record : undefined;
+  };
+
+  const take = (zone: OwnZone, header: ZoneVersion, content: ZoneContent): void => {
     const published = { header, body: content.body };
-    zone.state = startPrimaryState({ owner: identity.ownerId, origin: zone.origin, published }, sha256);
+    const { problems } = zone.state;
+    const fresh = startPrimaryState({ owner: identity.ownerId, origin: zone.origin, published }, sha256);
+    zone.state = { ...fresh, problems };
     zone.zone = content.zone;
+    zone.missing = undefined;
     options.changed();
+  };
+
+  /**
+   * Goes by the newest version that is known, whatever the file says: what was published before goes on being served,
+   * and what friends have beyond it is served here too. True where that is another one than before.
+   */
+  const follow = async (zone: OwnZone): Promise<boolean> => {
+    const header = newest(zone);
+    const { published } = zone.state;
+    if (header === undefined) return false;
+    if (published !== undefined && compareZoneVersions(header, published) <= 0) return false;
+    await past.note(zone.config.origin, header);
+    const content = await readContent(files, header);
+    if (content !== undefined) take(zone, header, content);
+    else {
+      // Without the content the numbers still count: what is published next must be newer than what friends have.
+      zone.state = { ...zone.state, published: header, bareHash: undefined };
+      zone.missing = header;
+      zone.fetchAgainAtMs = 0;
+    }
+    return true;
+  };
+
+  /** Asks one friend after the other for the content of the newest version, which this box has lost. */
+  const fetchMissing = async (zone: OwnZone, header: ZoneVersion): Promise<void> => {
+    for (const peer of options.connectedPeers()) {
+      try {
+        const stream = await options.open(peer, AbortSignal.timeout(openTimeoutMs));
+        const content = await fetchContent(header, stream);
+        await inTurn(zone, async () => {
+          if (zone.missing === undefined || !sameZoneVersion(zone.missing, header)) return;
+          await storeContent(files, header, content.body);
+          take(zone, header, content);
+          const text = `${zone.config.origin} is answered here with serial ${header.serial}, which friends kept.`;
+          events.add('zone.updated', text);
+          if (zone.file !== undefined) await read(zone, zone.file);
+        });
+        return;
+      } catch (error) {
+        log.debug({ origin: zone.config.origin, peer, err: error }, 'a zone could not be fetched here');
+      }
+    }
   };
 
   const act = async (zone: OwnZone, effect: PrimaryEffect): Promise<void> => {
@@ -102,6 +178,7 @@ export function ownZones(options: {
         try {
           await storeContent(files, effect.header, effect.body);
           await records.publish('zone', encodeZoneVersion(effect.header));
+          await past.note(zone.config.origin, effect.header);
         } finally {
           writing.delete(name);
         }
@@ -123,7 +200,7 @@ export function ownZones(options: {
     }
   };
 
-  const read = async (zone: OwnZone, file: string, force = false): Promise<void> => {
+  const read = async (zone: OwnZone, file: string, asked?: { force: boolean }): Promise<void> => {
     if (zones.get(zone.config.origin) !== zone) return;
     try {
       const found = await readZoneFile({ path: file, origin: zone.origin });
@@ -135,14 +212,21 @@ export function ownZones(options: {
         zone: found.zone,
         epoch: epoch(),
       };
-      const [state, effects] = stepPrimary(zone.state, input, Math.round(clock.nowMs()), sha256);
-      zone.isWaiting = !force && !standing.maySign() && effects.some(({ kind }) => kind === 'publish');
-      if (zone.isWaiting) {
-        zone.state = { ...zone.state, problems: state.problems };
-        options.changed();
-        return;
+      const isLeap = asked?.force === true && !standing.maySign();
+      const nowMs = Math.round(clock.nowMs());
+      const [state, effects] = stepPrimary(leapt(zone.state, isLeap), input, nowMs, sha256);
+      if (found.zone !== undefined && !state.problems.some(({ severity }) => severity === 'error')) {
+        const verdict = await judge(zone, found.zone, effects, asked);
+        zone.held = verdict === 'behind' || verdict === 'waiting' ? verdict : undefined;
+        if (zone.held !== undefined) {
+          zone.state = { ...zone.state, problems: state.problems };
+          options.changed();
+          return;
+        }
       }
       for (const effect of effects) await act(zone, effect);
+      const published = effects.find((effect) => effect.kind === 'publish');
+      if (published !== undefined) await keepBase(zone, published.header);
       // Only what was published counts as published: after a failed write the next read tries again.
       zone.state = state;
     } catch (error) {
@@ -150,6 +234,41 @@ export function ownZones(options: {
       events.add('zone.failed', `${zone.config.origin} could not be published; the version before stays.`);
     }
     options.changed();
+  };
+
+  /** Is this file to be published now? Notes what is asked for and must wait, so that it is done without asking again. */
+  const judge = async (
+    zone: OwnZone,
+    content: Zone,
+    effects: readonly PrimaryEffect[],
+    asked: { force: boolean } | undefined,
+  ): Promise<FileVerdict> => {
+    const { origin } = zone.config;
+    const base = await past.base(origin);
+    const head = zone.state.published && toHex(zone.state.published.contentHash);
+    const file = {
+      hash: toHex(sha256(encodeZone(content))),
+      differs: effects.some(({ kind }) => kind === 'publish'),
+    };
+    const verdict = judgeFile(base, file, {
+      head,
+      maySign: standing.maySign(),
+      wanted: asked !== undefined,
+      force: asked?.force === true,
+    });
+    if (verdict === 'same' && base.content !== head)
+      await past.keepBase(origin, { content: head, pushed: undefined });
+    if (verdict === 'waiting' && asked !== undefined) {
+      await past.keepBase(origin, { ...base, pushed: { file: file.hash, head: head ?? '' } });
+    }
+    if (verdict === 'behind' && zone.held !== 'behind') {
+      const text = `The file of ${origin} is based on an older version than the newest, and is not published: peer zone diff ${origin}`;
+      events.add('zone.behind', text);
+    }
+    return verdict;
+  };
+  const keepBase = async (zone: OwnZone, header: ZoneVersion): Promise<void> => {
+    await past.keepBase(zone.config.origin, { content: toHex(header.contentHash), pushed: undefined });
   };
 
   const inTurn = async (zone: OwnZone, work: () => Promise<void>): Promise<void> => {
@@ -162,7 +281,7 @@ export function ownZones(options: {
   standing.whenSignable(() => {
     for (const zone of zones.values()) {
       const { file } = zone;
-      if (zone.isWaiting && file !== undefined) void inTurn(zone, () => read(zone, file));
+      if (zone.held === 'waiting' && file !== undefined) void inTurn(zone, () => read(zone, file));
     }
   });
 
@@ -176,7 +295,10 @@ export function ownZones(options: {
       file: config.source.kind === 'file' ? besideConfig(options.configFile, config.source.file) : undefined,
       zone: undefined,
       watch: undefined,
-      isWaiting: false,
+      held: undefined,
+      missing: undefined,
+      isFetching: false,
+      fetchAgainAtMs: 0,
       reading: Promise.resolve(),
     };
     zones.set(config.origin, zone);
@@ -188,7 +310,7 @@ export function ownZones(options: {
       return;
     }
     void inTurn(zone, async () => {
-      await restore(zone);
+      await follow(zone);
       zone.watch = await watchZoneFile({
         path: file,
         onChange: () => void inTurn(zone, () => read(zone, file)),
@@ -217,17 +339,58 @@ export function ownZones(options: {
     push: async (origin, { force }) => {
       const zone = zones.get(origin);
       const file = zone?.file;
-      if (zone !== undefined && file !== undefined) await inTurn(zone, () => read(zone, file, force));
+      if (zone !== undefined && file !== undefined) await inTurn(zone, () => read(zone, file, { force }));
     },
+    announced: (origin) => {
+      const zone = zones.get(origin);
+      if (zone === undefined) return;
+      void inTurn(zone, async () => {
+        if (!(await follow(zone))) return;
+        log.info({ origin }, 'friends know a newer version of this zone than this box did');
+        if (zone.file !== undefined) await read(zone, zone.file);
+      });
+    },
+    tick: () => {
+      for (const zone of zones.values()) {
+        const { missing } = zone;
+        if (missing === undefined || zone.isFetching || clock.nowMs() < zone.fetchAgainAtMs) continue;
+        if (options.connectedPeers().length === 0) continue;
+        zone.isFetching = true;
+        zone.fetchAgainAtMs = clock.nowMs() + fetchAgainAfterMs;
+        void fetchMissing(zone, missing).finally(() => {
+          zone.isFetching = false;
+        });
+      }
+    },
+    diff: async (origin) => {
+      const zone = zones.get(origin);
+      const file = zone?.file;
+      if (zone?.zone === undefined || file === undefined) return undefined;
+      const published = zone.zone;
+      const found = await readZoneFile({ path: file, origin: zone.origin });
+      const isSigned = found.zone?.signed ?? false;
+      const difference =
+        found.zone === undefined
+          ? { removed: [], added: [] }
+          : diffZones(published, found.zone, { withSerial: isSigned });
+      return {
+        file,
+        fileSerial: found.zone?.serial,
+        publishedSerial: published.serial,
+        problems: found.problems,
+        ...difference,
+      };
+    },
+    history: async (origin) => await past.history(origin),
     served: () => [...zones.values()].flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
     facts: () =>
       [...zones.values()].map((zone) => ({
         origin: zone.config.origin,
-        serial: zone.zone === undefined ? undefined : zone.state.published?.serial,
+        serial: zone.zone?.serial,
         expiresAfterMs: zone.state.expiresAfterMs,
         file: zone.file,
         problems: zone.state.problems,
-        isWaiting: zone.isWaiting,
+        held: zone.state.problems.some(({ severity }) => severity === 'error') ? undefined : zone.held,
       })),
     writing: () => writing,
     [Symbol.asyncDispose]: async () => {
@@ -236,4 +399,11 @@ export function ownZones(options: {
       }
     },
   };
+}
+
+/** As if so many versions had been published already: see `forcedLeap`. */
+function leapt(state: PrimaryState, isLeap: boolean): PrimaryState {
+  const { published } = state;
+  if (!isLeap || published === undefined) return state;
+  return { ...state, published: { ...published, sequence: published.sequence + forcedLeap } };
 }

@@ -35,6 +35,8 @@ export async function openStanding(options: {
   friends: readonly string[];
   /** A friend knows of a run that we do not: ask him for what we signed. */
   doubted(friend: string): void;
+  /** Say hello again to this friend. */
+  greet(friend: string): void;
   found(finding: Exclude<BootFinding, { kind: 'none' }>): void;
   changed(): void;
   failed: (error: unknown) => void;
@@ -107,6 +109,9 @@ export async function openStanding(options: {
           case 'doubt':
             take({ kind: 'doubt', friend: effect.friend });
             options.doubted(effect.friend);
+            break;
+          case 'greet':
+            options.greet(effect.friend);
             break;
           case 'found':
             options.found(effect.finding);

@@ -1,17 +1,18 @@
 import type { Clock, Files, FrameStream, HostPort, Table } from '@copain/core';
-import { type Answerer, createAnswerer, rcodeToText, type ZoneProblem } from '@copain/dns';
+import { type Answerer, createAnswerer, rcodeToText, type ZoneProblem, type ZoneVersion } from '@copain/dns';
 import { sha1, startDnsServer } from '@copain/dns/io';
 import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
 import type { ZoneConfig } from '../config-schema.ts';
-import { recordsOf } from '../known-records.ts';
+import { originText, recordsOf } from '../known-records.ts';
 import type { EventLog } from './event-log.ts';
 import { openHeldZones } from './held-zones.ts';
 import type { Identity } from './identity.ts';
-import { ownZones } from './own-zones.ts';
+import { type FileDiff, ownZones } from './own-zones.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
 import { contentFile, serveContent } from './zone-content.ts';
+import { openZonePast } from './zone-past.ts';
 
 /** One zone on this box, for the status document. */
 interface ZoneFact {
@@ -40,6 +41,9 @@ export interface Zones extends AsyncDisposable {
   tick: () => void;
   /** Reads the master file again now, whatever the watch noticed. Resolves once its version is served. */
   push: (origin: string, options: { force: boolean }) => Promise<void>;
+  diff: (origin: string) => Promise<FileDiff | undefined>;
+  /** The last versions of a zone of ours, newest first. */
+  history: (origin: string) => Promise<ZoneVersion[]>;
   /** Answers a friend who asks for a zone's records. */
   serve(stream: FrameStream, peer: string): Promise<void>;
   facts(): ZoneFact[];
@@ -111,6 +115,13 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       replaced: sweep,
     }),
   );
+  const past = await openZonePast(
+    options.table,
+    recordsOf(records.knowledge(), 'zone')
+      .map(({ signed }) => signed.record)
+      .filter(({ owner }) => owner === identity.ownerId)
+      .map(({ origin, contentHash }) => ({ origin: originText(origin), contentHash })),
+  );
   const own = starting.use(
     ownZones({
       configFile: options.configFile,
@@ -118,6 +129,9 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       clock,
       identity,
       standing: options.standing,
+      past,
+      connectedPeers: () => options.connectedPeers(),
+      open: (peer, signal) => options.open(peer, signal),
       records,
       events,
       log,
@@ -149,11 +163,19 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       own.configure(zones);
       held.configure(duties);
     },
-    announced: held.announced,
+    announced: (ownerId, origin) => {
+      if (ownerId === identity.ownerId) own.announced(origin);
+      else held.announced(ownerId, origin);
+    },
     holdersChanged: held.holdersChanged,
     peersChanged: held.peersChanged,
-    tick: held.tick,
+    tick: () => {
+      held.tick();
+      own.tick();
+    },
     push: own.push,
+    diff: own.diff,
+    history: own.history,
     serve: async (stream, peer) => {
       const asker = records.knowledge().roster.ownerOf.get(peer) ?? '';
       await serveContent(
@@ -163,10 +185,9 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       );
     },
     facts: () => [
-      ...own.facts().map(({ expiresAfterMs, isWaiting, ...zone }): ZoneFact => {
+      ...own.facts().map(({ expiresAfterMs, ...zone }): ZoneFact => {
         const expiresAtMs = zone.serial === undefined ? undefined : clock.nowMs() + expiresAfterMs;
-        const held = isWaiting ? ('waiting' as const) : undefined;
-        return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs, held };
+        return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs };
       }),
       ...held.facts().map(
         (zone): ZoneFact => ({

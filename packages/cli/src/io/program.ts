@@ -312,6 +312,31 @@ function addZoneCommands(program: Command, { run }: Kit): void {
     });
   withExamples(
     zone
+      .command('diff')
+      .argument('<origin>')
+      .description('what the file says beside what is published; exit 1 where they differ'),
+    'peer zone diff alice.example',
+    'peer zone diff alice.example --json | jq .added',
+  ).action(async (origin: string, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./zone-commands.ts')).diffZone(session, origin),
+    );
+  });
+  withExamples(
+    zone
+      .command('history')
+      .argument('<origin>')
+      .description('the versions of a zone of yours that this box knows, newest first'),
+    'peer zone history alice.example',
+  ).action(async (origin: string, _options: object, command: Command) => {
+    await run(
+      command,
+      async (session) => await (await import('./zone-commands.ts')).zoneHistory(session, origin),
+    );
+  });
+  withExamples(
+    zone
       .command('check')
       .argument('<file>')
       .argument('<origin>')

@@ -108,7 +108,13 @@ function zoneText(zone: ZoneStatus, table: string): string {
       `  ${visible(name)}  ${serial ?? 'no copy'}  ${heardAt ?? 'not heard yet'}\n`,
   );
   const file = zone.file === null ? '' : `file ${visible(zone.file, 4096)}\n`;
-  return `${table}${file}${copies.length === 0 ? '' : `copies:\n${copies.join('')}`}`;
+  const held =
+    zone.held === null || zone.held === undefined
+      ? ''
+      : zone.held === 'behind'
+        ? 'the file is based on an older version and is not published: peer zone diff, then peer zone push\n'
+        : 'the file is not published yet: it waits for the first signature\n';
+  return `${table}${file}${held}${copies.length === 0 ? '' : `copies:\n${copies.join('')}`}`;
 }
 
 /** `peer zone show ORIGIN`. */
@@ -144,4 +150,67 @@ export async function pushZone(
     throw new CommandError(ExitCode.badInput, `${origin} has mistakes and was not published: ${stays}`);
   }
   session.answer('zone.push', { zone }, `Zone ${origin} is pushed, at serial ${zone.serial ?? 'none'}.\n`);
+}
+
+interface Diff {
+  file: string;
+  fileSerial?: number | null | undefined;
+  publishedSerial: number;
+  problems: ZoneProblem[];
+  removed: string[];
+  added: string[];
+}
+
+/** `peer zone diff ORIGIN`: what pushing the file would take away and put in. 0: nothing, 1: something, 65: it has mistakes. */
+export async function diffZone(session: Session, name: string): Promise<number> {
+  const origin = plainDomain(name);
+  const diff = (await session.ask('zone.diff', { origin })) as Diff;
+  if (hasErrors(diff)) {
+    for (const problem of diff.problems) session.say(problemLine(problem));
+    throw new CommandError(ExitCode.badInput, `${diff.file} has mistakes, so it cannot be compared`);
+  }
+  const { file, publishedSerial, removed, added } = diff;
+  const isSame = removed.length + added.length === 0;
+  const lines = [
+    `--- published, serial ${publishedSerial}`,
+    `+++ ${visible(file, 4096)}, serial ${diff.fileSerial ?? 'none'}`,
+    ...removed.map((line) => `- ${visible(line, 100_000)}`),
+    ...added.map((line) => `+ ${visible(line, 100_000)}`),
+  ];
+  const text = isSame
+    ? `${file} says what is published, serial ${publishedSerial}\n`
+    : `${lines.join('\n')}\n`;
+  const document = {
+    origin,
+    same: isSame,
+    publishedSerial,
+    fileSerial: diff.fileSerial ?? null,
+    file,
+    removed,
+    added,
+  };
+  session.answer('zone.diff', document, text);
+  return isSame ? ExitCode.done : ExitCode.no;
+}
+
+interface Version {
+  epoch: number;
+  sequence: number;
+  serial: number;
+  at: string;
+  hash: string;
+  sizeBytes: number;
+}
+
+/** `peer zone history ORIGIN`: the versions that this box knows, newest first. */
+export async function zoneHistory(session: Session, name: string): Promise<void> {
+  const origin = plainDomain(name);
+  const { versions } = (await session.ask('zone.history', { origin })) as { versions: Version[] };
+  const lines = versions.map(
+    ({ sequence, serial, at, hash, sizeBytes }) =>
+      `${String(sequence).padStart(6)}  ${String(serial).padStart(10)}  ${at}  ${hash.slice(0, 16)}  ${sizeBytes}\n`,
+  );
+  const head = 'number      serial  signed                    content           bytes\n';
+  const text = versions.length === 0 ? `nothing of ${origin} was published yet\n` : head + lines.join('');
+  session.answer('zone.history', { origin, versions }, text);
 }

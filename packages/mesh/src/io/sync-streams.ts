@@ -81,6 +81,8 @@ export interface SyncStreams {
   askOwn(peer: string): void;
   /** The connection that the stream in use with this friend runs on. */
   connectionOf(peer: string): string | undefined;
+  /** Says hello again on every stream with a friend. */
+  greet(peer: string): void;
   stop(): void;
 }
 
@@ -172,6 +174,13 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
     events.roundTrip(session.state.peer, rttMs);
   };
 
+  const greet = (session: Session): void => {
+    const { name, version, bootId, previousBootId } = options.hello();
+    const nowMs = Math.round(clock.nowMs());
+    const { digest } = logOfVersion(options.log(), session.state.version);
+    send(session, { t: 'hello', name, version, bootId, previousBootId, digest, nowMs });
+  };
+
   /**
    * Tells a friend's box as which run of it we saw it last. Two boxes with one key may both be connected: then the one
    * that was there first is told of the other at once, since it might not say hello again for months.
@@ -214,10 +223,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       beatSentAt: new Map(),
     };
     open.add(session);
-    const { name, version, bootId, previousBootId } = options.hello();
-    const nowMs = Math.round(clock.nowMs());
-    const { digest } = logOfVersion(options.log(), spoken.version);
-    send(session, { t: 'hello', name, version, bootId, previousBootId, digest, nowMs });
+    greet(session);
     try {
       for (;;) {
         const bytes = await stream.receive();
@@ -321,6 +327,9 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       }
     },
     peers: () => [...sessions.keys()],
+    greet: (peer) => {
+      for (const session of open) if (session.state.peer === peer) greet(session);
+    },
     askOwn: (peer) => {
       const session = sessions.get(peer);
       if (session !== undefined)
