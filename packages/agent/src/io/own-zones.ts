@@ -63,8 +63,8 @@ export interface OwnZones extends AsyncDisposable {
   /** Every second: asks friends for contents that are missing here. */
   tick: () => void;
   /** Undefined where nothing is published, or its content is not here. */
-  diff(origin: string): Promise<FileDiff | undefined>;
-  history(origin: string): Promise<ZoneVersion[]>;
+  diff: (origin: string) => Promise<FileDiff | undefined>;
+  history: (origin: string) => Promise<ZoneVersion[]>;
   served(): Zone[];
   facts(): OwnZoneFact[];
   /** Content files that are being written for a version that is not announced yet. */
