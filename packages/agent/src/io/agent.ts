@@ -64,6 +64,7 @@ import { peerNames } from './peer-names.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 import { countRefusals } from './refusals.ts';
 import { startRelaying } from './relaying.ts';
+import { saveBox } from './save-box.ts';
 import { openSignedLater, type SignedLater } from './signed-later.ts';
 import { openStanding, type Standing } from './standing.ts';
 import { collectStatus, type FriendDetails } from './status-collect.ts';
@@ -86,6 +87,8 @@ export interface Agent extends AsyncDisposable {
   /** What was asked for and waits until it may be signed. */
   later: SignedLater;
   events: EventLog;
+  /** Writes all that this box needs into one encrypted file. */
+  save(options: Parameters<typeof saveBox>[1]): ReturnType<typeof saveBox>;
   /** Applies a configuration that was checked; returns the keys that take effect at the next start only. */
   reconfigure(config: Config): Promise<string[]>;
   /** Resolves after the next change of anything the status shows, or after `withinMs`. */
@@ -277,6 +280,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (peer === undefined) throw new Error('the owner is not reachable');
     return await theHost().open(peer, protocol, { signal });
   };
+  const heldMail = closing(starting, await openSegments(folder('mail/held')));
+  const inboxMail = closing(starting, await openSegments(folder('mail/inbox')));
+  const mailTable = closing(starting, await openTable(folder('mail/index'), tableDamage('mail/index')));
   const mail = starting.use(
     await startMail({
       listen: config.smtp.listen,
@@ -285,9 +291,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       domains: () => mailDomains(config, knowledge().roster, current.duties, identity.ownerId),
       openLive: (ownerId, signal) => openTo(ownerId, 'live', signal),
       openDrain: (ownerId, signal) => openTo(ownerId, 'drain', signal),
-      segments: closing(starting, await openSegments(folder('mail/held'))),
-      inbox: closing(starting, await openSegments(folder('mail/inbox'))),
-      table: closing(starting, await openTable(folder('mail/index'), tableDamage('mail/index'))),
+      segments: heldMail,
+      inbox: inboxMail,
+      table: mailTable,
       identities: () => identity.sealIdentities,
       clock,
       random,
@@ -766,6 +772,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     standing,
     later,
     events,
+    save: async (wanted) =>
+      await saveBox(
+        {
+          paths,
+          config,
+          identity,
+          sealTo: (
+            knowledge().roster.members.get(identity.ownerId)?.owner.record ?? identity.owner.record
+          ).keys.map((key) => key.sealTo),
+          tables: { db: table, 'mail/index': mailTable },
+          logs: { 'mail/held': heldMail, 'mail/inbox': inboxMail },
+          zoneFiles,
+          nowMs: clock.nowMs(),
+        },
+        wanted,
+      ),
     reconfigure: async (next) => {
       const notes = restartNotes(options.config, next);
       config = next;

@@ -35,6 +35,7 @@ export const controlCommands = [
   'doctor.net',
   'events',
   'wait',
+  'save',
   'reload',
   'stop',
 ] as const;
@@ -267,6 +268,13 @@ export function controlHandlers(
       }
       return {};
     },
+    save: async (args, { progress }) =>
+      await agent.save({
+        file: text(args, 'file'),
+        withMail: args.withMail !== false,
+        passphrase: typeof args.passphrase === 'string' ? args.passphrase : undefined,
+        progress,
+      }),
     reload: async () => ({ restartNeededFor: await lifecycle.reload() }),
     stop: async () => {
       lifecycle.stop();

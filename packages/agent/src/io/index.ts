@@ -10,6 +10,7 @@ export {
 } from './control-socket.ts';
 export { createIdentity } from './identity.ts';
 export { runAgent } from './run-agent.ts';
+export { type RestoredBox, restoreBox, type SaveKey } from './saved-box.ts';
 export {
   type StatusHttp,
   type StatusHttpEvents,

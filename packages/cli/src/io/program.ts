@@ -68,6 +68,44 @@ function addBoxCommands(program: Command, { run }: Kit): void {
       );
     });
 
+  withExamples(
+    program.command('save').argument('<file>').description('all that this box needs, in one encrypted file'),
+    'peer save /backup/alice.age',
+    'peer save /backup/alice.age --without-mail',
+    'peer save alice.age --passphrase-file passphrase.txt',
+  )
+    .option('--without-mail', 'leave out the mail that waits')
+    .option('--passphrase-file <file>', 'a passphrase opens it, instead of the owner key and the paper key')
+    .action(
+      async (file: string, options: { withoutMail?: boolean; passphraseFile?: string }, command: Command) => {
+        await run(command, async (session) => {
+          const { save } = await import('./save-commands.ts');
+          await save(session, file, {
+            mail: options.withoutMail !== true,
+            passphraseFile: options.passphraseFile,
+          });
+        });
+      },
+    );
+  withExamples(
+    program.command('restore').argument('<file>').description('make the box again in an empty home'),
+    'peer restore alice.age',
+    'peer restore alice.age --key-file paper.txt && peer up',
+  )
+    .addOption(
+      new Option('--key-file <file>', 'the owner key or the paper key; else it is asked for').conflicts([
+        'passphraseFile',
+      ]),
+    )
+    .option('--passphrase-file <file>', 'what it was saved with')
+    .action(
+      async (file: string, options: { keyFile?: string; passphraseFile?: string }, command: Command) => {
+        await run(command, async (session) => {
+          await (await import('./save-commands.ts')).restore(session, file, options);
+        });
+      },
+    );
+
   const config = withExamples(
     program.command('config').description('check and show peer.toml'),
     'peer config check',
