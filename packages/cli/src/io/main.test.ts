@@ -86,6 +86,8 @@ it('usage errors are 64, and a typing mistake gets a suggestion', async () => {
     ['zone', 'add'],
     ['wait'],
     ['friends', 'show'],
+    ['doctor', 'line'],
+    ['doctor', 'line', 'bob', '--for', 'long'],
     ['invite', 'Bob X'],
     ['wait', '--for', 'friend:'],
     ['wait', '--for', 'raedy'],
