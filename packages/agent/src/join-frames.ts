@@ -11,6 +11,14 @@ import {
   services,
 } from '@copain/trust';
 
+/** What a box is asked to become part of: the owner, and the epoch and predecessor of the record that will name it. */
+interface BoxOffer {
+  owner: Uint8Array;
+  epoch: number;
+  previous: Uint8Array;
+  roles: string[];
+}
+
 /** What joiner and member say on the join stream. The joiner has authenticated the member before the first frame. */
 export type JoinFrame =
   | { t: 'ask'; invite: Uint8Array }
@@ -22,8 +30,11 @@ export type JoinFrame =
       name: string;
       may: string[];
       challenge: Uint8Array;
+      /** The invite is for a further box of the inviter himself: what its key is to sign, and what it will be. */
+      box: BoxOffer | undefined;
     }
-  | { t: 'proof'; owner: Uint8Array; signature: Uint8Array }
+  /** `consent`: the joining box's own key agrees to be one of the inviter's boxes. */
+  | { t: 'proof'; owner: Uint8Array; signature: Uint8Array; consent: Uint8Array | undefined }
   | { t: 'refused'; why: JoinRefusal }
   | { t: 'record'; kind: RecordKind; envelope: Uint8Array }
   | { t: 'welcome' };
@@ -55,9 +66,15 @@ function read(t: string, fields: ReturnType<typeof readFields>): JoinFrame | und
         name: fields.text('name', 32),
         may: fields.texts('may', 16, 32),
         challenge: fields.bytes('challenge', 32, 32),
+        box: fields.has('box') ? readBox(fields) : undefined,
       };
     case 'proof':
-      return { t, owner: fields.bytes('owner', 1, 17_000), signature: fields.bytes('signature', 64, 64) };
+      return {
+        t,
+        owner: fields.bytes('owner', 1, 17_000),
+        signature: fields.bytes('signature', 64, 64),
+        consent: fields.has('consent') ? fields.bytes('consent', 64, 64) : undefined,
+      };
     case 'refused': {
       const why = fields.text('why', 32);
       // A reason that a newer version knows still reads as a refusal here.
@@ -73,6 +90,18 @@ function read(t: string, fields: ReturnType<typeof readFields>): JoinFrame | und
     default:
       return undefined;
   }
+}
+
+function readBox(fields: ReturnType<typeof readFields>): BoxOffer {
+  const box = readFields(fields.value('box'));
+  const offer = {
+    owner: box.bytes('owner', 32, 32),
+    epoch: box.integer('epoch', 1, Number.MAX_SAFE_INTEGER),
+    previous: box.bytes('previous', 32, 32),
+    roles: box.texts('roles', 16, 32),
+  };
+  if (!box.ok) fields.refuse();
+  return offer;
 }
 
 /** The services among these words, each once, in the usual order. */

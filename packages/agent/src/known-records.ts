@@ -145,7 +145,7 @@ function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): 
       if (record?.ownerId === undefined) return refused('malformed');
       if (!opened.proofsHold) return refused('bad-proof');
       const signed = { signer, hash, record };
-      const state = ownerState(knowledge, record.ownerId, [signed]);
+      const state = ownerStateOf(knowledge, record.ownerId, [signed]);
       if (state === undefined) return refused('wrong-signer');
       const at = state.path.indexOf(signed);
       const before = state.path[at - 1];
@@ -285,7 +285,7 @@ function ownerRecordKey(ownerId: string, epoch: number): string {
 }
 
 /** What the known owner records of one owner, and `more`, add up to; undefined where no member record names him. */
-function ownerState(
+export function ownerStateOf(
   knowledge: Knowledge,
   ownerId: string,
   more: readonly Signed<OwnerRecord>[] = [],
@@ -311,7 +311,7 @@ export function voidRecords(knowledge: Knowledge, self: string): string[] {
   const onPath = (ownerId: string, hash: Uint8Array): boolean => {
     const path =
       paths.get(ownerId) ??
-      new Set(ownerState(knowledge, ownerId)?.path.map((signed) => toHex(signed.hash)) ?? []);
+      new Set(ownerStateOf(knowledge, ownerId)?.path.map((signed) => toHex(signed.hash)) ?? []);
     paths.set(ownerId, path);
     return path.has(toHex(hash));
   };

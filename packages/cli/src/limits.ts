@@ -3,6 +3,7 @@ export const cliLimits: {
   readonly answerBytes: number;
   readonly silenceMs: number;
   readonly codeBytes: number;
+  readonly keyFileBytes: number;
   readonly stopMs: number;
   readonly watchEveryMs: number;
   readonly retryEveryMs: number;
@@ -13,6 +14,8 @@ export const cliLimits: {
   silenceMs: 60_000,
   /** An invite is about 140 characters; more in its file is another file. */
   codeBytes: 4096,
+  /** A key file is one line and a comment, sealed some hundred bytes more. */
+  keyFileBytes: 8192,
   /** The agent promises to stop within 10 s. */
   stopMs: 15_000,
   /** `peer status --watch`. */

@@ -1,5 +1,6 @@
 import type {
   EventStatus,
+  FriendBox,
   FriendLineStatus,
   FriendState,
   LineStatus,
@@ -11,6 +12,8 @@ import type {
 export interface FriendFacts {
   name: string;
   id: string;
+  /** All his boxes; the other facts are of the one that is best off. */
+  boxes?: readonly FriendBox[] | undefined;
   state: FriendState;
   confirmed: boolean;
   sinceAtMs: number | undefined;

@@ -24,11 +24,20 @@ export interface Verdict {
 /** What is known of a friend's box. `partial`: some friends hear it, others do not. `away`: planned. */
 export type FriendState = 'up' | 'slow' | 'suspect' | 'partial' | 'down' | 'away' | 'unknown';
 
+/** One of a friend's boxes. */
+export interface FriendBox {
+  name: string;
+  id: string;
+  state: FriendState;
+}
+
 /** One friend, as `peer friends --json` and the status document show him. */
 export interface FriendStatus {
   name: string;
   /** The PeerId of his box. */
   id: string;
+  /** All his boxes; `id`, `state` and what follows are of the one that is best off. */
+  boxes: FriendBox[];
   state: FriendState;
   /** Did a second observer agree with the state? In a circle of two nobody can. */
   confirmed: boolean;

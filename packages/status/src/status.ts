@@ -12,6 +12,7 @@ function friendStatus(friend: FriendFacts): FriendStatus {
   return {
     name,
     id,
+    boxes: (friend.boxes ?? []).map((box) => ({ ...box })),
     state,
     confirmed,
     sinceAt: time(sinceAtMs),

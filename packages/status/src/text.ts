@@ -280,6 +280,9 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
     ['version', friend.version ?? 'not known'],
     ...(friend.incompatible === null ? [] : [['cannot talk', friend.incompatible] as [string, string]]),
     ['id', friend.id],
+    ...(friend.boxes.length < 2
+      ? []
+      : friend.boxes.map((box): [string, string] => ['box', `${box.name}, ${box.state}, ${box.id}`])),
   ];
   const lines = rows.map(([label, value]) => `  ${label.padEnd(15)}${visible(value, 1000)}\n`);
   return `${(options.paint ?? unpainted)('bold', visible(friend.name))}\n${lines.join('')}`;

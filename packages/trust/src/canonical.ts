@@ -101,6 +101,8 @@ export interface FieldReader {
   /** Texts, each of at most `maxLength`, at most `maxCount` of them. */
   texts(name: string, maxCount: number, maxLength: number): string[];
   list(name: string, maxCount: number): readonly CanonicalValue[];
+  /** A field as it stands, for a reader of its own; a missing one makes all its fields missing. */
+  value(name: string): CanonicalValue | undefined;
   /** Is the field there at all (and not null)? */
   has(name: string): boolean;
   /** Marks the record as refused, for rules that the readers cannot express. */
@@ -159,6 +161,7 @@ export function readFields(value: CanonicalValue | undefined): FieldReader {
       const item = take(name);
       return Array.isArray(item) && item.length <= maxCount ? item : wrong([]);
     },
+    value: take,
     has: (name) => {
       const item = take(name);
       return item !== undefined && item !== null;

@@ -46,6 +46,7 @@ import type { KnownRecord } from '../known-records.ts';
 import { mailDomains } from '../mail-domains.ts';
 import { networkOf } from '../network-of.ts';
 import { notYet } from '../not-yet.ts';
+import { ownerNews } from '../owner-news.ts';
 import { restartNotes } from '../restart-notes.ts';
 import { versionGapText } from '../version-gap-text.ts';
 import { answersInvites, baseOffer, type Plan, plan, providers, type RoomCall } from '../wiring.ts';
@@ -55,11 +56,12 @@ import { openCommitments } from './commitments.ts';
 import { type Dialback, startDialback } from './dialback.ts';
 import { type Dialer, startDialer } from './dialer.ts';
 import { type EventLog, openEventLog } from './event-log.ts';
-import type { Identity } from './identity.ts';
+import { adoptOwner, type Identity } from './identity.ts';
 import { type LineMeasure, measureLine, measureService } from './line-measure.ts';
 import { mailEvents } from './mail-events.ts';
 import { ownAddresses } from './own-addresses.ts';
 import { ownRecords } from './own-records.ts';
+import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
 import { peerNames } from './peer-names.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 import { countRefusals } from './refusals.ts';
@@ -80,6 +82,9 @@ export interface Agent extends AsyncDisposable {
   metrics(): string;
   ready(): boolean;
   circle: CircleService;
+  keys: OwnerKeys;
+  isUp(peer: string): boolean;
+  lastHeardAtMs(peer: string): number | undefined;
   records: RecordStore;
   zones: Zones;
   mail: Mail;
@@ -183,11 +188,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   // Whoever asks before the first plan was carried out must hear what this box did before it stopped: a domain that is
   // not in a plan is refused for good (550). What stands in the way of whom is told when the plan is carried out.
   let current: Plan = { ...plan(knowledge(), config, identity, commitments), conflicts: [] };
-  /** Straight from the roster, so that a friend is one from the very record that made him one. */
-  const friendBoxes = (): string[] =>
-    [...knowledge().roster.ownerOf].flatMap(([peer, ownerId]) =>
-      ownerId === identity.ownerId ? [] : [peer],
-    );
+  /**
+   * Every box of the circle but this one, our owner's others among them: for the mesh they are friends. Straight from the
+   * roster, so that a friend is one from the very record that made him one. A box that knows that it was revoked has none.
+   */
+  const friendBoxes = (): string[] => {
+    const { ownerOf, revoked } = knowledge().roster;
+    return revoked.has(self) ? [] : [...ownerOf.keys()].filter((peer) => peer !== self);
+  };
 
   const signedBy = (peer: string): Fact[] =>
     [...knowledge().records].flatMap(([key, { signed }]) => {
@@ -225,10 +233,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     signable: standing.signable,
     changed: ({ peer, to, confirmed, seenDownBy }) => {
       const witnesses = seenDownBy.map(names.ofPeer);
-      events.add(`friend.${to}`, friendText({ name: names.ofPeer(peer), to, confirmed, witnesses }));
+      events.add(`friend.${to}`, friendText({ name: names.ofBox(peer), to, confirmed, witnesses }));
       const ownerId = names.ownerOf(peer);
-      if (ownerId === undefined) return;
-      if (to !== 'up') mail.ownerGone(ownerId);
+      if (ownerId === undefined || !names.mailBoxesOf(ownerId).includes(peer)) return;
+      if (to !== 'up') {
+        if (mailBoxHeard(ownerId) === undefined) mail.ownerGone(ownerId);
+      }
       // Silence may end without a new stream; where there is none yet, its hello tells mail.
       else if (sync?.peers().includes(peer)) mail.ownerReachable(ownerId);
     },
@@ -270,13 +280,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }),
   );
 
+  /** A box that takes mail for its owner and is heard now. */
+  const mailBoxHeard = (ownerId: string): string | undefined => {
+    const heard = new Set(watch.heard());
+    return names.mailBoxesOf(ownerId).find((one) => heard.has(one));
+  };
   const openTo = async (
     ownerId: string,
     protocol: 'live' | 'drain',
     signal: AbortSignal,
   ): Promise<FrameStream> => {
-    const heard = new Set(watch.heard());
-    const peer = names.boxesOf(ownerId).find((one) => heard.has(one));
+    const peer = mailBoxHeard(ownerId);
     if (peer === undefined) throw new Error('the owner is not reachable');
     return await theHost().open(peer, protocol, { signal });
   };
@@ -301,6 +315,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }),
   );
 
+  const keys = ownerKeys({ stateDir: paths.stateDir, identity, records, clock });
   const circle = circleService({
     identity,
     records,
@@ -309,6 +324,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     standing,
     ownAddresses: () => addresses.dialable(theHost().addresses),
     addressesOf: (peer) => dialer?.addressesOf(peer) ?? [],
+    keys,
+    adopt: async (owner) => await adoptOwner(paths.stateDir, owner),
     rememberContacts: async (contacts) => await dialer?.remember(contacts),
   });
 
@@ -420,7 +437,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         noteObserved(peer);
         zones.peersChanged();
         const ownerId = names.ownerOf(peer);
-        if (ownerId !== undefined) mail.ownerReachable(ownerId);
+        if (ownerId !== undefined && names.mailBoxesOf(ownerId).includes(peer)) mail.ownerReachable(ownerId);
         if (standing.isAsking()) sync?.askOwn(peer);
         changes.note();
       },
@@ -579,6 +596,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   /** Who was in the circle before, so that only newcomers are news. */
   const greeted = new Set(knowledge().roster.members.keys());
+  const owners = ownerNews(knowledge().roster);
   /** Gives every room its part of the plan. */
   const applyPlan = async (): Promise<void> => {
     const friends = [...knowledge().roster.members.values()].filter(
@@ -590,6 +608,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const by = admittedBy === undefined ? 'who founded it' : `admitted by ${names.ofOwner(admittedBy)}`;
       events.add('friend.joined', `${name} is in the circle, ${by}.`);
     }
+    for (const { kind, text } of owners.next(knowledge().roster, names.ofOwner, self)) events.add(kind, text);
     const news = friends.flatMap((member) => {
       if (commitments.base.has(member.ownerId)) return [];
       const may = baseOffer(knowledge(), identity.ownerId, member);
@@ -654,7 +673,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   /** What each new record sets in motion; which rooms it concerns is decided by the pure `routeRecord`. */
   const onRecord = (calls: readonly RoomCall[], record: KnownRecord, fact: Fact): void => {
     // A friend's record is passed on by whoever received it, since only the receiver knows whom it reached already.
-    if (record.signed.signer === self) sync?.spread(fact, new Uint8Array(), undefined);
+    // Our owner's records are signed by a key of his, here or on another box of his; told twice they are heard once.
+    const isOurs =
+      record.signed.signer === self ||
+      (record.kind === 'owner' && record.signed.record.ownerId === identity.ownerId);
+    if (isOurs) sync?.spread(fact, new Uint8Array(), undefined);
     for (const call of calls) {
       switch (call.kind) {
         case 'plan':
@@ -708,7 +731,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   dialer.tick(new Set());
 
   const boxOfFriend = (name: string): string => {
-    const peers = friendBoxes().filter((peer) => names.ofPeer(peer) === name);
+    const peers = friendBoxes().filter(
+      (peer) => names.ownerOf(peer) !== identity.ownerId && names.ofPeer(peer) === name,
+    );
     const [peer] = peers.toSorted((a, b) => Number(isConnected(b)) - Number(isConnected(a)));
     if (peer !== undefined) return peer;
     throw new CommandError(ExitCode.badInput, `there is no friend called ${name}`, { hint: 'peer friends' });
@@ -766,6 +791,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     metrics,
     ready: () => !stopping.signal.aborted,
     circle,
+    keys,
+    isUp: (peer) => watch.heard().includes(peer),
+    lastHeardAtMs: (peer) => watch.lastHeardAtMs(peer),
     records,
     zones,
     mail,

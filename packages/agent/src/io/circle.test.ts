@@ -7,8 +7,9 @@ import type { Host } from '@copain/mesh/io';
 import { memoryTable } from '@copain/store';
 import { afterAll, expect, it } from 'vitest';
 import { type CircleService, circleService } from './circle.ts';
-import { createIdentity, loadIdentity } from './identity.ts';
+import { adoptOwner, createIdentity, loadIdentity, newSecret, openSecret, sealSecret } from './identity.ts';
 import { ownRecords } from './own-records.ts';
+import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 
 /** A box without friends: it signs at once. */
@@ -25,13 +26,16 @@ interface Box {
   circle: CircleService;
   records: RecordStore;
   members(): string[];
+  keys: OwnerKeys;
+  paperKey: string;
+  stateDir: string;
 }
 
 /** A box that founded its own circle; `open` is where its streams lead. */
 async function box(name: string, open: (self: string) => FrameStream): Promise<Box> {
   const stateDir = await mkdtemp(join(tmpdir(), `copain-${name}-`));
   folders.push(stateDir);
-  await createIdentity({ stateDir, name });
+  const { paperKey } = await createIdentity({ stateDir, name });
   const identity = await loadIdentity(stateDir);
   const records = await openRecordStore({
     table: memoryTable(),
@@ -43,6 +47,7 @@ async function box(name: string, open: (self: string) => FrameStream): Promise<B
   });
   await ownRecords(identity, records, alone).found(name, 1);
   const host = { dial: async () => {}, open: async () => open(identity.box.peer) } as unknown as Host;
+  const keys = ownerKeys({ stateDir, identity, records, clock });
   const circle = circleService({
     standing: alone,
     identity,
@@ -52,9 +57,11 @@ async function box(name: string, open: (self: string) => FrameStream): Promise<B
     ownAddresses: () => ['127.0.0.1:1'],
     addressesOf: () => [],
     rememberContacts: async () => {},
+    keys,
+    adopt: async (owner) => await adoptOwner(stateDir, owner),
   });
   const members = (): string[] => [...records.knowledge().roster.members.values()].map((one) => one.name);
-  return { peer: identity.box.peer, circle, records, members };
+  return { peer: identity.box.peer, circle, records, members, keys, paperKey, stateDir };
 }
 
 const nobody = (): FrameStream => {
@@ -99,3 +106,99 @@ it('whoever was cut off after he was admitted joins with the same code; anybody 
   expect(bob.members().sort()).toEqual(['alice', 'bob']);
   expect(bob.records.log().digest).toEqual(alice.records.log().digest);
 });
+
+/** `home`'s further box: joins by its code, and starts again from what is on the disk by then. */
+async function joinAsBox(home: Box, further: Box, name: string): Promise<void> {
+  const { code } = await home.circle.inviteBox({ name, roles: ['watch'], lifeMs: undefined });
+  expect((await further.circle.preview(code)).roles).toEqual(['watch']);
+  await further.circle.join(code, () => {});
+}
+
+it('a further box: the owner record names it once it has consented, and it takes on whose it is, durably', async () => {
+  const alice = await box('alice', nobody);
+  const toAlice = (self: string): FrameStream => {
+    const [here, there] = frameStreamPair();
+    alice.circle.answer(there, self).catch(() => undefined);
+    return here;
+  };
+  const second = await box('second', toAlice);
+  const before = await loadIdentity(second.stateDir);
+  await joinAsBox(alice, second, 'second');
+  const { ownerId } = await loadIdentity(alice.stateDir);
+  const now = await loadIdentity(second.stateDir);
+  expect([before.ownerId === ownerId, now.ownerId, now.box.peer]).toEqual([false, ownerId, second.peer]);
+  expect(now.sealIdentities).toHaveLength(1);
+  expect(second.records.log().digest).toEqual(alice.records.log().digest);
+  for (const one of [alice, second]) {
+    const { roster } = one.records.knowledge();
+    expect([...roster.members.keys()]).toEqual([ownerId]);
+    expect(roster.ownerOf.get(second.peer)).toBe(ownerId);
+    expect(roster.members.get(ownerId)?.owner.record.epoch).toBe(1);
+  }
+});
+
+it('the code of a further box works once, and only where the owner key is', async () => {
+  const alice = await box('alice', nobody);
+  const toAlice = (self: string): FrameStream => {
+    const [here, there] = frameStreamPair();
+    alice.circle.answer(there, self).catch((error: Error) => there.abort(error));
+    return here;
+  };
+  const [second, eve] = [await box('second', toAlice), await box('eve', toAlice)];
+  const { code } = await alice.circle.inviteBox({ name: 'second', roles: ['watch'], lifeMs: undefined });
+  await second.circle.join(code, () => {});
+  await expect(eve.circle.join(code, () => {})).rejects.toThrow('used already');
+  // Cut off after it was taken in, it comes with the same code again.
+  await second.circle.join(code, () => {}).catch((error: Error) => expect(error.message).toContain('member'));
+  await expect(alice.circle.inviteBox({ name: 'second', roles: [], lifeMs: undefined })).rejects.toThrow(
+    'already',
+  );
+  const other = await alice.circle.inviteBox({ name: 'third', roles: [], lifeMs: undefined });
+  await alice.keys.remove();
+  await expect(eve.circle.join(other.code, () => {})).rejects.toThrow();
+  expect(eve.members()).toEqual(['eve']);
+  await expect(
+    alice.circle.inviteBox({ name: 'fourth', roles: [], lifeMs: undefined }),
+  ).rejects.toMatchObject({ exit: 78, hint: expect.stringContaining('peer key import') });
+});
+
+it('owner and paper key: who may replace which, and what is kept to open old mail', async () => {
+  const alice = await box('alice', nobody);
+  const { keys, paperKey } = alice;
+  const epoch = (): number => keys.state().current.record.epoch;
+  const first = await keys.secret();
+  await keys.rotate({ newPaper: undefined, by: undefined });
+  expect(epoch()).toBe(1);
+  const second = await keys.secret();
+  expect(second).not.toBe(first);
+  const { sealIdentities } = await loadIdentity(alice.stateDir);
+  expect(sealIdentities).toEqual(expect.arrayContaining([first, second]));
+  await expect(keys.take(first)).rejects.toMatchObject({ exit: 65 });
+  await expect(keys.rotate({ newPaper: await newSecret(), by: undefined })).rejects.toMatchObject({
+    exit: 77,
+  });
+  await expect(keys.rotate({ newPaper: undefined, by: first })).rejects.toMatchObject({ exit: 78 });
+  // Lost: the paper key makes a new one.
+  await keys.remove();
+  await expect(keys.rotate({ newPaper: undefined, by: undefined })).rejects.toMatchObject({ exit: 78 });
+  await keys.rotate({ newPaper: undefined, by: paperKey });
+  expect(epoch()).toBe(65);
+  const paper = await newSecret();
+  await keys.rotate({ newPaper: paper, by: paperKey });
+  expect(epoch()).toBe(130);
+  await expect(keys.rotate({ newPaper: undefined, by: paperKey })).rejects.toMatchObject({ exit: 78 });
+  expect(await keys.take(paper)).toBe('paper');
+  expect(await keys.places()).toEqual([
+    { use: 'owner', here: true },
+    { use: 'paper', here: true },
+  ]);
+});
+
+it('a sealed key file opens with its passphrase alone', async () => {
+  const text = `# a comment\n${await newSecret()}\n`;
+  const sealed = await sealSecret(text, 'a passphrase');
+  expect(sealed).toMatch(/^-----BEGIN AGE ENCRYPTED FILE-----/);
+  expect(await openSecret(sealed, 'a passphrase')).toBe(text);
+  expect(await openSecret(sealed, 'another')).toBeUndefined();
+  expect(await openSecret('no such file', 'a passphrase')).toBeUndefined();
+}, 20_000);

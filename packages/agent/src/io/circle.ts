@@ -37,8 +37,11 @@ import {
   type JoinRefusal,
   joinProofBytes,
   joinRefusalText,
+  keyProofBytes,
   maxInviteContacts,
   maxInviteLifeMs,
+  ownerRecordFault,
+  type Role,
   type Service,
   type Signed,
 } from '@copain/trust';
@@ -46,6 +49,7 @@ import { decodeJoinFrame, encodeJoinFrame, type JoinFrame, knownServices } from 
 import { recordsOf } from '../known-records.ts';
 import { listInvites } from '../wiring.ts';
 import type { Identity } from './identity.ts';
+import { boxFault, type OwnerKeys } from './owner-keys.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
 
@@ -58,15 +62,22 @@ interface JoinPreview {
   /** The name under which the circle will know this box. */
   name: string;
   may: Service[];
+  /** The invite makes this box one of the inviter's own, with these roles. */
+  roles: string[] | undefined;
+}
+
+interface MadeInvite {
+  id: string;
+  code: string;
+  expiresAtMs: number;
+  warning: string | undefined;
 }
 
 /** Invites and joining, on both sides. */
 export interface CircleService {
-  invite(options: {
-    name: string;
-    may: Service[];
-    lifeMs: number | undefined;
-  }): Promise<{ id: string; code: string; expiresAtMs: number; warning: string | undefined }>;
+  invite(options: { name: string; may: Service[]; lifeMs: number | undefined }): Promise<MadeInvite>;
+  /** Asks in a further box of our own; only this box can let it in, since the owner key is here. */
+  inviteBox(options: { name: string; roles: Role[]; lifeMs: number | undefined }): Promise<MadeInvite>;
   revoke(id: string): Promise<void>;
   /** Takes a friend out of the circle, for good; for this box at once. Returns whether the others must agree first. */
   remove(name: string): Promise<{ ownerId: string; forEverybody: boolean }>;
@@ -96,6 +107,9 @@ export function circleService(options: {
   /** Where this box can be dialled, best first. */
   ownAddresses(): string[];
   addressesOf(peer: string): string[];
+  keys: Pick<OwnerKeys, 'state' | 'needSigner' | 'addBox'>;
+  /** This box became another owner's: keep whose, durably. What runs goes on as before until it is started again. */
+  adopt(owner: Uint8Array): Promise<void>;
   /** Remembers where the members of a new circle were reached. */
   rememberContacts(contacts: InviteText['contacts']): Promise<void>;
 }): CircleService {
@@ -221,6 +235,7 @@ export function circleService(options: {
       member: offer.member,
       name: offer.name,
       may: knownServices(offer.may),
+      roles: offer.box?.roles,
     };
   };
 
@@ -240,7 +255,12 @@ export function circleService(options: {
         challenge: offer.challenge,
       }),
     );
-    await stream.send(encodeJoinFrame({ t: 'proof', owner: identity.ownerEnvelope, signature }));
+    const { box } = offer;
+    const consent =
+      box === undefined
+        ? undefined
+        : await identity.box.sign(keyProofBytes({ ...box, ownerId: toHex(box.owner), key: self }));
+    await stream.send(encodeJoinFrame({ t: 'proof', owner: identity.ownerEnvelope, signature, consent }));
     const received: Extract<JoinFrame, { t: 'record' }>[] = [];
     for (;;) {
       const frame = await nextFrame(stream);
@@ -258,15 +278,76 @@ export function circleService(options: {
     await options.rememberContacts(invite.contacts);
     await records.moveTo(invite.circle);
     for (const { kind, envelope } of received) await records.offer(kind, envelope);
-    if (!records.knowledge().roster.members.has(identity.ownerId)) {
+    const ownerId = box === undefined ? identity.ownerId : toHex(box.owner);
+    if (records.knowledge().roster.ownerOf.get(self) !== ownerId) {
       throw new CommandError(
         ExitCode.unreachable,
         'the records of the circle do not name this box; ask for a new invite',
       );
     }
+    if (box !== undefined) {
+      const first = recordsOf(records.knowledge(), 'member').find(
+        ({ signed }) => toHex(signed.ownerRecord.hash) === ownerId,
+      );
+      if (first === undefined) throw new Error('a member has a member record');
+      await options.adopt(first.signed.record.owner);
+    }
     // All that matters has arrived; whether our own goodbye does is no concern of the person who waits.
     await stream.end().catch(() => undefined);
     return seen;
+  };
+
+  const makeInvite = async ({
+    name,
+    may,
+    lifeMs,
+    roles,
+  }: {
+    name: string;
+    may: Service[];
+    lifeMs: number | undefined;
+    roles: Role[] | undefined;
+  }): Promise<MadeInvite> => {
+    const { roster, circle } = records.knowledge();
+    const expiresInMs = lifeMs ?? inviteLifeMs;
+    if (expiresInMs <= 0 || expiresInMs > maxInviteLifeMs) {
+      throw new CommandError(ExitCode.usage, 'an invite is open for at least a second and at most 30 days');
+    }
+    const own = options.ownAddresses();
+    const [first] = own;
+    if (first === undefined) {
+      throw new CommandError(
+        ExitCode.configuration,
+        'this box does not know an address at which friends can dial it',
+        {
+          hint: 'set [mesh] announce = ["HOST:PORT"] in peer.toml, then peer reload',
+        },
+      );
+    }
+    const seed = new Uint8Array(randomBytes(32));
+    const key = await signingKeyFromSeed(seed);
+    const id = inviteIdOf(key.peer, sha256);
+    const expiresAtMs = clock.nowMs() + expiresInMs;
+    await records.publish(
+      'invite',
+      encodeInviteRecord({ circle, id, name, key: key.peer, may, expiresAtMs, roles }),
+    );
+    // A further box is let in where the owner's key is: here.
+    const admitting = roles === undefined ? [...roster.ownerOf.keys()] : [];
+    const others = admitting
+      .filter((peer) => peer !== self)
+      .flatMap((peer) => {
+        const [address] = options.addressesOf(peer);
+        return address === undefined ? [] : [{ peer, address }];
+      });
+    const contacts = [{ peer: self, address: first }, ...others].slice(0, maxInviteContacts);
+    const code = encodeInviteText({ circle, contacts, seed }, sha256);
+    const host = parseHostPort(first)?.host ?? '';
+    const warning =
+      isPrivate(host) && !isLoopback(host)
+        ? `the code names ${first}, which only friends in your own network can dial; for others set [mesh] announce`
+        : undefined;
+    return { id, code, expiresAtMs, warning };
   };
 
   return {
@@ -277,7 +358,7 @@ export function circleService(options: {
           `'${visible(name)}' is no name: a-z, 0-9 and -, 1 to 32 characters`,
         );
       }
-      const { roster, circle } = records.knowledge();
+      const { roster } = records.knowledge();
       if (!roster.members.has(identity.ownerId)) {
         throw new CommandError(
           ExitCode.permission,
@@ -292,44 +373,14 @@ export function circleService(options: {
           hint: 'choose another name for the new friend',
         });
       }
-      const expiresInMs = lifeMs ?? inviteLifeMs;
-      if (expiresInMs <= 0 || expiresInMs > maxInviteLifeMs) {
-        throw new CommandError(ExitCode.usage, 'an invite is open for at least a second and at most 30 days');
-      }
-      const own = options.ownAddresses();
-      const [first] = own;
-      if (first === undefined) {
-        throw new CommandError(
-          ExitCode.configuration,
-          'this box does not know an address at which friends can dial it',
-          {
-            hint: 'set [mesh] announce = ["HOST:PORT"] in peer.toml, then peer reload',
-          },
-        );
-      }
-      const seed = new Uint8Array(randomBytes(32));
-      const key = await signingKeyFromSeed(seed);
-      const id = inviteIdOf(key.peer, sha256);
-      const expiresAtMs = clock.nowMs() + expiresInMs;
-      const services = may.length > 0 ? may : defaultMay;
-      await records.publish(
-        'invite',
-        encodeInviteRecord({ circle, id, name, key: key.peer, may: services, expiresAtMs }),
-      );
-      const others = [...roster.ownerOf.keys()]
-        .filter((peer) => peer !== self)
-        .flatMap((peer) => {
-          const [address] = options.addressesOf(peer);
-          return address === undefined ? [] : [{ peer, address }];
-        });
-      const contacts = [{ peer: self, address: first }, ...others].slice(0, maxInviteContacts);
-      const code = encodeInviteText({ circle, contacts, seed }, sha256);
-      const host = parseHostPort(first)?.host ?? '';
-      const warning =
-        isPrivate(host) && !isLoopback(host)
-          ? `the code names ${first}, which only friends in your own network can dial; for others set [mesh] announce`
-          : undefined;
-      return { id, code, expiresAtMs, warning };
+      return await makeInvite({ name, may: may.length > 0 ? may : defaultMay, lifeMs, roles: undefined });
+    },
+
+    inviteBox: async ({ name, roles, lifeMs }) => {
+      const fault = boxFault(options.keys.state().current.record.boxes, name);
+      if (fault !== undefined) throw fault;
+      await options.keys.needSigner();
+      return await makeInvite({ name, may: [], lifeMs, roles });
     },
 
     revoke: async (id) => {
@@ -414,7 +465,9 @@ export function circleService(options: {
       const isBack = (): boolean => {
         const { ownerOf, members } = records.knowledge().roster;
         const member = members.get(ownerOf.get(joiner) ?? '');
-        return invite !== undefined && member?.inviteId === invite.record.id;
+        if (invite === undefined || member === undefined) return false;
+        const box = member.boxes.find(({ peer }) => peer === joiner);
+        return (box?.inviteId ?? member.inviteId) === invite.record.id;
       };
       const mayNot = (): JoinRefusal | undefined => {
         const known = { roster: records.knowledge().roster, revocations: revocations() };
@@ -422,8 +475,19 @@ export function circleService(options: {
       };
       const closed = mayNot();
       if (closed !== undefined || invite === undefined) return await refuse(closed ?? 'unknown-invite');
-      const { circle } = records.knowledge();
+      const { circle, roster } = records.knowledge();
+      const asksBox = invite.record.roles !== undefined;
+      const isOurs = roster.everOwnerOf.get(invite.signer) === identity.ownerId;
+      // A box is let in where the owner's key is, and its code names no other place.
+      if (asksBox && !isOurs) return await refuse('unknown-invite');
+      if (asksBox && !isBack()) await options.keys.needSigner();
       const challenge = new Uint8Array(randomBytes(32));
+      const owner = asksBox ? options.keys.state().current : undefined;
+      const subject = {
+        ownerId: identity.ownerId,
+        epoch: (owner?.record.epoch ?? 0) + 1,
+        previous: owner?.hash ?? new Uint8Array(32),
+      };
       await stream.send(
         encodeJoinFrame({
           t: 'offer',
@@ -433,6 +497,15 @@ export function circleService(options: {
           name: invite.record.name,
           may: invite.record.may,
           challenge,
+          box:
+            invite.record.roles === undefined
+              ? undefined
+              : {
+                  owner: fromHex(subject.ownerId) ?? new Uint8Array(),
+                  epoch: subject.epoch,
+                  previous: subject.previous,
+                  roles: invite.record.roles,
+                },
         }),
       );
       const proof = await stream.receive();
@@ -443,16 +516,36 @@ export function circleService(options: {
       const opened = await openEnvelope('owner', frame.owner);
       const record = opened === undefined ? undefined : decodeOwnerRecord(opened.payload);
       if (opened === undefined || record === undefined) return await refuse('bad-owner');
-      const owner: Signed<typeof record> = { signer: opened.signer, hash: opened.hash, record };
+      const joined: Signed<typeof record> = { signer: opened.signer, hash: opened.hash, record };
       const ownerId = toHex(opened.hash);
       const proofHolds = await verifySignature(
         invite.record.key,
         joinProofBytes({ circle, ownerId, joiner, responder: self, challenge }),
         frame.signature,
       );
-      if (!isBack()) {
+      if (invite.record.roles !== undefined && !isBack()) {
+        const entry = joined.record.boxes.find((box) => box.peer === joiner);
+        const { epoch, previous } = subject;
+        const consent = { ...subject, key: joiner };
+        const { consent: signature } = frame;
+        const holds =
+          proofHolds &&
+          ownerRecordFault(joined) === undefined &&
+          signature !== undefined &&
+          (await verifySignature(joiner, keyProofBytes(consent), signature));
+        if (entry === undefined || !holds) return await refuse('bad-proof');
+        const taken = records.knowledge().roster.ownerOf.get(joiner);
+        if (taken !== undefined && taken !== identity.ownerId) return await refuse('already-member');
+        if (!options.standing.maySign()) throw new Error('nothing is signed before friends were asked');
+        const { id: inviteId, name, roles } = invite.record;
+        await options.keys.addBox(
+          { peer: joiner, name, roles, sealTo: entry.sealTo, inviteId },
+          { peer: joiner, epoch, previous, signature },
+        );
+      } else if (!isBack()) {
         const refused =
-          mayNot() ?? admitJoiner({ peer: joiner, owner, ownerId, proofHolds }, records.knowledge().roster);
+          mayNot() ??
+          admitJoiner({ peer: joiner, owner: joined, ownerId, proofHolds }, records.knowledge().roster);
         if (refused !== undefined) return await refuse(refused);
         // Another member may admit him meanwhile, and his command tries the next contact.
         if (!options.standing.maySign()) throw new Error('nothing is signed before friends were asked');

@@ -7,6 +7,7 @@ import { compareWords, type Service, services } from '@copain/trust';
 import { netChecks } from '../doctor-net.ts';
 import { listInvites } from '../wiring.ts';
 import type { Agent } from './agent.ts';
+import { keyHandlers } from './control-keys.ts';
 import type { ControlHandler } from './control-socket.ts';
 
 /** The commands of the control socket. */
@@ -16,6 +17,13 @@ export const controlCommands = [
   'friends',
   'friends.remove',
   'key.show',
+  'key.export',
+  'key.remove',
+  'key.import',
+  'key.rotate',
+  'box.list',
+  'box.add',
+  'box.revoke',
   'key.words',
   'invite.create',
   'invite.list',
@@ -47,7 +55,7 @@ const doctorAskMs = 20_000;
 /** What each command does; each is one line of `peer`. Bad arguments are usage errors (64). */
 export function controlHandlers(
   agent: Agent,
-  lifecycle: { reload: () => Promise<string[]>; stop: () => void; nowMs: () => number },
+  lifecycle: { reload: () => Promise<string[]>; stop: () => void; restart: () => void; nowMs: () => number },
 ): Record<ControlCommand, ControlHandler> {
   const zoneNamed = (origin: string) => {
     const found = agent.status().zones.find((zone) => zone.origin === origin);
@@ -87,21 +95,12 @@ export function controlHandlers(
       const { forEverybody } = await agent.circle.remove(name);
       return { forEverybody };
     },
-    'key.show': async () => {
-      const { record } = agent.identity.owner;
-      return {
-        ownerId: agent.identity.ownerId,
-        circle: agent.records.knowledge().circle,
-        keys: record.keys.map((key) => ({ use: key.use, id: key.peer, age: key.sealTo })),
-        boxes: record.boxes.map((box) => ({
-          name: box.name,
-          id: box.peer,
-          age: box.sealTo,
-          roles: box.roles,
-        })),
-      };
-    },
-
+    ...keyHandlers(agent, async (args, what) => {
+      if (await signableSoon(agent, args)) return;
+      throw new CommandError(ExitCode.unreachable, `${what} must be signed, and ${whyNotSigning(agent)}`, {
+        hint: 'try again when a friend is there (peer friends), or add --force',
+      });
+    }),
     'key.words': async (args) => {
       const name = text(args, 'name');
       const { roster } = agent.records.knowledge();
@@ -154,6 +153,8 @@ export function controlHandlers(
     'join.preview': async (args) => await agent.circle.preview(text(args, 'code')),
     join: async (args, { progress }) => {
       const joined = await agent.circle.join(text(args, 'code'), progress);
+      // Whose box this is counts from a start on; the answer goes out first.
+      if (joined.roles !== undefined) setTimeout(lifecycle.restart, restartAfterMs);
       return { ...joined, friends: agent.namesOfFriends() };
     },
 
@@ -282,6 +283,9 @@ export function controlHandlers(
     },
   };
 }
+
+/** Time for an answer to leave before the agent starts again. */
+const restartAfterMs = 100;
 
 /** How long a command waits for friends to say what this box signed before; right after a start they are just coming. */
 const signableWithinMs = 3000;

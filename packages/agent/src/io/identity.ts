@@ -1,10 +1,10 @@
 import { hkdfSync } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CommandError, ExitCode, fromUtf8, isName, toHex } from '@copain/core';
 import { openEnvelope, type SigningKey, signingKeyFromProtobuf, signingKeyFromSeed } from '@copain/mesh/io';
 import { decodeOwnerRecord, encodeOwnerRecord, type OwnerRecord, type Signed } from '@copain/trust';
-import { generateIdentity, identityToRecipient } from 'age-encryption';
+import { armor, Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
 
 /**
  * The keys of one box and its owner. Every secret is one age identity (`AGE-SECRET-KEY-1…`); the signing key of the
@@ -20,9 +20,17 @@ export interface Identity {
   sealIdentities: string[];
 }
 
-const boxKeyFile = 'box.key';
-const ownerKeyFile = 'owner.key';
-const mailKeyFile = 'mail.key';
+/** Names of the files under `state/keys`. Those of the owner may be missing: the daemon needs only its box and mail key. */
+export const keyFiles = {
+  box: 'box.key',
+  mail: 'mail.key',
+  owner: 'owner.key',
+  paper: 'paper.key',
+  /** A new owner key whose record may or may not count yet. */
+  nextOwner: 'owner.key.next',
+  /** Owner keys of before, which open what was sealed to them. */
+  formerPrefix: 'former-',
+} as const;
 const ownerRecordFile = 'owner.record';
 
 /** The signing key that belongs to an age identity; `use` keeps keys for different purposes apart. */
@@ -31,7 +39,8 @@ export async function signingKeyOf(secret: string, use: 'owner' | 'paper'): Prom
   return await signingKeyFromSeed(new Uint8Array(seed));
 }
 
-async function writeSecret(path: string, content: Uint8Array | string): Promise<void> {
+/** Writes a file of mode 0600, synced, in one step. */
+export async function writeSecret(path: string, content: Uint8Array | string): Promise<void> {
   const temporary = `${path}.new`;
   const file = await open(temporary, 'w', 0o600);
   try {
@@ -103,9 +112,9 @@ export async function createIdentity(options: {
   const envelope = await owner.seal('owner', payload);
   const opened = await openEnvelope('owner', envelope);
   if (opened === undefined) throw new Error('the owner record just signed does not open');
-  await writeSecret(join(keys, boxKeyFile), box.protobuf);
-  await writeSecret(join(keys, ownerKeyFile), `${ownerSecret}\n`);
-  await writeSecret(join(keys, mailKeyFile), `${mailSecret}\n`);
+  await writeSecret(join(keys, keyFiles.box), box.protobuf);
+  await writeSecret(join(keys, keyFiles.owner), `${ownerSecret}\n`);
+  await writeSecret(join(keys, keyFiles.mail), `${mailSecret}\n`);
   // The record comes last: a home without it is one where init did not finish, and init may run again.
   await writeSecret(join(stateDir, ownerRecordFile), envelope);
   return { paperKey, ownerId: toHex(opened.hash), boxId: box.peer };
@@ -154,14 +163,21 @@ export async function loadIdentity(stateDir: string): Promise<Identity> {
   if (opened === undefined || record === undefined) {
     throw damaged(join(stateDir, ownerRecordFile));
   }
-  const boxKey = await need(boxKeyFile);
+  const boxKey = await need(keyFiles.box);
   let box: SigningKey;
   try {
     box = signingKeyFromProtobuf(boxKey);
   } catch (error) {
-    throw damaged(join(stateDir, 'keys', boxKeyFile), error);
+    throw damaged(join(stateDir, 'keys', keyFiles.box), error);
   }
-  const secrets = [await need(mailKeyFile), await need(ownerKeyFile)];
+  const others = (await readdir(join(stateDir, 'keys'))).filter(
+    (name) =>
+      name === keyFiles.owner ||
+      name === keyFiles.nextOwner ||
+      name === keyFiles.paper ||
+      name.startsWith(keyFiles.formerPrefix),
+  );
+  const secrets = await Promise.all([keyFiles.mail, ...others.sort()].map(need));
   return {
     ownerId: toHex(opened.hash),
     ownerEnvelope,
@@ -169,4 +185,36 @@ export async function loadIdentity(stateDir: string): Promise<Identity> {
     box,
     sealIdentities: secrets.map((bytes) => (fromUtf8(bytes) ?? '').trim()),
   };
+}
+
+/**
+ * Makes this box one of another owner's: his first record, from a member record that was checked, takes the place of our
+ * own, and our own owner key, which names nobody any more, goes. Counts from the next start on.
+ */
+export async function adoptOwner(stateDir: string, ownerEnvelope: Uint8Array): Promise<void> {
+  await writeSecret(join(stateDir, ownerRecordFile), ownerEnvelope);
+  await rm(join(stateDir, 'keys', keyFiles.owner), { force: true });
+}
+
+/** A fresh secret, as a text `AGE-SECRET-KEY-1…`. */
+export async function newSecret(): Promise<string> {
+  return await generateIdentity();
+}
+
+/** A key file sealed with a passphrase (age, scrypt), as text. */
+export async function sealSecret(text: string, passphrase: string): Promise<string> {
+  const encrypter = new Encrypter();
+  encrypter.setPassphrase(passphrase);
+  return armor.encode(await encrypter.encrypt(text));
+}
+
+/** What was sealed with `sealSecret`, or undefined where the passphrase does not fit or the text is none. */
+export async function openSecret(text: string, passphrase: string): Promise<string | undefined> {
+  const decrypter = new Decrypter();
+  decrypter.addPassphrase(passphrase);
+  try {
+    return await decrypter.decrypt(armor.decode(text), 'text');
+  } catch {
+    return undefined;
+  }
 }

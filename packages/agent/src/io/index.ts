@@ -8,7 +8,7 @@ export {
   type ControlSocketEvents,
   startControlSocket,
 } from './control-socket.ts';
-export { createIdentity } from './identity.ts';
+export { createIdentity, newSecret, openSecret, sealSecret } from './identity.ts';
 export { runAgent } from './run-agent.ts';
 export { type RestoredBox, restoreBox, type SaveKey } from './saved-box.ts';
 export {

@@ -51,7 +51,7 @@ export function ownRecords(
         return;
       }
       // Whoever was removed from the circle has nothing to say in it.
-      if (!records.knowledge().roster.ownerOf.has(self)) return;
+      if (records.knowledge().roster.ownerOf.get(self) !== identity.ownerId) return;
       const known = records.knowledge().records.get(`${kind}/${self}`);
       const signed = known?.kind === kind ? known.signed : undefined;
       const last = signed === undefined ? undefined : (signed.record as { sequence: number }).sequence;
@@ -73,7 +73,9 @@ export function ownRecords(
   return {
     found: async (name, atMs) => {
       const { circle, roster } = records.knowledge();
-      if (circle !== identity.ownerId || roster.members.size > 0) return;
+      // A further box of the founder finds the circle by its records; only his first one founds it.
+      const isFirst = identity.owner.record.boxes.some((box) => box.peer === self);
+      if (circle !== identity.ownerId || roster.members.size > 0 || !isFirst) return;
       await records.publish(
         'member',
         encodeMemberRecord({

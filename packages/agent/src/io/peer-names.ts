@@ -7,7 +7,10 @@ export interface PeerNames {
   /** The friend's name for a box; our own for ours. */
   ofPeer: (peer: string) => string;
   ofOwner: (ownerId: string) => string;
-  boxesOf(ownerId: string): string[];
+  /** The same, with the box's own name where its owner has several. */
+  ofBox: (peer: string) => string;
+  /** Boxes that take mail for their owner. */
+  mailBoxesOf: (ownerId: string) => string[];
   friends: () => string[];
 }
 
@@ -23,11 +26,21 @@ export function peerNames(identity: Identity, records: RecordStore, ownName: () 
   };
   const ofOwner = (ownerId: string): string =>
     ownerId === identity.ownerId ? own() : (roster().members.get(ownerId)?.name ?? 'a stranger');
+  const ofPeer = (peer: string): string =>
+    peer === identity.box.peer ? own() : ofOwner(roster().ownerOf.get(peer) ?? '');
   return {
     ownerOf: (peer) => roster().ownerOf.get(peer),
-    ofPeer: (peer) => (peer === identity.box.peer ? own() : ofOwner(roster().ownerOf.get(peer) ?? '')),
+    ofPeer,
+    ofBox: (peer) => {
+      const boxes = roster().members.get(roster().ownerOf.get(peer) ?? '')?.boxes ?? [];
+      const box = boxes.find((one) => one.peer === peer);
+      return box === undefined || boxes.length === 1 ? ofPeer(peer) : `${ofPeer(peer)} (${box.name})`;
+    },
     ofOwner,
-    boxesOf: (ownerId) => (roster().members.get(ownerId)?.boxes ?? []).map((box) => box.peer),
+    mailBoxesOf: (ownerId) =>
+      (roster().members.get(ownerId)?.boxes ?? [])
+        .filter((box) => box.roles.includes('mail'))
+        .map((box) => box.peer),
     friends: () =>
       [...roster().members.values()]
         .filter((member) => member.ownerId !== identity.ownerId)

@@ -49,19 +49,25 @@ async function makeLog(env: Readonly<Record<string, string | undefined>>): Promi
  * Runs the agent in the foreground until SIGTERM, SIGINT or `peer stop`; SIGHUP reloads. Resolves with the exit
  * status. Called by `peer up` only. Throws CommandError where it cannot start.
  */
-export async function runAgent(options: {
+export async function runAgent(options: RunOptions): Promise<number> {
+  while ((await runOnce(options)) === 'again');
+  return ExitCode.done;
+}
+
+interface RunOptions {
   paths: HomePaths;
   env: Readonly<Record<string, string | undefined>>;
   version: string;
-}): Promise<number> {
+}
+
+/** One life of the agent: until it is to stop, or to start again with what is on the disk by then. */
+async function runOnce(options: RunOptions): Promise<'stopped' | 'again'> {
   const { paths, version } = options;
   const config = await readConfig(paths);
   const identity = await loadIdentity(paths.stateDir);
   const log = await makeLog(options.env);
-  let stop = (): void => {};
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve;
-  });
+  const { promise: ended, resolve: end } = Promise.withResolvers<'stopped' | 'again'>();
+  const stop = (): void => end('stopped');
   // Listeners come before anything that takes time, so that a stop during the start is a clean stop too.
   const onSignal = (): void => stop();
   process.on('SIGTERM', onSignal);
@@ -85,7 +91,7 @@ export async function runAgent(options: {
   try {
     const started = Promise.withResolvers<Agent>();
     started.promise.catch(() => undefined);
-    const lifecycle = { reload, stop, nowMs: () => systemClock.nowMs() };
+    const lifecycle = { reload, stop, restart: () => end('again'), nowMs: () => systemClock.nowMs() };
     /** A command that comes while the agent starts waits until it is up. */
     const handler =
       (command: ControlCommand): ControlHandler =>
@@ -136,7 +142,7 @@ export async function runAgent(options: {
       },
       `${config.name} is up`,
     );
-    await stopped;
+    await ended;
     log.info('stopping');
   } finally {
     await disposeInTime(parts, log);
@@ -145,7 +151,7 @@ export async function runAgent(options: {
     process.off('SIGHUP', onHangup);
   }
   log.info('stopped');
-  return ExitCode.done;
+  return await ended;
 }
 
 /** Everything accepted is on disk already, so a part that does not stop in time loses nothing but its good-bye. */

@@ -1,6 +1,6 @@
 import type { Mail } from '@copain/mail/io';
 import type { VersionGap } from '@copain/mesh';
-import type { StatusFacts } from '@copain/status';
+import type { FriendState, StatusFacts } from '@copain/status';
 import { offered } from '@copain/trust';
 import { clockSkew } from '../clock-skew.ts';
 import type { Config } from '../config-schema.ts';
@@ -49,6 +49,9 @@ export interface StatusSources {
   nowMs: number;
 }
 
+/** How a friend's boxes are ordered, when one stands for him. */
+const bestFirst: readonly FriendState[] = ['up', 'slow', 'partial', 'suspect', 'away', 'down', 'unknown'];
+
 /** The facts of every room in the words of the status document. Called for each page, JSON and metrics request. */
 export function collectStatus(sources: StatusSources): StatusFacts {
   const { config, identity, records, names, watch } = sources;
@@ -59,15 +62,25 @@ export function collectStatus(sources: StatusSources): StatusFacts {
   const friends: StatusFacts['friends'] = [...roster.members.values()]
     .filter((member) => member.ownerId !== identity.ownerId)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((member) =>
-      member.boxes.slice(0, 1).map((box) => {
-        const alive = liveness.get(box.peer);
-        const details = sources.details.get(box.peer);
-        const state = alive?.state ?? 'unknown';
-        const via = sources.viaOf(box.peer);
-        return {
+    .flatMap((member) => {
+      const boxes = member.boxes.map((box) => ({ box, alive: liveness.get(box.peer) }));
+      const place = (state: FriendState | undefined): number => bestFirst.indexOf(state ?? 'unknown');
+      // A person is as well as his best box is.
+      const [best] = boxes.toSorted((a, b) => place(a.alive?.state) - place(b.alive?.state));
+      if (best === undefined) return [];
+      const { box, alive } = best;
+      const details = sources.details.get(box.peer);
+      const state = alive?.state ?? 'unknown';
+      const via = sources.viaOf(box.peer);
+      return [
+        {
           name: member.name,
           id: box.peer,
+          boxes: boxes.map((one) => ({
+            name: one.box.name,
+            id: one.box.peer,
+            state: one.alive?.state ?? ('unknown' as const),
+          })),
           state,
           confirmed: alive?.confirmed ?? false,
           sinceAtMs: alive?.sinceAtMs,
@@ -81,9 +94,9 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           version: details?.version,
           incompatible: details?.gap === undefined ? undefined : versionGapText(member.name, details.gap),
           line: sources.traffic.withFriend(box.peer),
-        };
-      }),
-    );
+        },
+      ];
+    });
 
   /** Which serial each granted friend says he serves. */
   const holders = (ownerId: string, origin: string): StatusFacts['zones'][number]['friends'] =>
@@ -91,13 +104,18 @@ export function collectStatus(sources: StatusSources): StatusFacts {
       .filter((member) => member.ownerId !== identity.ownerId && member.ownerId !== ownerId)
       .flatMap((member) => {
         const granted = isProvider(ownerId, member.ownerId, origin);
-        const peer = member.boxes[0]?.peer ?? '';
-        const record = holds.find((one) => one.signed.signer === peer);
-        const held = record?.signed.record.zones.find(
-          (zone) => zone.owner === ownerId && zone.origin === origin,
-        );
-        if (!granted && held === undefined) return [];
-        return [{ name: member.name, serial: held?.serial, heardAtMs: records.heardAtMs(`holds/${peer}`) }];
+        const boxes = new Set(member.boxes.map((box) => box.peer));
+        const copies = holds.flatMap(({ signed }) => {
+          const held = boxes.has(signed.signer)
+            ? signed.record.zones.find((zone) => zone.owner === ownerId && zone.origin === origin)
+            : undefined;
+          return held === undefined ? [] : [{ ...held, by: signed.signer }];
+        });
+        // The newest copy that any of his boxes has.
+        const [newest] = copies.toSorted((a, b) => b.epoch - a.epoch || b.sequence - a.sequence);
+        if (!granted && newest === undefined) return [];
+        const by = newest?.by ?? member.boxes[0]?.peer ?? '';
+        return [{ name: member.name, serial: newest?.serial, heardAtMs: records.heardAtMs(`holds/${by}`) }];
       });
   const isProvider = (ownerId: string, by: string, origin: string): boolean => {
     const grant = agreements.grants.get(ownerId)?.zones.find((one) => one.name === origin);

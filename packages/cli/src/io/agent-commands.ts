@@ -84,31 +84,6 @@ export async function version(session: Session, options: { friends?: boolean | u
   );
 }
 
-interface Keys {
-  ownerId: string;
-  circle: string | null;
-  keys: { use: string; id: string; age: string }[];
-  boxes: { name: string; id: string; age: string; roles: string[] }[];
-}
-
-/** `peer key show`: public halves only. */
-export async function showKeys(session: Session): Promise<void> {
-  const shown = (await session.ask('key.show')) as Keys;
-  const rows: [string, string][] = [
-    ['owner', shown.ownerId],
-    ...shown.keys.flatMap(({ use, id, age }): [string, string][] => [
-      [`${use} key`, id],
-      [`${use} seal`, age],
-    ]),
-    ...shown.boxes.flatMap(({ name, id, age }): [string, string][] => [
-      [`box ${name}`, id],
-      ['  mail seal', age],
-    ]),
-  ];
-  const text = rows.map(([label, value]) => `${visible(label).padEnd(14)}${visible(value)}\n`).join('');
-  session.answer('key.show', shown, text);
-}
-
 /** `peer key words NAME`: what both friends read to each other, once. */
 export async function keyWords(session: Session, name: string): Promise<void> {
   const { words } = (await session.ask('key.words', { name })) as { words: string[] };

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, ExitCode, isName, parseDuration, visible } from '@copain/core';
 import {
   type FriendStatus,
@@ -111,9 +112,19 @@ interface Preview {
   member?: string;
   name: string;
   may: string[];
+  /** Where the code is for a further box of the inviter: what it will be. */
+  roles?: string[];
 }
 
-function previewText({ inviter, name, may }: Preview): string {
+function previewText({ inviter, name, may, roles }: Preview): string {
+  if (roles !== undefined)
+    return [
+      `This makes the box a further box of ${visible(inviter.name)}, called "${visible(name)}".`,
+      `  first box        ${visible(inviter.id)}`,
+      `  roles            ${visible(roles.join(', '))}`,
+      '  Go on only if you are the same person: its own owner key is given up, and the paper key that',
+      '  `peer init` printed for it is worth nothing any more.',
+    ].join('\n');
   const offer = may.length === 0 ? 'nothing yet' : may.join(', ');
   return [
     `${visible(inviter.name)} invites this box into a circle, as "${visible(name)}".`,
@@ -121,6 +132,25 @@ function previewText({ inviter, name, may }: Preview): string {
     `  does for you     ${visible(offer)}`,
     `  asks the same of you; change it later with: peer friends may ${visible(inviter.name)} -mail`,
   ].join('\n');
+}
+
+/** Waits until the agent, which starts again as a box of its owner, answers as that. */
+async function isBackAs(session: Session, name: string): Promise<void> {
+  const endsAtMs = performance.now() + cliLimits.stopMs;
+  for (;;) {
+    await sleep(cliLimits.retryEveryMs);
+    try {
+      const { boxes } = (await session.ask('box.list')) as { boxes: { name: string; here: boolean }[] };
+      if (boxes.some((box) => box.here && box.name === name)) return;
+    } catch (error) {
+      const isAway = error instanceof CommandError && error.exit !== ExitCode.bug;
+      if (!isAway || performance.now() > endsAtMs) throw error;
+    }
+    if (performance.now() > endsAtMs)
+      throw new CommandError(ExitCode.unreachable, 'the agent has not come back as a box of its owner', {
+        hint: 'peer box list',
+      });
+  }
 }
 
 /** `peer join`: shows who invites, asks, joins. Without a box it makes one first, and then needs `peer up` (69). */
@@ -158,7 +188,20 @@ export async function join(
     { code },
     { onProgress: (text) => session.say(visible(text, 400)), silenceMs: 0 },
   )) as { circle: string; friends: string[] };
-  const { circle, friends } = joined;
+  const { circle } = joined;
+  if (preview.roles !== undefined) {
+    await isBackAs(session, preview.name);
+    const { friends } = (await session.ask('friends')) as { friends: FriendStatus[] };
+    const names = friends.map((friend) => friend.name);
+    const shown = names.length === 0 ? 'none yet' : names.map((name) => visible(name)).join(', ');
+    session.answer(
+      'join',
+      { circle, friends: names, box: preview.name },
+      `This box is ${visible(preview.name)}, one of ${visible(preview.inviter.name)}'s. Your friends: ${shown}\n`,
+    );
+    return;
+  }
+  const { friends } = joined;
   const names = friends.map((friend) => visible(friend)).join(', ');
   session.answer('join', { circle, friends }, `Joined. Your friends: ${names}\n`);
   session.say(

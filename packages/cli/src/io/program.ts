@@ -135,6 +135,8 @@ function addBoxCommands(program: Command, { run }: Kit): void {
     program.command('key').description('the keys of this box and its owner'),
     'peer key show',
     'peer key words bob',
+    'peer key export owner.key --remove',
+    'peer key rotate --key-file paper.txt',
   );
   withExamples(
     key.command('words').argument('<name>').description('four words to compare with a friend by phone'),
@@ -145,11 +147,112 @@ function addBoxCommands(program: Command, { run }: Kit): void {
       async (session) => await (await import('./agent-commands.ts')).keyWords(session, name),
     );
   });
-  withExamples(key.command('show').description('public keys of owner and box'), 'peer key show').action(
-    async (_options: object, command: Command) => {
-      await run(command, async (session) => await (await import('./agent-commands.ts')).showKeys(session));
-    },
+  withExamples(
+    key.command('show').description('epoch, keys and boxes, and where each secret lies'),
+    'peer key show',
+  ).action(async (_options: object, command: Command) => {
+    await run(command, async (session) => await (await import('./key-commands.ts')).showKeys(session));
+  });
+  withExamples(
+    key
+      .command('export')
+      .argument('<file>')
+      .description('write the owner key to a file that only you can read'),
+    'peer key export owner.key',
+    'peer key export /media/stick/owner.key --passphrase-file pass.txt --remove',
+  )
+    .option('--passphrase-file <file>', 'seal the file with this passphrase')
+    .option('--remove', 'and take the key off this box; the agent does not need it')
+    .action(
+      async (file: string, options: { passphraseFile?: string; remove?: boolean }, command: Command) => {
+        await run(command, async (session) => {
+          await (await import('./key-commands.ts')).exportKey(session, file, options);
+        });
+      },
+    );
+  withExamples(
+    key.command('import').argument('<file>').description('put an owner or paper key on this box'),
+    'peer key import owner.key',
+  )
+    .option('--passphrase-file <file>', 'the passphrase that the file is sealed with')
+    .action(async (file: string, options: { passphraseFile?: string }, command: Command) => {
+      await run(command, async (session) => {
+        await (await import('./key-commands.ts')).importKey(session, file, options);
+      });
+    });
+  withExamples(
+    key
+      .command('rotate')
+      .description('a new owner key; with the paper key where the old one is lost or stolen'),
+    'peer key rotate',
+    'peer key rotate --key-file paper.txt',
+    'peer key rotate --paper --key-file paper.txt',
+  )
+    .option('--paper', 'a new paper key instead; only the old one can replace it')
+    .option('--key-file <file>', 'sign with the key in this file')
+    .option('--passphrase-file <file>', 'the passphrase that the file is sealed with')
+    .option('--force', 'also before a friend told what this box signed before')
+    .action(
+      async (
+        options: { paper?: boolean; keyFile?: string; passphraseFile?: string; force?: boolean },
+        command: Command,
+      ) => {
+        await run(command, async (session) => {
+          await (await import('./key-commands.ts')).rotateKey(session, options);
+        });
+      },
+    );
+
+  const box = withExamples(
+    program.command('box').description('further boxes of yours: a second server, the laptop'),
+    'peer box list',
+    'peer box add laptop',
+    'peer box revoke laptop',
   );
+  withExamples(
+    box.command('list').description('your boxes, and which of them are up'),
+    'peer box list',
+  ).action(async (_options: object, command: Command) => {
+    await run(command, async (session) => await (await import('./box-commands.ts')).listBoxes(session));
+  });
+  withExamples(
+    box.command('add').argument('<name>').description('a further box of yours: prints a code for it'),
+    'peer box add laptop',
+    'peer box add second --roles sign-zone,sign-grant,mail,relay,watch',
+  )
+    .option('--roles <list>', 'sign-zone,sign-grant,mail,relay,watch (default sign-grant,relay,watch)')
+    .option('--expires <span>', 'how long the code works (default 72h)')
+    .option('--force', 'also before a friend told what this box signed before')
+    .action(
+      async (
+        name: string,
+        options: { roles?: string; expires?: string; force?: boolean },
+        command: Command,
+      ) => {
+        await run(command, async (session) => {
+          await (await import('./box-commands.ts')).addBox(session, name, options);
+        });
+      },
+    );
+  withExamples(
+    box.command('revoke').argument('<name>').description('a box of yours that is lost, stolen or retired'),
+    'peer box revoke laptop',
+    'peer box revoke home --key-file paper.txt',
+  )
+    .option('--key-file <file>', 'sign with the key in this file')
+    .option('--passphrase-file <file>', 'the passphrase that the file is sealed with')
+    .option('--force', 'also before a friend told what this box signed before')
+    .action(
+      async (
+        name: string,
+        options: { keyFile?: string; passphraseFile?: string; force?: boolean },
+        command: Command,
+      ) => {
+        await run(command, async (session) => {
+          await (await import('./box-commands.ts')).revokeBox(session, name, options);
+        });
+      },
+    );
 }
 
 function addCircleCommands(program: Command, { run }: Kit): void {
