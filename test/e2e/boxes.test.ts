@@ -94,9 +94,14 @@ describe.skipIf(skip)('an owner with two boxes, home and second', () => {
     await eventually('home hears second', async () =>
       (await boxesOf(alice)).boxes.some(({ name, state }) => name === 'second' && state === 'up'),
     );
+    await eventually(
+      'second answers for the zone of its owner too',
+      async () => (await serial(second)) === 1,
+    );
     // What home serves is signed anew under the new epoch.
     alice.write('alice.zone', zoneText({ serial: 2, ns1: bob.host, ns2: carol.host }));
-    await eventually('bob has the next version', async () => (await serial(bob)) === 2);
+    for (const box of [bob, second])
+      await eventually(`${box.name} has the next version`, async () => (await serial(box)) === 2);
   });
 
   it('lets nobody in twice by one code, and says without the owner key what is missing', async () => {

@@ -70,6 +70,8 @@ export function plan(
     newClaims: [],
   };
   for (const duty of duties(roster, agreements, { ownerId: self.ownerId, box: self.box.peer })) {
+    const own = duty.ownerId === self.ownerId;
+    if (own && config.zones.some((zone) => zone.origin === duty.name)) continue;
     const conflict = claimConflict(claims, duty);
     if (conflict !== undefined) {
       result.conflicts.push({ duty, ...conflict });

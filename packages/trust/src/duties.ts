@@ -64,7 +64,8 @@ const named = (grant: Grant, ownerId: string): boolean =>
 
 /**
  * Everything that the box `self.box` of the owner `self.ownerId` has to do for others: service = offer and grant (both
- * signed, either side ends it).
+ * signed, either side ends it). And the zones of its own owner; those that this very box publishes are for the caller to
+ * leave out.
  */
 export function duties(
   roster: Roster,
@@ -72,6 +73,10 @@ export function duties(
   { ownerId: self, box }: { ownerId: string; box: string },
 ): Duty[] {
   const all: Duty[] = [];
+  // Every box of an owner keeps a copy of the zones that another of his boxes publishes.
+  for (const { name } of agreements.grants.get(self)?.zones ?? []) {
+    all.push({ service: 'dns', ownerId: self, name, quotaBytes: 0 });
+  }
   for (const ownerId of roster.members.keys()) {
     if (ownerId === self) continue;
     const may = boxOffers(agreements, box, ownerId);

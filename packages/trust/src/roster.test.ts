@@ -3,7 +3,7 @@ import { seededRandom } from '@copain/core/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { claimConflict } from './claims.ts';
-import { duties, providersOf } from './duties.ts';
+import { duties, mergeGrants, offered, providersOf } from './duties.ts';
 import { admitInvite, admitJoiner } from './join.ts';
 import { keyFromPeerId, peerIdFromKey } from './peer-id.ts';
 import type { InviteRecord, OwnerRecord, RemovalRecord } from './records.ts';
@@ -289,4 +289,68 @@ it('PeerId texts come from keys and go back, and nothing else passes for one', (
   );
   expect(peerIdFromKey(new Uint8Array(32))).toMatch(/^12D3KooW/);
   expect(keyFromPeerId('QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG')).toBeUndefined();
+});
+
+it('grants of several boxes of one owner add up; each box does what it offered itself', () => {
+  const second = newPeer();
+  const previous = bob.owner.hash;
+  const boxes = [
+    ...bob.owner.record.boxes,
+    { peer: second, name: 'second', roles: ['mail' as const], sealTo: `age1${'p'.repeat(58)}` },
+  ];
+  const proofs = [{ peer: second, epoch: 1, previous, signature: new Uint8Array(64) }];
+  const record = { ...bob.owner.record, epoch: 1, ownerId: bob.ownerId, previous, boxes, proofs };
+  const owners = [{ signer: bob.owner.signer, hash: random.bytes(32), record }];
+  const both = rosterOf(all, [], '', new Map(), owners);
+  expect(both.members.get(bob.ownerId)?.sealTo).toEqual([
+    recipient,
+    `age1${'p'.repeat(58)}`,
+    recipient,
+    recipient,
+  ]);
+  const offers = new Map([
+    [bob.box, { sequence: 1, offers: [{ to: alice.ownerId, may: ['dns' as const] }] }],
+    [second, { sequence: 9, offers: [{ to: alice.ownerId, may: ['relay' as const] }] }],
+  ]);
+  const grants = (sequence: number, names: [string, number][]) => ({
+    sequence,
+    zones: names.map(([name]) => ({ name, to: undefined })),
+    mail: names.map(([name, quotaBytes]) => ({ name, to: undefined, quotaBytes })),
+  });
+  const merged = mergeGrants([
+    {
+      signer: alice.box,
+      record: grants(3, [
+        ['a.example', 3],
+        ['b.example', 3],
+      ]),
+    },
+    {
+      signer: second,
+      record: grants(5, [
+        ['b.example', 5],
+        ['c.example', 5],
+      ]),
+    },
+  ]);
+  expect(merged?.mail.map(({ name, quotaBytes }) => [name, quotaBytes]).sort()).toEqual([
+    ['a.example', 3],
+    ['b.example', 5],
+    ['c.example', 5],
+  ]);
+  expect(mergeGrants([])).toBeUndefined();
+  if (merged === undefined) throw new Error('there are grants');
+  const agreements = { offers, grants: new Map([[alice.ownerId, merged]]) };
+  expect(offered(both, agreements, bob.ownerId, alice.ownerId)).toEqual(['dns', 'relay']);
+  expect(
+    duties(both, agreements, bob)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(['a.example', 'b.example', 'c.example']);
+  expect(duties(both, agreements, { ownerId: bob.ownerId, box: second })).toEqual([]);
+  // A zone of one's own is kept by all of one's boxes.
+  const own = { offers, grants: new Map([[bob.ownerId, grants(1, [['bob.example', 0]])]]) };
+  expect(duties(both, own, { ownerId: bob.ownerId, box: second })).toEqual([
+    { service: 'dns', ownerId: bob.ownerId, name: 'bob.example', quotaBytes: 0 },
+  ]);
 });

@@ -399,7 +399,8 @@ export function circleService(options: {
           },
         );
       }
-      if (found.invite.signer !== self) {
+      // Any box of the inviter may take back what another of his gave out.
+      if (records.knowledge().roster.everOwnerOf.get(found.invite.signer) !== identity.ownerId) {
         throw new CommandError(
           ExitCode.permission,
           `invite ${id} is ${nameOf(found.invite.signer)}'s to revoke`,
@@ -422,7 +423,10 @@ export function circleService(options: {
           hint: 'peer friends',
         });
       }
-      const boxes = new Set(member.boxes.map((box) => box.peer));
+      // What his revoked boxes signed and stands is to stand on, too.
+      const boxes = new Set(
+        [...roster.everOwnerOf].flatMap(([peer, ownerId]) => (ownerId === member.ownerId ? [peer] : [])),
+      );
       const signed = [
         ...recordsOf(records.knowledge(), 'member'),
         ...recordsOf(records.knowledge(), 'removal'),
