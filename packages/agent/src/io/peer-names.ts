@@ -16,13 +16,14 @@ export interface PeerNames {
 
 export function peerNames(identity: Identity, records: RecordStore, ownName: () => string): PeerNames {
   const roster = () => records.knowledge().roster;
-  /** Our own name, unless a friend goes by it: then the one under which the circle knows us. */
+  /** Our own name, unless a friend goes by it, or we have several boxes: then the one under which the circle knows us. */
   const own = (): string => {
     const { members } = roster();
     const taken = [...members.values()].some(
       (one) => one.ownerId !== identity.ownerId && one.name === ownName(),
     );
-    return taken ? (members.get(identity.ownerId)?.name ?? ownName()) : ownName();
+    const mine = members.get(identity.ownerId);
+    return mine !== undefined && (taken || mine.boxes.length > 1) ? mine.name : ownName();
   };
   const ofOwner = (ownerId: string): string =>
     ownerId === identity.ownerId ? own() : (roster().members.get(ownerId)?.name ?? 'a stranger');
