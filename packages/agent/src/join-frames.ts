@@ -31,10 +31,10 @@ export type JoinFrame =
       may: string[];
       challenge: Uint8Array;
       /** The invite is for a further box of the inviter himself: what its key is to sign, and what it will be. */
-      box: BoxOffer | undefined;
+      box?: BoxOffer | undefined;
     }
   /** `consent`: the joining box's own key agrees to be one of the inviter's boxes. */
-  | { t: 'proof'; owner: Uint8Array; signature: Uint8Array; consent: Uint8Array | undefined }
+  | { t: 'proof'; owner: Uint8Array; signature: Uint8Array; consent?: Uint8Array | undefined }
   | { t: 'refused'; why: JoinRefusal }
   | { t: 'record'; kind: RecordKind; envelope: Uint8Array }
   | { t: 'welcome' };
