@@ -18,6 +18,7 @@ import {
   decodeMemberRecord,
   decodeOffersRecord,
   decodeOwnerRecord,
+  decodeReceiptRecord,
   decodeRemovalRecord,
   decodeRevocationRecord,
   decodeVoteRecord,
@@ -30,6 +31,7 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeOwnerRecord,
+  encodeReceiptRecord,
   encodeRemovalRecord,
   encodeRevocationRecord,
   encodeVoteRecord,
@@ -75,6 +77,7 @@ const rewrite: Record<RecordKind, (payload: Uint8Array) => Uint8Array | undefine
   zone: through(decodeZoneVersion, encodeZoneVersion),
   holds: through(decodeHoldsRecord, encodeHoldsRecord),
   vote: through(decodeVoteRecord, encodeVoteRecord),
+  receipt: through(decodeReceiptRecord, encodeReceiptRecord),
 };
 
 function through<T>(

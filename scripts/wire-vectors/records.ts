@@ -18,6 +18,7 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeOwnerRecord,
+  encodeReceiptRecord,
   encodeRemovalRecord,
   encodeRevocationRecord,
   encodeVoteRecord,
@@ -292,6 +293,18 @@ export async function circleOfTwo() {
     silent: true,
   });
   await add('vote', 'vote', bob.box, vote);
+  await add(
+    'receipt for two messages',
+    'receipt',
+    bob.box,
+    encodeReceiptRecord({
+      sequence: 2,
+      owner: aliceId,
+      messages: 2,
+      bytes: 5120,
+      chain: sha256(toUtf8('the chain of two messages')),
+    }),
+  );
   await add(
     'removal of a member who is not known',
     'removal',

@@ -138,6 +138,22 @@ describe.skipIf(skip)('mail for alice', () => {
     expect(arrived('held')[0]).toMatchObject({ from: erika, recipients: [anna] });
   });
 
+  it('is receipted: bob’s signed word of what he took reaches alice, and is in her view of him', async () => {
+    await eventually(
+      'alice has the receipt',
+      async () => {
+        const { friend } = await trio.alice.json<{ friend: { tookForMe: { messages: number } | null } }>([
+          'friends',
+          'show',
+          'bob',
+        ]);
+        return friend.tookForMe?.messages === 2;
+      },
+      30_000,
+    );
+    expect(await trio.alice.well(['friends', 'show', 'bob'])).toMatch(/took for me +2 messages, .*in all/);
+  });
+
   it('from both friends arrives in full, each message once, also when bob is killed on the way', async () => {
     await allTogether([trio.alice, trio.bob, trio.carol]);
     await trio.alice.stop();

@@ -12,6 +12,7 @@ import {
   decodeMemberRecord,
   decodeOffersRecord,
   decodeOwnerRecord,
+  decodeReceiptRecord,
   decodeRemovalRecord,
   decodeRevocationRecord,
   decodeVoteRecord,
@@ -27,6 +28,7 @@ import {
   ownerKeyOf,
   ownerRecordFault,
   ownerRecordRank,
+  type ReceiptRecord,
   type RecordKind,
   type RemovalRecord,
   type RevocationRecord,
@@ -51,6 +53,7 @@ export type KnownRecord =
   | { kind: 'address'; signed: Signed<AddressRecord> }
   | { kind: 'holds'; signed: Signed<HoldsRecord> }
   | { kind: 'vote'; signed: Signed<VoteRecord> }
+  | { kind: 'receipt'; signed: Signed<ReceiptRecord> }
   | { kind: 'zone'; signed: Signed<ZoneVersion> };
 
 /** What this box knows of its circle: the records by key, and what they add up to. */
@@ -250,6 +253,13 @@ function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): 
       const key = `vote/${signer}/${record.about}`;
       return numbered(key, record.sequence, { kind: 'vote', signed: { signer, hash, record } });
     }
+    case 'receipt': {
+      const record = decodeReceiptRecord(payload);
+      if (record === undefined) return refused('malformed');
+      if (owner === undefined || !isReceiptFor(roster, signer, record.owner)) return refused('wrong-signer');
+      const key = receiptKey(signer, record.owner);
+      return numbered(key, record.sequence, { kind: 'receipt', signed: { signer, hash, record } });
+    }
     case 'zone': {
       const record = decodeZoneVersion(payload);
       if (record === undefined) return refused('malformed');
@@ -338,12 +348,25 @@ export function voidRecords(knowledge: Knowledge, self: string): string[] {
       case 'holds':
       case 'vote':
         return roster.ownerOf.has(signer);
+      case 'receipt':
+        return isReceiptFor(roster, signer, record.signed.record.owner);
     }
   };
   return [...knowledge.records].flatMap(([key, record]) => {
     const own = record.signed.signer === self && !roster.revoked.has(self);
     return own || stands(record) ? [] : [key];
   });
+}
+
+/** By a member's box, for another member. */
+const isReceiptFor = (roster: Roster, signer: string, ownerId: string): boolean => {
+  const by = roster.ownerOf.get(signer);
+  return by !== undefined && by !== ownerId && roster.members.has(ownerId);
+};
+
+/** The key of the receipt that this box signs for this owner. */
+export function receiptKey(signer: string, ownerId: string): string {
+  return `receipt/${signer}/${ownerId}`;
 }
 
 /** An origin as people write it, without the final dot; the form that grants, claims and configuration use. */
@@ -395,7 +418,8 @@ export function withCircle(knowledge: Knowledge, circle: string, self: string): 
         record.kind !== 'owner' &&
         record.kind !== 'invite' &&
         record.kind !== 'revocation' &&
-        record.kind !== 'vote',
+        record.kind !== 'vote' &&
+        record.kind !== 'receipt',
     ),
   );
   return derive(circle, records, 'member', emptyKnowledge(knowledge.self, circle));

@@ -162,6 +162,8 @@ export function routeRecord(record: KnownRecord): RoomCall[] {
       return [{ kind: 'zone-holders', peer: record.signed.signer }];
     case 'vote':
       return [{ kind: 'vote', from: record.signed.signer }];
+    case 'receipt':
+      return [];
   }
 }
 

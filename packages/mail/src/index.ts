@@ -16,3 +16,4 @@
 
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { type Reply, replyText } from './smtp-reply.ts';
+export type { Tally } from './tally.ts';

@@ -80,6 +80,7 @@ const rank: Record<RecordKind, number> = {
   zone: 8,
   holds: 9,
   vote: 10,
+  receipt: 11,
 };
 
 /**
@@ -98,6 +99,7 @@ const kindSinceVersion: Record<RecordKind, number> = {
   zone: 1,
   holds: 1,
   vote: 1,
+  receipt: 2,
 };
 
 /** Does a friend who speaks this version take records of this kind? */

@@ -27,6 +27,8 @@ export interface FriendFacts {
   /** What his box offers to this one. */
   offers: readonly string[];
   version: string | undefined;
+  /** What he signed to have taken of our mail in all; undefined where he never did. */
+  tookForMe: { messages: number; bytes: number } | undefined;
   /** Why his box and this one cannot talk, where they share no protocol version. */
   incompatible: string | undefined;
   line?: readonly FriendLineStatus[];

@@ -56,6 +56,8 @@ export interface FriendStatus {
   /** What his box offers to do for this one. */
   offers: string[];
   version: string | null;
+  /** What he signed to have taken of this box's mail in all, ever; null where he never did. */
+  tookForMe: { messages: number; bytes: number } | null;
   /** Why his box and this one cannot talk, where they share no protocol version; else null. */
   incompatible: string | null;
   /** What went to him and came from him since the agent started, by class of traffic; before Noise, yamux and TCP. */

@@ -29,6 +29,7 @@ const friend = (name: string, change: Partial<FriendFacts> = {}): FriendFacts =>
   offers: ['dns', 'mail'],
   version: '0.1.0',
   incompatible: undefined,
+  tookForMe: undefined,
   ...change,
 });
 const ownZone = (origin: string, change: Partial<ZoneFacts> = {}): ZoneFacts => ({

@@ -24,6 +24,7 @@ function friendStatus(friend: FriendFacts): FriendStatus {
     may: [...friend.may],
     offers: [...friend.offers],
     version: version ?? null,
+    tookForMe: friend.tookForMe ?? null,
     incompatible: incompatible ?? null,
     ...(friend.line === undefined ? {} : { line: [...friend.line] }),
   };

@@ -277,6 +277,14 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
     ['mail here', count(held, 'message')],
     ['sent', trafficWords(friend, 'sentBytes')],
     ['received', trafficWords(friend, 'receivedBytes')],
+    ...(friend.tookForMe === null
+      ? []
+      : [
+          [
+            'took for me',
+            `${count(friend.tookForMe.messages, 'message')}, ${formatSize(friend.tookForMe.bytes)}, in all`,
+          ] as [string, string],
+        ]),
     ['version', friend.version ?? 'not known'],
     ...(friend.incompatible === null ? [] : [['cannot talk', friend.incompatible] as [string, string]]),
     ['id', friend.id],

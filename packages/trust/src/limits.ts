@@ -53,6 +53,7 @@ export const maxRecordBytes = {
   zone: 1024,
   holds: 49_152,
   vote: 512,
+  receipt: 512,
 } as const;
 
 /** Bytes that the signed envelope adds at most (public key, domain, type, signature; measured 111 to 120). */

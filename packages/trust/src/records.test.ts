@@ -14,6 +14,7 @@ import {
   decodeMemberRecord,
   decodeOffersRecord,
   decodeOwnerRecord,
+  decodeReceiptRecord,
   decodeRemovalRecord,
   decodeRevocationRecord,
   decodeVoteRecord,
@@ -24,6 +25,7 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeOwnerRecord,
+  encodeReceiptRecord,
   encodeRemovalRecord,
   encodeRevocationRecord,
   encodeVoteRecord,
@@ -97,6 +99,9 @@ const examples = [
   ].map((record) => ['holds', encodeHoldsRecord(record), decodeHoldsRecord, record] as const),
   ...[{ sequence: 5, about: peer(), heardAtMs: 8, silent: true }].map(
     (record) => ['vote', encodeVoteRecord(record), decodeVoteRecord, record] as const,
+  ),
+  ...[{ sequence: 6, owner: id, messages: 3, bytes: 4096, chain: new Uint8Array(32).fill(7) }].map(
+    (record) => ['receipt', encodeReceiptRecord(record), decodeReceiptRecord, record] as const,
   ),
 ] as const;
 

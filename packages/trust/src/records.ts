@@ -171,6 +171,18 @@ export interface VoteRecord {
   silent: boolean;
 }
 
+/**
+ * What this box ever accepted of mail for an owner while his own boxes did not answer: how many messages, how many bytes,
+ * and a hash that binds them and their order (32 bytes; sha256 of the one before and the tags of the message).
+ */
+export interface ReceiptRecord {
+  sequence: number;
+  owner: string;
+  messages: number;
+  bytes: number;
+  chain: Uint8Array;
+}
+
 const maxAtMs = 8_640_000_000_000_000;
 const maxSequence = Number.MAX_SAFE_INTEGER;
 
@@ -531,5 +543,27 @@ export function decodeVoteRecord(payload: Uint8Array): VoteRecord | undefined {
     about: peer(fields, 'about'),
     heardAtMs: fields.integer('heardAt', 0, maxAtMs),
     silent: fields.flag('silent'),
+  }));
+}
+
+export function encodeReceiptRecord(record: ReceiptRecord): Uint8Array {
+  return encodeCanonical({
+    v: 1,
+    type: 'receipt',
+    sequence: record.sequence,
+    owner: idBytes(record.owner),
+    messages: record.messages,
+    bytes: record.bytes,
+    chain: record.chain,
+  });
+}
+
+export function decodeReceiptRecord(payload: Uint8Array): ReceiptRecord | undefined {
+  return open(payload, 'receipt', (fields) => ({
+    sequence: fields.integer('sequence', 1, maxSequence),
+    owner: ownerId(fields, 'owner'),
+    messages: fields.integer('messages', 0, maxSequence),
+    bytes: fields.integer('bytes', 0, maxSequence),
+    chain: fields.bytes('chain', 32, 32),
   }));
 }

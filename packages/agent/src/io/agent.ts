@@ -63,6 +63,7 @@ import { ownAddresses } from './own-addresses.ts';
 import { ownRecords } from './own-records.ts';
 import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
 import { peerNames } from './peer-names.ts';
+import { startReceipts } from './receipts.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 import { countRefusals } from './refusals.ts';
 import { startRelaying } from './relaying.ts';
@@ -714,8 +715,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   // Votes outlive a restart: ours so that they can be taken back, those of others because they still stand.
   for (const record of knowledge().records.values()) takeVote(record);
   announceAddresses();
+  const receipts = startReceipts({
+    self,
+    clock,
+    records,
+    tallies: () => mail.tallies(),
+    standing,
+    failed: failed('signing a receipt'),
+  });
   const ticking = setInterval(() => {
     watch.take({ kind: 'tick' });
+    receipts.tick();
     standing.take({ kind: 'tick' });
     dialer?.tick(relaying.onlyRelayed(friendBoxes()));
     dialback.tick();

@@ -13,6 +13,7 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeOwnerRecord,
+  encodeReceiptRecord,
   encodeVoteRecord,
   inviteIdOf,
   joinProofBytes,
@@ -138,11 +139,19 @@ it('a record counts only when its signer is who may sign it', async () => {
   const grants = encodeGrantsRecord({ sequence: 1, zones: [], mail: [] });
   const address = encodeAddressRecord({ sequence: 1, addresses: ['192.0.2.1:1'] });
   const vote = encodeVoteRecord({ sequence: 1, about: alice.box.peer, heardAtMs: 0, silent: true });
+  const receipt = encodeReceiptRecord({
+    sequence: 1,
+    owner: alice.ownerId,
+    messages: 2,
+    bytes: 300,
+    chain: new Uint8Array(32),
+  });
   const cases: [RecordKind, Uint8Array][] = [
     ['offers', offers],
     ['grants', grants],
     ['address', address],
     ['vote', vote],
+    ['receipt', receipt],
   ];
   for (const [kind, payload] of cases) {
     expect([kind, (await store.offer(kind, await stranger.seal(kind, payload))).kind]).toEqual([
@@ -150,6 +159,18 @@ it('a record counts only when its signer is who may sign it', async () => {
       'refused',
     ]);
     expect([kind, (await store.offer(kind, await bob.box.seal(kind, payload))).kind]).toEqual([kind, 'new']);
+  }
+});
+
+it('nobody signs receipts for mail that he took for himself, or for somebody outside the circle', async () => {
+  const store = await circleOfTwo(new Map());
+  const receipt = (owner: string) =>
+    encodeReceiptRecord({ sequence: 1, owner, messages: 1, bytes: 1, chain: new Uint8Array(32) });
+  for (const owner of [bob.ownerId, '00'.repeat(32)]) {
+    expect(await store.offer('receipt', await bob.box.seal('receipt', receipt(owner)))).toEqual({
+      kind: 'refused',
+      why: 'wrong-signer',
+    });
   }
 });
 

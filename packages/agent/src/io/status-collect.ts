@@ -58,6 +58,16 @@ export function collectStatus(sources: StatusSources): StatusFacts {
   const { roster, agreements } = records.knowledge();
   const liveness = new Map(watch.facts().map((facts) => [facts.peer, facts]));
   const holds = recordsOf(records.knowledge(), 'holds');
+  /** By his own signature, over all his boxes: what he ever took of our mail. */
+  const tookForMe = (ownerId: string): StatusFacts['friends'][number]['tookForMe'] => {
+    const receipts = recordsOf(records.knowledge(), 'receipt')
+      .map(({ signed }) => signed)
+      .filter((one) => one.record.owner === identity.ownerId && names.ownerOf(one.signer) === ownerId);
+    if (receipts.length === 0) return undefined;
+    const sum = (of: 'messages' | 'bytes'): number =>
+      receipts.reduce((total, { record }) => total + record[of], 0);
+    return { messages: sum('messages'), bytes: sum('bytes') };
+  };
 
   const friends: StatusFacts['friends'] = [...roster.members.values()]
     .filter((member) => member.ownerId !== identity.ownerId)
@@ -92,6 +102,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           may: offered(roster, agreements, identity.ownerId, member.ownerId),
           offers: offered(roster, agreements, member.ownerId, identity.ownerId),
           version: details?.version,
+          tookForMe: tookForMe(member.ownerId),
           incompatible: details?.gap === undefined ? undefined : versionGapText(member.name, details.gap),
           line: sources.traffic.withFriend(box.peer),
         },

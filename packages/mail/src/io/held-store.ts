@@ -1,10 +1,12 @@
-import { type Segments, toHex } from '@copain/core';
+import { type Segments, type Table, toHex } from '@copain/core';
 import { heldMessagesMax } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import { type HeldInput, type HeldMessage, stepHeld } from '../spool.ts';
 import { decodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
+import type { Tally } from '../tally.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
+import { type Counted, TallyStore } from './tally-store.ts';
 
 export type HoldOutcome =
   | { kind: 'stored'; message: HeldMessage }
@@ -16,30 +18,54 @@ export type HoldOutcome =
 /** What a friend keeps for owners who are away. The segments are the truth; this is the index of them in memory. */
 export class HeldStore {
   readonly messages: Map<string, HeldMessage> = new Map();
+  readonly #tallies: TallyStore;
   readonly #segments: Segments;
   readonly #events: MailEvents;
   readonly #byTag = new Map<string, string>();
   readonly #bytes = new Map<string, number>();
 
-  private constructor(segments: Segments, events: MailEvents) {
+  private constructor(segments: Segments, tallies: TallyStore, events: MailEvents) {
     this.#segments = segments;
+    this.#tallies = tallies;
     this.#events = events;
   }
 
   /** Reads the clear part of every record. One that cannot be read stays where it is, and is told. */
-  static async open(segments: Segments, events: MailEvents): Promise<HeldStore> {
-    const store = new HeldStore(segments, events);
+  static async open(
+    { segments, table }: { segments: Segments; table: Table },
+    events: MailEvents,
+  ): Promise<HeldStore> {
+    const store = new HeldStore(segments, await TallyStore.open(table), events);
+    const found: Counted[] = [];
     for await (const { id } of segments.entries()) {
       try {
         const record = await segments.read(id);
         const decoded = record && decodeSpoolRecord(record);
-        if (record && decoded) store.#index(id, decoded.header, record.length);
-        else if (record) throw new Error('not a spool record');
+        if (record && decoded) {
+          store.#index(id, decoded.header, record.length);
+          found.push({ id, header: decoded.header });
+        } else if (record) throw new Error('not a spool record');
       } catch (error) {
         events.trouble({ where: `held message ${id}`, error: asError(error) });
       }
     }
+    // A message may have been stored and not counted when the last run was cut off.
+    await store.#count(found);
     return store;
+  }
+
+  /** What was ever accepted for each owner, by his id. */
+  get tallies(): ReadonlyMap<string, Tally> {
+    return this.#tallies.tallies;
+  }
+
+  /** A count that cannot be written is told and made good with the next one: it is no reason to refuse a message. */
+  async #count(messages: readonly Counted[]): Promise<void> {
+    try {
+      await this.#tallies.count(messages);
+    } catch (error) {
+      this.#events.trouble({ where: 'counting held mail', error: asError(error) });
+    }
   }
 
   /** Bytes on disk for one domain. */
@@ -68,6 +94,7 @@ export class HeldStore {
     this.#bytes.set(header.domain, this.heldBytes(header.domain) - record.length);
     if (outcome.kind === 'failed') return outcome;
     const message = this.#index(outcome.entry.id, header, record.length);
+    await this.#count([{ id: outcome.entry.id, header }]);
     return { kind: 'stored', message };
   }
 

@@ -153,6 +153,32 @@ describe('while the owner is away', () => {
     const after = used(await startFriend({ recipient: key.recipient, stores: open() }));
     expect(await after.mail.list()).toEqual(listed);
   });
+
+  it('counts each message it ever took for an owner once: many at once, repeated, over a restart and a lost row', async () => {
+    const log = memoryLog();
+    const table = memoryTable();
+    const open = (): Stores => ({ segments: memorySegments(log), inbox: memorySegments(), table });
+    const before = await startFriend({ recipient: key.recipient, stores: open() });
+    const bodies = Array.from({ length: 8 }, (_, i) => message(`number ${i}`));
+    const talks = await Promise.all(bodies.map(async () => used(await talkTo(before.address))));
+    await Promise.all(talks.map((talk, i) => submit(talk, { data: bodies[i] ?? '' })));
+    const [again] = talks;
+    if (again === undefined) throw new Error('a client');
+    await submit(again, { data: bodies[3] ?? '' });
+    const counted = before.mail.tallies().get(aliceId);
+    expect(counted).toMatchObject({
+      messages: bodies.length,
+      bytes: bodies.reduce((sum, body) => sum + body.length, 0),
+    });
+    await before[Symbol.asyncDispose]();
+    const after = await startFriend({ recipient: key.recipient, stores: open() });
+    expect(after.mail.tallies().get(aliceId)).toEqual(counted);
+    await after[Symbol.asyncDispose]();
+    // What a crash between storing and counting leaves: the record is there, the row is not.
+    await table.write([{ key: `tally/${aliceId}`, value: undefined }]);
+    const recounted = used(await startFriend({ recipient: key.recipient, stores: open() }));
+    expect(recounted.mail.tallies().get(aliceId)).toEqual(counted);
+  });
 });
 
 describe('handing over', () => {

@@ -1,6 +1,7 @@
 import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@copain/core';
 import type { MailDomain, MailFact, MailFacts, MessageInfo } from '../mail-domain.ts';
 import { isWaiting } from '../spool.ts';
+import type { Tally } from '../tally.ts';
 import { Deliveries } from './deliver.ts';
 import { Drains } from './drain-friend.ts';
 import { handleDrain, PartialPulls } from './drain-owner.ts';
@@ -49,13 +50,15 @@ export interface Mail extends AsyncDisposable {
   flush(domain?: string): Promise<number>;
   list(): Promise<MessageInfo[]>;
   facts(): MailFacts;
+  /** What was ever accepted here for each owner, by his id. */
+  tallies(): ReadonlyMap<string, Tally>;
 }
 
 /** Starts taking and handing on mail. Resolves when it listens and has read what an earlier run left. */
 export async function startMail(options: MailOptions): Promise<Mail> {
   const { domains, events, hostname, clock, random, table, identities } = options;
   const totals = new Totals();
-  const held = await HeldStore.open(options.segments, events);
+  const held = await HeldStore.open(options, events);
   const inbox = await Inbox.open({ segments: options.inbox, table, domains, identities, clock, events });
   const delivered = (domain: string): void => totals.add('delivered', domain);
   const deliveries = new Deliveries({ inbox, domains, hostname, clock, random, events, delivered });
@@ -137,6 +140,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     facts: () => ({
       domains: domains().map((domain) => fact({ domain, held, inbox, deliveries, drains, totals })),
     }),
+    tallies: () => held.tallies,
     [Symbol.asyncDispose]: stop,
   };
 }

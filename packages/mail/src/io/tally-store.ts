@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import type { Table } from '@copain/core';
+import type { RecordHeader } from '../spool-record.ts';
+import { countMessage, decodeTally, emptyTally, encodeTally, type Tally } from '../tally.ts';
+
+const prefix = 'tally/';
+
+const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
+
+/** One message that is in the spool, for the count. */
+export interface Counted {
+  id: string;
+  header: RecordHeader;
+}
+
+/** What was ever accepted for each owner, kept in the table beside the spool. */
+export class TallyStore {
+  readonly tallies: Map<string, Tally> = new Map();
+  readonly #table: Table;
+  readonly #unsaved = new Set<string>();
+  #saving: Promise<void> | undefined;
+
+  private constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** Reads the counts; a row that cannot be read begins anew from the spool. */
+  static async open(table: Table): Promise<TallyStore> {
+    const store = new TallyStore(table);
+    for await (const [key, value] of table.entries(prefix)) {
+      const tally = decodeTally(value);
+      if (tally !== undefined) store.tallies.set(key.slice(prefix.length), tally);
+    }
+    return store;
+  }
+
+  /**
+   * Counts messages in the order of their entries; those that were counted before change nothing, so that the spool may
+   * be shown again after a crash. Resolves once the counts are on disk. Many at once share a write.
+   */
+  async count(messages: readonly Counted[]): Promise<void> {
+    for (const { id, header } of messages.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+      const before = this.tallies.get(header.ownerId) ?? emptyTally();
+      const after = countMessage(before, { id, header }, sha256);
+      if (after === before) continue;
+      this.tallies.set(header.ownerId, after);
+      this.#unsaved.add(header.ownerId);
+    }
+    // What was changed while a write was under way goes with the next one.
+    while (this.#saving !== undefined) await this.#saving;
+    if (this.#unsaved.size === 0) return;
+    this.#saving = this.#save().finally(() => {
+      this.#saving = undefined;
+    });
+    await this.#saving;
+  }
+
+  async #save(): Promise<void> {
+    const owners = [...this.#unsaved];
+    this.#unsaved.clear();
+    try {
+      await this.#table.write(
+        owners.map((ownerId) => ({
+          key: prefix + ownerId,
+          value: encodeTally(this.tallies.get(ownerId) ?? emptyTally()),
+        })),
+      );
+    } catch (error) {
+      for (const ownerId of owners) this.#unsaved.add(ownerId);
+      throw error;
+    }
+  }
+}
