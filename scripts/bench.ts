@@ -5,13 +5,16 @@
 import { parseArgs } from 'node:util';
 import { measureCircle } from './measure/circle.ts';
 import { collectFigures } from './measure/figures.ts';
+import { measureHealing } from './measure/heal.ts';
 import { measureIdle } from './measure/idle.ts';
 
-const usage = `scripts/bench [circle|idle|all] [--json]
+const usage = `scripts/bench [circle|idle|heal|all] [--json]
   circle   a circle of three on loopback addresses: start, a zone change, held mail, memory (2 minutes)
   idle     what quiet agents send and hold, beside serf, in network namespaces (as root; Debian package serf)
            --boxes 3,5,10   sizes of the circle      --for 130   seconds measured each
-  all      both (the default)`;
+  heal     circles of three in network namespaces (as root): one box's line is cut, and healed (10 minutes)
+           --times 10       cuts in all              --cut 150s  how long each
+  all      circle and idle (the default)`;
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,18 +23,25 @@ const { values: flags, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
     boxes: { type: 'string', default: '3,5,10' },
     for: { type: 'string', default: '130' },
+    times: { type: 'string', default: '10' },
+    cut: { type: 'string', default: '150s' },
   },
 });
 const [what = 'all'] = positionals;
 const sizes = flags.boxes.split(',').map(Number);
 const seconds = Number(flags.for);
-const wellFormed = sizes.every((n) => Number.isInteger(n) && n >= 2 && n <= 30) && seconds >= 10;
-if (flags.help || !['circle', 'idle', 'all'].includes(what) || !wellFormed) {
+const times = Number(flags.times);
+const cutMs = 1000 * Number(/^(\d+)s?$/.exec(flags.cut)?.[1] ?? 0);
+const healWellFormed = Number.isInteger(times) && times >= 1 && times <= 100 && cutMs >= 1000;
+const wellFormed =
+  healWellFormed && sizes.every((n) => Number.isInteger(n) && n >= 2 && n <= 30) && seconds >= 10;
+if (flags.help || !['circle', 'idle', 'heal', 'all'].includes(what) || !wellFormed) {
   console.log(usage);
   process.exit(flags.help ? 0 : 64);
 }
 
 const figures = collectFigures({ print: !flags.json });
-if (what !== 'idle') await measureCircle(figures);
-if (what !== 'circle') await measureIdle(figures, { sizes, seconds });
+if (what === 'circle' || what === 'all') await measureCircle(figures);
+if (what === 'heal') await measureHealing(figures, { times, cutMs });
+if (what === 'idle' || what === 'all') await measureIdle(figures, { sizes, seconds });
 if (flags.json) console.log(figures.json());

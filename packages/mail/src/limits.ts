@@ -99,3 +99,9 @@ export const retryMaxMs = 300_000;
 
 /** The last instant that has a four-digit year; a later one from outside could not be written into a header. */
 export const instantMaxMs = 253_402_300_799_999;
+
+/**
+ * Held mail handed over more slowly than this, once `dataGraceMs` passed, is a friend who means to keep us busy: even
+ * beside everything else on a full line it has more. What came is kept, and the next stream goes on from there.
+ */
+export const drainMinBytesPerSecond = 100;

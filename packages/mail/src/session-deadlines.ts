@@ -1,4 +1,4 @@
-import { dataGraceMs, dataMinBytesPerSecond, sessionProgressMs } from './limits.ts';
+import { dataGraceMs, dataMinBytesPerSecond, drainMinBytesPerSecond, sessionProgressMs } from './limits.ts';
 
 /** What the listener knows of one session's pace. */
 export interface SessionPace {
@@ -18,4 +18,9 @@ export function overdue({ progressAtMs, data }: SessionPace, nowMs: number): str
   const tookMs = nowMs - data.startedAtMs;
   if (tookMs <= dataGraceMs) return undefined;
   return data.sizeBytes < (tookMs / 1000) * dataMinBytesPerSecond ? 'message too slow' : undefined;
+}
+
+/** Does a friend hand a held message over so slowly that he means to keep us busy? */
+export function handOverTooSlow(sizeBytes: number, tookMs: number): boolean {
+  return tookMs > dataGraceMs && sizeBytes < (tookMs / 1000) * drainMinBytesPerSecond;
 }

@@ -1,11 +1,6 @@
 import { ipv6Groups } from '@copain/core';
 import { arrivalLimits } from './limits.ts';
-
-/** A bucket of arrivals: one is taken by each, and it fills again with time. */
-interface Bucket {
-  tokens: number;
-  atMs: number;
-}
+import { fullBucket, refilled, type TokenBucket } from './token-bucket.ts';
 
 /** A TCP connection that has not shown yet who it is. */
 interface Pending {
@@ -17,8 +12,8 @@ interface Pending {
 /** Connections that arrived and have not come through Noise; all of it bounded, whatever arrives. */
 export interface ArrivalState {
   /** By source, least recently seen first. */
-  buckets: ReadonlyMap<string, Bucket>;
-  strangers: Bucket;
+  buckets: ReadonlyMap<string, TokenBucket>;
+  strangers: TokenBucket;
   /** By connection, oldest first. */
   pending: ReadonlyMap<string, Pending>;
 }
@@ -26,8 +21,6 @@ export interface ArrivalState {
 export type ArrivalInput =
   /** `known`: a friend's box was met at this host, or announced it. */
   | { kind: 'arrived'; connection: string; host: string; known: boolean }
-  /** After Noise it turned out to be a stranger's. */
-  | { kind: 'unwelcome'; host: string; known: boolean }
   /** It came through Noise, was refused, or went away. */
   | { kind: 'settled'; connection: string };
 
@@ -39,7 +32,7 @@ export type ArrivalEffect =
 
 /** Nobody arrived yet. */
 export function noArrivals(nowMs: number): ArrivalState {
-  const strangers = { tokens: arrivalLimits.strangers.burst, atMs: nowMs };
+  const strangers = fullBucket(arrivalLimits.strangers, nowMs);
   return { buckets: new Map(), strangers, pending: new Map() };
 }
 
@@ -60,14 +53,9 @@ export function arrivalSource(host: string, known: boolean): string {
   return `${kind} ${network.join(':')}::`;
 }
 
-const refilled = (bucket: Bucket, limit: { perSecond: number; burst: number }, nowMs: number): Bucket => ({
-  tokens: Math.min(limit.burst, bucket.tokens + (Math.max(0, nowMs - bucket.atMs) / 1000) * limit.perSecond),
-  atMs: nowMs,
-});
-
 /**
- * The first of all refusals, before a byte of Noise is computed (5 to 7 ms each). Strangers' arrivals are counted per
- * source and in all; a host at which friends are met has a bucket and a waiting room of its own, so that no crowd
+ * The first of all refusals, before a byte of Noise is computed (5 to 7 ms each). Arrivals are counted per source,
+ * and strangers also in all; a host at which friends are met has a bucket and a waiting room of its own, so that no crowd
  * of strangers keeps a friend out. Full waiting rooms push out whoever waits longest: a friend is through in a few
  * round trips, while those who say nothing make room for him.
  */
@@ -85,17 +73,11 @@ export function stepArrivals(
   const { known } = input;
   const source = arrivalSource(input.host, known);
   const limit = known ? arrivalLimits.knownHost : arrivalLimits.network;
-  // At a known host only handshakes of strangers cost a token: whoever says nothing is to be pushed out, no more.
-  const atOnce = known ? 0 : 1;
   const buckets = new Map(state.buckets);
-  const bucket = refilled(buckets.get(source) ?? { tokens: limit.burst, atMs: nowMs }, limit, nowMs);
+  const bucket = refilled(buckets.get(source) ?? fullBucket(limit, nowMs), limit, nowMs);
   // Put at the end: the least recently seen source is the one forgotten.
   buckets.delete(source);
   if (buckets.size >= arrivalLimits.maxSources) buckets.delete(buckets.keys().next().value ?? '');
-  if (input.kind === 'unwelcome') {
-    buckets.set(source, { ...bucket, tokens: Math.max(0, bucket.tokens - (1 - atOnce)) });
-    return [{ ...state, buckets }, []];
-  }
   if (bucket.tokens < 1) {
     buckets.set(source, bucket);
     return [{ ...state, buckets }, [{ kind: 'refuse', why: 'source' }]];
@@ -105,7 +87,7 @@ export function stepArrivals(
     buckets.set(source, bucket);
     return [{ ...state, buckets, strangers }, [{ kind: 'refuse', why: 'strangers' }]];
   }
-  buckets.set(source, { ...bucket, tokens: bucket.tokens - atOnce });
+  buckets.set(source, { ...bucket, tokens: bucket.tokens - 1 });
   const pending = new Map(state.pending);
   const effects: ArrivalEffect[] = [{ kind: 'admit' }];
   for (const connection of crowdedOut(pending, source, known)) {

@@ -62,6 +62,25 @@ export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {
   dialback: 'control',
 };
 
+/**
+ * Streams of each protocol that one box may have open with us over all its connections, and how long one may last. Two
+ * sync streams overlap while one replaces the other; a friend's mail server has many conversations at once; a zone of
+ * 1 MiB takes over a minute at 128 kbit/s; held mail goes on where a stream that ended had stopped.
+ */
+export function protocolLimits(name: ProtocolName): { streams: number; lastsMs: number | undefined } {
+  return limitsOf[name] ?? { streams: 4, lastsMs: 120_000 };
+}
+
+const limitsOf: Readonly<Partial<Record<ProtocolName, { streams: number; lastsMs: number | undefined }>>> = {
+  sync: { streams: 8, lastsMs: undefined },
+  join: { streams: 2, lastsMs: 120_000 },
+  zone: { streams: 16, lastsMs: 900_000 },
+  live: { streams: 32, lastsMs: 7_200_000 },
+  drain: { streams: 4, lastsMs: 21_600_000 },
+  // A backup may take days; what moves nothing ends by the transfer's own limits.
+  bulk: { streams: 8, lastsMs: undefined },
+};
+
 /** What the gate knows when it decides. */
 export interface GateView {
   friends: ReadonlySet<string>;

@@ -60,6 +60,7 @@ export {
   maxSendWindowBytes,
   maxSyncFrameBytes,
   relayAnswerMs,
+  versionLimit,
 } from './limits.ts';
 export { type TrafficClass, trafficClasses } from './line-scheduler.ts';
 export {
@@ -68,6 +69,7 @@ export {
   type RedialInput,
   type RedialState,
   stepRedial,
+  waitingForDial,
 } from './redial.ts';
 export {
   heldRelays,
@@ -95,3 +97,4 @@ export {
   peerTags,
   type SyncFrame,
 } from './sync-frames.ts';
+export { fullBucket, type TokenBucket, takeToken } from './token-bucket.ts';

@@ -33,6 +33,32 @@ export const guestDeadlineMs = 20_000;
 export const maxGuestFrameBytes = 24_576;
 export const maxGuests = 8;
 
+/**
+ * What one friend may say on his sync streams. All that a box may know comes at once where somebody was away; after that
+ * a circle at its busiest says far less than this. Beats come every 10 s, and an exchange at most with each.
+ */
+export const syncLimits = {
+  /** As many as a box may know (`maxFacts`). */
+  pushes: { perSecond: 50, burst: 8000 },
+  talk: { perSecond: 5, burst: 50 },
+  exchanges: { perSecond: 0.5, burst: 20 },
+  /** Twice that. */
+  answers: { perSecond: 50, burst: 16_000 },
+  asks: { perSecond: 0.2, burst: 6 },
+} as const;
+
+/**
+ * New versions of what one box signed before: each is written, synced and passed on to everybody, so nobody may make the
+ * whole circle work by counting up. What is too much now comes again with a later digest.
+ */
+export const versionLimit = { perSecond: 2, burst: 300 } as const;
+
+/** A frame whose first bytes came is whole after this, also at the end of a queue on a slow line; or its stream ends. */
+export const frameDeadlineMs = 120_000;
+
+/** Bytes that wait for one friend who does not read. */
+export const maxQueuedBytes = 32_000_000;
+
 /** How long after an invite was used, revoked or expired its bearer still gets told so instead of a closed door. */
 export const closedInviteMemoryMs: number = 7 * 86_400_000;
 
@@ -89,13 +115,14 @@ export const directSilenceMs = 25_000;
 /**
  * Connections before Noise. A handshake and a refusal cost 5 to 7 ms, so 20 strangers a second are an eighth of a core
  * here and at most half of one on a small board. A friend redials every 2 to 30 s, and each of his boxes may share one
- * address with many strangers (CGNAT), so a host at which a friend was met has more, and for itself.
+ * address with many strangers (CGNAT), so a host at which a friend was met has more, and for itself: even 300 silent
+ * connections at once leave room for him.
  */
 export const arrivalLimits = {
   /** An IPv4 /24 or IPv6 /48. */
   network: { perSecond: 4, burst: 20, pending: 64 },
   strangers: { perSecond: 20, burst: 60, pending: 256 },
-  knownHost: { perSecond: 20, burst: 60, pending: 128 },
+  knownHost: { perSecond: 50, burst: 400, pending: 128 },
   maxKnownPending: 512,
   /** Sources remembered; a bucket that is forgotten is a full one, and the bucket of all strangers holds beyond. */
   maxSources: 512,

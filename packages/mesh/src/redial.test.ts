@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { directRetryMaxMs, redialFirstMs } from './limits.ts';
-import { type RedialInput, type RedialState, stepRedial } from './redial.ts';
+import { type RedialInput, type RedialState, stepRedial, waitingForDial } from './redial.ts';
 
 const peer = 'bob';
 const nobody: ReadonlySet<string> = new Set();
@@ -88,4 +88,24 @@ it('whoever speaks no version of ours is left alone for ten minutes, whatever hi
     if (effects.length > 0) dials.push(nowMs);
   }
   expect(dials[0]).toBe(600_000);
+});
+
+it('who waits for the next dial is knocked at meanwhile; who is connected, dialled or has no address is not', () => {
+  let state: RedialState = new Map();
+  const run = (input: RedialInput, nowMs: number): void => {
+    [state] = stepRedial(state, input, 0.5, nowMs);
+  };
+  const waiting = (nowMs: number): string[] => waitingForDial(state, nowMs).map((one) => one.peer);
+  const boxes = ['bob', 'carol', 'dave'].map((name) => ({ peer: name, addresses: ['192.0.2.1:1'] }));
+  run({ kind: 'friends', boxes: [...boxes, { peer: 'eve', addresses: [] }] }, 0);
+  run({ kind: 'tick', relayed: nobody }, 0);
+  expect(waiting(1)).toEqual([]);
+  run({ kind: 'dial-failed', peer: 'bob' }, 45_000);
+  run({ kind: 'dial-failed', peer: 'dave' }, 45_000);
+  run({ kind: 'dial-failed', peer: 'eve' }, 45_000);
+  run({ kind: 'incompatible', peer: 'dave' }, 45_000);
+  run({ kind: 'connected', peer: 'carol' }, 45_000);
+  expect(waiting(45_001)).toEqual(['bob']);
+  run({ kind: 'dial-again', peer: 'bob' }, 45_002);
+  expect(waiting(45_003)).toEqual([]);
 });

@@ -59,6 +59,20 @@ function isUnderWay(sinceMs: number | undefined, nowMs: number): boolean {
   return sinceMs !== undefined && nowMs < sinceMs + 2 * dialTimeoutMs;
 }
 
+/** Who is neither connected nor being dialled, but waits for the next dial: whoever is knocked at meanwhile. */
+export function waitingForDial(
+  state: RedialState,
+  nowMs: number,
+): { peer: string; addresses: readonly string[] }[] {
+  const waiting: { peer: string; addresses: readonly string[] }[] = [];
+  for (const [peer, entry] of state) {
+    const idle = !entry.connected && !isUnderWay(entry.dialingSinceMs, nowMs);
+    if (!idle || entry.addresses.length === 0 || nowMs < (entry.incompatibleUntilMs ?? nowMs)) continue;
+    waiting.push({ peer, addresses: entry.addresses });
+  }
+  return waiting;
+}
+
 /**
  * Keeps every friend dialled, for ever: 2, 4, 8 … 30 s with jitter as long as the roster lists him. `jitter` is a
  * random number from 0 to 1. A new address resets the waiting, since it is the likeliest reason for the silence. A

@@ -19,6 +19,8 @@ export interface Network extends AsyncDisposable {
   /** Every packet to and from this box vanishes; its link stays up. */
   cut(box: string): Promise<void>;
   heal(box: string): Promise<void>;
+  /** Gives this box another address, as a provider does overnight; from then on `host` names the new one. */
+  move(box: string): Promise<void>;
   /** What the box sends passes at `rate` (`128kbit`) through a queue of `queue` (`2s`). */
   narrow(box: string, rate: string, queue: string): Promise<void>;
   /** Sends as much as TCP takes, from one box to another, until disposed. */
@@ -35,8 +37,14 @@ function start(inside: string, command: readonly string[]): ChildProcess {
   return spawn(program, args, { stdio: 'ignore' });
 }
 
-/** Builds the network; needs root, iproute2 and bash. Namespaces are named apart from those of any other run. */
-export async function startNetwork(boxes: readonly string[]): Promise<Network> {
+/**
+ * Builds the network; needs root, iproute2 and bash. Namespaces are named apart from those of any other run. `prefix`
+ * are the first three numbers of its addresses: boxes believe what friends see of them only where the internet routes it.
+ */
+export async function startNetwork(
+  boxes: readonly string[],
+  { prefix = '10.83.0' }: { prefix?: string } = {},
+): Promise<Network> {
   const tag = randomBytes(3).toString('hex');
   const core = `cop${tag}-core`;
   const made: string[] = [];
@@ -48,7 +56,8 @@ export async function startNetwork(boxes: readonly string[]): Promise<Network> {
   };
   const namespace = (box: string): string => `cop${tag}-${box}`;
   const router = (box: string): string => `cop${tag}-${box}-r`;
-  const host = (box: string): string => `10.83.0.${indexOf(box) + 1}`;
+  const moves = new Map<string, number>();
+  const host = (box: string): string => `${prefix}.${indexOf(box) + 1 + 20 * (moves.get(box) ?? 0)}`;
   const ip = (...line: string[]): Promise<string> => runWell(['ip', ...line]);
 
   async function makeNamespace(name: string): Promise<void> {
@@ -83,8 +92,9 @@ export async function startNetwork(boxes: readonly string[]): Promise<Network> {
     for (const folder of resolvers.splice(0)) rmSync(folder, { recursive: true, force: true });
   }
 
+  const hardware = new Map<string, string>();
   /** Linux would call a silent neighbour unreachable after seconds; a box behind a real router never looks like that. */
-  async function knowNeighbours(hardware: ReadonlyMap<string, string>): Promise<void> {
+  async function knowNeighbours(): Promise<void> {
     for (const box of boxes) {
       for (const [other, address] of hardware) {
         if (other === box) continue;
@@ -106,9 +116,8 @@ export async function startNetwork(boxes: readonly string[]): Promise<Network> {
   try {
     await makeNamespace(core);
     await makeBridge(core);
-    const hardware = new Map<string, string>();
     for (const box of boxes) hardware.set(box, await connectBox(box));
-    await knowNeighbours(hardware);
+    await knowNeighbours();
     for (const box of boxes.slice(1)) {
       await eventually(`${boxes[0]} reaches ${box}`, () => reaches(boxes[0] ?? '', box), 20_000);
     }
@@ -130,6 +139,16 @@ export async function startNetwork(boxes: readonly string[]): Promise<Network> {
     },
     heal: async (box) => {
       await port(box, '3');
+    },
+    move: async (box) => {
+      const before = host(box);
+      moves.set(box, (moves.get(box) ?? 0) + 1);
+      const inside = namespace(box);
+      // The old one goes first: a second address of the same net would go with it.
+      await ip('-n', inside, 'addr', 'del', `${before}/24`, 'dev', 'eth0');
+      await ip('-n', inside, 'addr', 'add', `${host(box)}/24`, 'dev', 'eth0');
+      await ip('-n', inside, 'route', 'replace', 'default', 'dev', 'eth0');
+      await knowNeighbours();
     },
     narrow: async (box, rate, queue) => {
       const shape = ['root', 'tbf', 'rate', rate, 'burst', '2k', 'latency', queue];

@@ -19,6 +19,7 @@ import {
   type RedialState,
   startKnocking,
   stepRedial,
+  waitingForDial,
 } from '@copain/mesh';
 import { type Host, resolveAddresses } from '@copain/mesh/io';
 
@@ -78,6 +79,8 @@ export async function startDialer(options: {
   }
 
   const dialling = new Map<string, Dialling>();
+  /** Of those who wait for the next dial. */
+  const knocksBetween = new Map<string, KnockState>();
 
   const addressesOf = (peer: string): string[] => {
     const contact = contacts.get(peer);
@@ -94,7 +97,12 @@ export async function startDialer(options: {
     state = next;
     for (const { peer, addresses, second, direct } of effects) {
       const giveUp = new AbortController();
-      const mine: Dialling = { addresses, giveUp, knocks: startKnocking(clock.nowMs()), again: false };
+      // What was not answered before this dial began counts too: an outage does not begin anew with each dial.
+      const knocks = {
+        ...startKnocking(clock.nowMs()),
+        unanswered: knocksBetween.get(peer)?.unanswered ?? 0,
+      };
+      const mine: Dialling = { addresses, giveUp, knocks, again: false };
       dialling.set(peer, mine);
       const signal = AbortSignal.any([options.stopping, giveUp.signal, AbortSignal.timeout(dialTimeoutMs)]);
       options
@@ -113,29 +121,42 @@ export async function startDialer(options: {
         })
         .finally(() => {
           if (dialling.get(peer) === mine) dialling.delete(peer);
+          // Until the next dial he is knocked at on the same count.
+          knocksBetween.set(peer, mine.knocks);
         });
     }
   };
 
-  /** Knocks on every address of a hanging dial; the first answer after an outage starts a fresh one. */
-  const knock = (mine: Dialling): void => {
-    mine.knocks = { ...mine.knocks, lastAtMs: clock.nowMs() };
-    const answers = mine.addresses.map(async (address) => {
+  /** Knocks on every address; resolves when one answered, or none did. */
+  const anyAnswers = async (addresses: readonly string[]): Promise<boolean> => {
+    const answers = addresses.map(async (address) => {
       if (!(await answersTcp(address, options.allowPrivate()))) throw new Error('no answer');
     });
-    Promise.any(answers)
-      .then(
-        () => true,
-        () => false,
-      )
-      .then((answered) => {
-        const after = afterKnock(mine.knocks, answered);
-        mine.knocks = after.state;
-        if (!after.redial) return;
-        mine.again = true;
-        mine.giveUp.abort(new Error('the way is open again'));
-      })
-      .catch(() => undefined);
+    return await Promise.any(answers).then(
+      () => true,
+      () => false,
+    );
+  };
+
+  /** The first answer after an outage starts a fresh dial in place of the one that hangs. */
+  const knock = async (mine: Dialling): Promise<void> => {
+    mine.knocks = { ...mine.knocks, lastAtMs: clock.nowMs() };
+    const after = afterKnock(mine.knocks, await anyAnswers(mine.addresses));
+    mine.knocks = after.state;
+    if (!after.redial) return;
+    mine.again = true;
+    mine.giveUp.abort(new Error('the way is open again'));
+  };
+
+  /** The same between two dials, which are up to half a minute apart. */
+  const knockBetween = async (peer: string, addresses: readonly string[]): Promise<void> => {
+    const before = { ...(knocksBetween.get(peer) ?? startKnocking(clock.nowMs())), lastAtMs: clock.nowMs() };
+    knocksBetween.set(peer, before);
+    const after = afterKnock(before, await anyAnswers(addresses));
+    if (knocksBetween.get(peer) !== before) return;
+    knocksBetween.set(peer, after.state);
+    const waits = waitingForDial(state, clock.nowMs()).some((one) => one.peer === peer);
+    if (after.redial && waits && !options.stopping.aborted) step({ kind: 'dial-again', peer });
   };
 
   const refresh = (): void => {
@@ -161,7 +182,15 @@ export async function startDialer(options: {
     relayBack: (peers) => step({ kind: 'relay-back', peers }),
     tick: (relayed) => {
       step({ kind: 'tick', relayed });
-      for (const mine of dialling.values()) if (knockIsDue(mine.knocks, clock.nowMs())) knock(mine);
+      for (const mine of dialling.values()) if (knockIsDue(mine.knocks, clock.nowMs())) void knock(mine);
+      const waiting = waitingForDial(state, clock.nowMs());
+      for (const peer of knocksBetween.keys())
+        if (!waiting.some((one) => one.peer === peer)) knocksBetween.delete(peer);
+      for (const { peer, addresses } of waiting) {
+        const knocks = knocksBetween.get(peer) ?? startKnocking(clock.nowMs());
+        knocksBetween.set(peer, knocks);
+        if (knockIsDue(knocks, clock.nowMs())) void knockBetween(peer, addresses);
+      }
     },
     addressesOf,
     remember: async (found) => {

@@ -1,5 +1,16 @@
 import { type Clock, fromUtf8, type Table, toHex, toUtf8 } from '@copain/core';
-import { addFact, emptyFactLog, type Fact, type FactLog, judgeFact, withoutFacts } from '@copain/mesh';
+import {
+  addFact,
+  emptyFactLog,
+  type Fact,
+  type FactLog,
+  fullBucket,
+  judgeFact,
+  type TokenBucket,
+  takeToken,
+  versionLimit,
+  withoutFacts,
+} from '@copain/mesh';
 import { openEnvelope, type SigningKey, sha256, verifySignature } from '@copain/mesh/io';
 import {
   type CanonicalValue,
@@ -173,6 +184,10 @@ export async function openRecordStore(options: {
       if (outcome === unreadable) events.refused(kind, undefined, 'envelope');
       if (outcome.kind !== 'new' || outcome.record === undefined) return outcome;
       const { fact, record } = outcome;
+      if (knowledge.records.has(fact.key) && !maySayMore(record.signed.signer)) {
+        events.refused(kind, record.signed.signer, 'too-often');
+        return { kind: 'refused', why: 'too-often' };
+      }
       const before = knowledge.names;
       const gone = changesRoster(kind) ? voidRecords(withRecord(knowledge, fact.key, record), key.peer) : [];
       await table.write([
@@ -185,6 +200,17 @@ export async function openRecordStore(options: {
       options.onChange(routeRecord(record), record, fact);
       return { kind: 'new', fact };
     });
+
+  /** Our own word is not limited; that of others costs everybody a synced write, and us that of passing it on. */
+  const versions = new Map<string, TokenBucket>();
+  const maySayMore = (signer: string): boolean => {
+    if (signer === key.peer) return true;
+    const nowMs = clock.nowMs();
+    const before = versions.get(signer) ?? fullBucket(versionLimit, nowMs);
+    const { bucket, taken } = takeToken(before, versionLimit, nowMs);
+    versions.set(signer, bucket);
+    return taken;
+  };
 
   const waiting: { key: string; kind: RecordKind; envelope: Uint8Array }[] = [];
   for await (const [storedKey, value] of table.entries(factPrefix)) {

@@ -43,6 +43,7 @@ const stepOfReason: Readonly<Record<string, RefusalStep>> = {
   equivocation: 'version',
   older: 'version',
   'too-many': 'quota',
+  'too-often': 'quota',
   full: 'quota',
 };
 

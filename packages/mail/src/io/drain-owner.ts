@@ -9,6 +9,7 @@ import {
   type OfferItem,
 } from '../drain-frames.ts';
 import { bufferedMaxBytes, drainFrameMs, messageMaxBytes, partialsMax } from '../limits.ts';
+import { handOverTooSlow } from '../session-deadlines.ts';
 import { asError, withDeadline } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import type { Inbox } from './inbox.ts';
@@ -100,6 +101,7 @@ async function pull(
     parts.length = 0;
     offset = 0;
   }
+  const [sinceMs, before] = [performance.now(), offset];
   try {
     await send(stream, { t: 'pull', id, offset });
     for (;;) {
@@ -112,6 +114,7 @@ async function pull(
       offset += part.bytes.length;
       if (offset > sizeBytes) throw new Error('more than was offered');
       if (part.last) break;
+      if (handOverTooSlow(offset - before, performance.now() - sinceMs)) throw new Error('too slow');
     }
   } catch (error) {
     if (offset <= sizeBytes) partials.keep(key, parts);

@@ -6,8 +6,6 @@ import { maxHostsPerPeer } from '../limits.ts';
 export interface ArrivalGate {
   /** A TCP connection came in; `close` hangs it up. False: do not let it begin. */
   admits(remote: HostPort, close: (why: string) => void): boolean;
-  /** Noise showed that it is a stranger's. */
-  unwelcome(remote: HostPort): void;
   /** It stands, or it is gone. */
   settled(remote: HostPort): void;
   /** A friend's box was met at this host. */
@@ -64,10 +62,6 @@ export function arrivalGate(options: {
         }
       }
       return admitted;
-    },
-    unwelcome: ({ host }) => {
-      const input = { kind: 'unwelcome', host, known: known.has(arrivalSource(host, true)) } as const;
-      [state] = stepArrivals(state, input, options.nowMs());
     },
     settled,
     met: (peer, host) => {

@@ -3,6 +3,7 @@ import type { Stream } from '@libp2p/interface';
 import { decode, encode } from 'it-length-prefixed';
 import { pipe } from 'it-pipe';
 import type { Uint8ArrayList } from 'uint8arraylist';
+import { frameDeadlineMs } from '../limits.ts';
 import { acknowledgementCost, type TrafficClass } from '../line-scheduler.ts';
 import type { ConnectionPace } from './connection-pace.ts';
 import { renewWindowLazily } from './lazy-window.ts';
@@ -31,8 +32,11 @@ export function frameStream(
     line: Line;
     pace: ConnectionPace;
     trafficClass: TrafficClass;
+    /** How long a frame may take from its first bytes, and how long the other side may leave a write unread. */
+    deadlineMs?: number;
   },
 ): FrameStream {
+  const { deadlineMs = frameDeadlineMs } = options;
   const { maxFrameBytes, maxSentBytes, meter, line, pace, trafficClass } = options;
   renewWindowLazily(stream);
   stream.pause();
@@ -43,7 +47,16 @@ export function frameStream(
       line.spent(acknowledgementCost(sizeBytes));
     },
   };
-  const frames = pipe(incoming(stream, counted), (chunks) =>
+  /** Runs while a frame has begun and is not whole; whoever sends a byte a second keeps nothing busy for long. */
+  let frameTimer: NodeJS.Timeout | undefined;
+  const begun = (): void => {
+    frameTimer ??= setTimeout(() => stream.abort(new Error('a frame takes too long')), deadlineMs).unref();
+  };
+  const whole = (): void => {
+    clearTimeout(frameTimer);
+    frameTimer = undefined;
+  };
+  const frames = pipe(incoming(stream, counted, begun), (chunks) =>
     decode(chunks, { maxDataLength: maxFrameBytes }),
   );
   const broken = new AbortController();
@@ -65,7 +78,7 @@ export function frameStream(
       } finally {
         grant.settle(false);
       }
-      if (full) await drained(stream);
+      if (full) await drained(stream, deadlineMs);
       at += piece.length;
     }
   };
@@ -81,7 +94,7 @@ export function frameStream(
       await turn;
     },
     receive: async () => {
-      const next = await frames.next();
+      const next = await frames.next().finally(whole);
       if (next.done === true) return undefined;
       // The library may hand out a Buffer, whose slice() shares memory; rooms get plain bytes.
       const bytes = next.value.subarray();
@@ -102,7 +115,11 @@ export function frameStream(
  * The bytes of a stream with back-pressure. Only the other side's FIN is a clean end; a connection that went away
  * while bytes were expected is an error, since a clean-looking end proves nothing about completeness.
  */
-async function* incoming(stream: Stream, meter: StreamMeter): AsyncGenerator<Uint8Array | Uint8ArrayList> {
+async function* incoming(
+  stream: Stream,
+  meter: StreamMeter,
+  handingOut: () => void,
+): AsyncGenerator<Uint8Array | Uint8ArrayList> {
   const waiting: (Uint8Array | Uint8ArrayList)[] = [];
   let waitingBytes = 0;
   let finished = stream.remoteWriteStatus === 'closed';
@@ -153,6 +170,7 @@ async function* incoming(stream: Stream, meter: StreamMeter): AsyncGenerator<Uin
       if (chunk !== undefined) {
         waitingBytes -= chunk.byteLength;
         flow();
+        handingOut();
         yield chunk;
         continue;
       }
@@ -173,11 +191,16 @@ async function* incoming(stream: Stream, meter: StreamMeter): AsyncGenerator<Uin
   }
 }
 
-/** Waits for the stream's drain event. The stream's own onDrain() resolves at once from its second call on. */
-async function drained(stream: Stream): Promise<void> {
+/**
+ * Waits for the stream's drain event; whoever reads nothing for `limitMs` loses the stream. The stream's own onDrain()
+ * resolves at once from its second call on.
+ */
+async function drained(stream: Stream, limitMs: number): Promise<void> {
   if (!stream.writableNeedsDrain) return;
+  const timer = setTimeout(() => stream.abort(new Error('the other side does not read')), limitMs).unref();
   await new Promise<void>((resolve, reject) => {
     const done = (settle: () => void): void => {
+      clearTimeout(timer);
       stream.removeEventListener('drain', onDrain);
       stream.removeEventListener('close', onClose);
       settle();

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import type { Admission, ProtocolName } from '../gate.ts';
+import { type Admission, type ProtocolName, protocols } from '../gate.ts';
 import { arrivalLimits, dialTimeoutMs, inboundUpgradeTimeoutMs } from '../limits.ts';
 import { signingKeyFromSeed } from './envelope.ts';
 import { type Host, type ProtocolHandler, startHost } from './host.ts';
@@ -29,7 +29,7 @@ interface Gated {
 async function startGated(admit: (peer: string) => Admission): Promise<Gated> {
   const key = await signingKeyFromSeed(new Uint8Array(randomBytes(32)));
   const refused: Gated['refused'] = [];
-  const names: ProtocolName[] = ['sync', 'join', 'zone', 'live', 'drain'];
+  const names = Object.keys(protocols) as ProtocolName[];
   const handlers = Object.fromEntries(names.map((name) => [name, echo])) as Record<
     ProtocolName,
     ProtocolHandler
@@ -144,6 +144,69 @@ it('strangers are turned away before Noise beyond their rate, and no later step 
   expect(steps('gate')).toBe(asked.length);
   expect(steps('arrival') + steps('gate')).toBe(tries);
 });
+
+/** Says what a dialler says up to the first message of Noise, and no more: it costs the other side most, and him nothing. */
+function halfHandshake(port: number, source: string): Socket {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: source });
+  const line = (text: string): Buffer =>
+    Buffer.from(`${String.fromCharCode(text.length + 1)}${text}\n`, 'latin1');
+  // The first message of the pattern XX is a bare ephemeral key: any 32 bytes.
+  socket.on('connect', () => {
+    socket.write(
+      Buffer.concat([line('/multistream/1.0.0'), line('/noise'), Buffer.of(0, 32), randomBytes(32)]),
+    );
+  });
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+it('a flood of handshakes from many networks slows a friend less than threefold, and memory does not keep growing', async () => {
+  const { gated, friend } = await hostAndFriend({ known: true });
+  const port = portOf(gated.host);
+  await friend.dial(gated.host.peer, [`127.0.0.1:${port}`], { signal: AbortSignal.timeout(10_000) });
+  const stream = await friend.open(gated.host.peer, 'zone', { signal: AbortSignal.timeout(10_000) });
+  const roundTripMs = async (): Promise<number> => {
+    const startedAtMs = performance.now();
+    await stream.send(new Uint8Array(64));
+    await stream.receive();
+    return performance.now() - startedAtMs;
+  };
+  const median = async (seconds: number): Promise<number> => {
+    const taken: number[] = [];
+    for (const until = performance.now() + 1000 * seconds; performance.now() < until; ) {
+      taken.push(await roundTripMs());
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return taken.sort((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0;
+  };
+  const quietMs = await median(1);
+  const sockets: Socket[] = [];
+  const flood = setInterval(() => {
+    for (let i = 0; i < 10; i++) {
+      const n = sockets.length;
+      sockets.push(halfHandshake(port, `127.${1 + (n % 100)}.${n % 250}.1`));
+    }
+    // Each is gone after a while, so that the next finds the same as the one before.
+    for (const old of sockets.slice(-200, -100)) old.destroy();
+  }, 100);
+  toStop.push(async () => {
+    clearInterval(flood);
+    for (const socket of sockets) socket.destroy();
+  });
+  const rss: number[] = [];
+  const during: number[] = [];
+  for (let second = 0; second < 4; second++) {
+    during.push(await median(1));
+    rss.push(process.memoryUsage.rss());
+  }
+  clearInterval(flood);
+  expect(sockets.length).toBeGreaterThan(200);
+  const worst = during.sort((a, b) => a - b)[2] ?? 0;
+  expect(worst).toBeLessThan(Math.max(3 * quietMs, 3));
+  // The first second fills pools and caches; after that a hundred handshakes a second leave nothing behind.
+  expect((rss.at(-1) ?? 0) - (rss[1] ?? 0)).toBeLessThan(30_000_000);
+  expect(gated.refused.some((one) => one.step === 'arrival')).toBe(true);
+}, 30_000);
 
 it('a friend on a slow line gets in beside a silent crowd, and has as long to do so as he has to dial', async () => {
   const { gated, friend } = await hostAndFriend({ known: true });

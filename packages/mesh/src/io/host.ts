@@ -13,6 +13,7 @@ import {
   admitProtocol,
   type ProtocolName,
   protocolClass,
+  protocolLimits,
   protocols,
   protocolVersion,
   type VersionGap,
@@ -69,7 +70,7 @@ export interface HostEvents {
   /** How a friend sees us: the source address of our connection. */
   observed(by: string, address: HostPort): void;
   /** Somebody was turned away; `who` is a PeerId, or the address of a connection that never said who it is. */
-  refused(who: string, why: string, step: 'arrival' | 'gate' | 'protocol'): void;
+  refused(who: string, why: string, step: 'arrival' | 'gate' | 'protocol' | 'quota'): void;
   /** The box on the other side speaks no version of the sync protocol that this one knows. */
   incompatible(peer: string, gap: VersionGap): void;
   streamFailed(peer: string, protocol: ProtocolName, error: unknown): void;
@@ -226,12 +227,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
         connection.addEventListener('close', () => arrivals.settled(remote));
         return !arrivals.admits(remote, (why) => connection.abort(new Error(why)));
       },
-      denyInboundEncryptedConnection: async (peer, connection) => {
-        if (admit(peer.toString()) !== 'nobody') return false;
-        events.refused(peer.toString(), 'not a friend', 'gate');
-        const remote = fromMultiaddr(connection.remoteAddr);
-        if (remote !== undefined) arrivals.unwelcome(remote);
-        return true;
+      denyInboundEncryptedConnection: async (peer) => {
+        const nobody = admit(peer.toString()) === 'nobody';
+        if (nobody) events.refused(peer.toString(), 'not a friend', 'gate');
+        return nobody;
       },
       denyInboundRelayReservation: async (peer) =>
         !isFriend(peer) || options.relaysFor?.(peer.toString()) !== true,
@@ -258,6 +257,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
     },
   });
 
+  /** Open streams by peer and protocol. */
+  const openStreams = new Map<string, number>();
+
   for (const name of Object.keys(protocols) as ProtocolName[]) {
     const handler = options.handlers[name];
     await node.handle(
@@ -272,6 +274,19 @@ export async function startHost(options: HostOptions): Promise<Host> {
           pace: paceOf(connection, options.line),
           trafficClass: protocolClass[name],
         });
+        const key = `${name} ${peer}`;
+        const others = openStreams.get(key) ?? 0;
+        const { streams, lastsMs } = protocolLimits(name);
+        if (others >= streams) {
+          events.refused(peer, `too many ${name} streams`, 'quota');
+          frames.abort(new Error('too many streams'));
+          return;
+        }
+        openStreams.set(key, others + 1);
+        const timer =
+          lastsMs === undefined
+            ? undefined
+            : setTimeout(() => frames.abort(new Error('takes too long')), lastsMs).unref();
         try {
           if (!admitProtocol(admit(peer), name)) await options.beforeRefusal?.();
           if (!admitProtocol(admit(peer), name)) {
@@ -284,6 +299,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
         } catch (error) {
           events.streamFailed(peer, name, error);
           frames.abort(error instanceof Error ? error : new Error('stream failed'));
+        } finally {
+          clearTimeout(timer);
+          const left = (openStreams.get(key) ?? 1) - 1;
+          if (left > 0) openStreams.set(key, left);
+          else openStreams.delete(key);
         }
       },
       { maxInboundStreams: maxStreamsPerProtocol, maxOutboundStreams: maxStreamsPerProtocol },

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, equalBytes, type FrameStream, type Random } from '@copain/core';
 import { type Fact, type FactLog, hashList, logOfVersion } from '../fact-log.ts';
-import { connectionSilenceMs, directSilenceMs, maxFacts } from '../limits.ts';
+import { connectionSilenceMs, directSilenceMs, maxFacts, maxQueuedBytes } from '../limits.ts';
 import {
   isSpoken,
   passOn,
@@ -11,6 +12,7 @@ import {
   stepSync,
 } from '../sync.ts';
 import { decodeSyncFrame, encodeSyncFrame, type SyncFrame } from '../sync-frames.ts';
+import { paceAnswers, paceFrame, type SyncPace, startPace } from '../sync-pace.ts';
 import type { Host, HostConnection } from './host.ts';
 
 /** What the sync streams need from the agent, and what they tell it. */
@@ -63,6 +65,7 @@ interface Session {
   bootId: Uint8Array;
   sending: Promise<void>;
   queuedFrames: number;
+  queuedBytes: number;
   beatSentAt: Map<number, number>;
 }
 
@@ -102,23 +105,29 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
   const sessions = new Map<string, Session>();
   const open = new Set<Session>();
   const opening = new Set<string>();
+  /** By friend, over all his streams: a new one brings no new rights. */
+  const paces = new Map<string, SyncPace>();
+  const paceOf = (peer: string): SyncPace => paces.get(peer) ?? startPace(clock.nowMs());
   let stopped = false;
 
   const send = (session: Session, frame: SyncFrame): void => {
     if (!isSpoken(session.state.version, frame)) return;
-    if (session.queuedFrames >= maxQueuedFrames) {
+    const bytes = encodeSyncFrame(frame);
+    if (session.queuedFrames >= maxQueuedFrames || session.queuedBytes + bytes.length > maxQueuedBytes) {
       session.stream.abort(new Error('friend does not read'));
       return;
     }
     session.queuedFrames += 1;
+    session.queuedBytes += bytes.length;
     if (frame.t === 'beat') session.beatSentAt.set(frame.counter, performance.now());
     session.sending = session.sending
-      .then(() => session.stream.send(encodeSyncFrame(frame)))
+      .then(() => session.stream.send(bytes))
       .catch((error: unknown) => {
         session.stream.abort(error instanceof Error ? error : new Error('send failed'));
       })
       .finally(() => {
         session.queuedFrames -= 1;
+        session.queuedBytes -= bytes.length;
       });
   };
 
@@ -220,6 +229,7 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       bootId: new Uint8Array(),
       sending: Promise.resolve(),
       queuedFrames: 0,
+      queuedBytes: 0,
       beatSentAt: new Map(),
     };
     open.add(session);
@@ -231,6 +241,11 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
         const frame = decodeSyncFrame(bytes);
         if (frame === undefined) throw new Error('not a frame of the sync protocol');
         session.heardAtMs = clock.nowMs();
+        const [pace, turn] = paceFrame(paceOf(peer), frame, clock.nowMs());
+        paces.set(peer, pace);
+        if (turn.kind === 'pass-over') continue;
+        // Nothing more is read from him meanwhile, so that it is his own end that fills.
+        if (turn.waitMs > 0) await delay(turn.waitMs);
         if (frame.t === 'hello') {
           session.greeted = true;
           session.bootId = frame.bootId;
@@ -238,7 +253,13 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
           choose(peer);
         }
         noteRoundTrip(session, frame);
-        await act(session, step(session, { kind: 'frame', frame }));
+        const [told, effects] = paceAnswers(
+          paceOf(peer),
+          step(session, { kind: 'frame', frame }),
+          clock.nowMs(),
+        );
+        paces.set(peer, told);
+        await act(session, effects);
         if (frame.t === 'hello') events.up(peer);
       }
     } finally {

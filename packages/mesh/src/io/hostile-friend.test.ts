@@ -1,0 +1,223 @@
+import { randomBytes } from 'node:crypto';
+import { noise } from '@chainsafe/libp2p-noise';
+import type { Connection, Libp2p, Stream } from '@libp2p/interface';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
+import { afterEach, expect, it } from 'vitest';
+import { type ProtocolName, protocolLimits, protocols } from '../gate.ts';
+import { maxConnectionsPerPeer } from '../limits.ts';
+import { paceOf } from './connection-pace.ts';
+import { signingKeyFromSeed } from './envelope.ts';
+import { frameStream, isFrameTooLarge } from './frame-stream.ts';
+import { type Host, type HostEvents, type ProtocolHandler, startHost } from './host.ts';
+import { startLine } from './line.ts';
+
+const toStop: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0).reverse()) await stop();
+});
+
+const nothing = (): void => {};
+const quiet: HostEvents = {
+  connected: nothing,
+  disconnected: nothing,
+  heard: nothing,
+  sent: nothing,
+  received: nothing,
+  observed: nothing,
+  refused: nothing,
+  incompatible: nothing,
+  streamFailed: nothing,
+};
+const echo: ProtocolHandler = {
+  maxFrameBytes: 4096,
+  handle: async (stream) => {
+    for (let frame = await stream.receive(); frame !== undefined; frame = await stream.receive())
+      await stream.send(frame);
+    await stream.end();
+  },
+};
+
+/** A box to whom everybody is a friend. */
+async function box(events: Partial<HostEvents> = {}, handler = echo): Promise<Host> {
+  const key = await signingKeyFromSeed(new Uint8Array(randomBytes(32)));
+  const names = Object.keys(protocols) as ProtocolName[];
+  const host = await startHost({
+    privateKey: key.protobuf,
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    line: startLine({ nowMs: () => Date.now() }),
+    allowPrivate: () => true,
+    admit: () => 'friend',
+    handlers: Object.fromEntries(names.map((name) => [name, handler])) as Record<
+      ProtocolName,
+      ProtocolHandler
+    >,
+    events: { ...quiet, ...events },
+  });
+  toStop.push(async () => await host[Symbol.asyncDispose]());
+  return host;
+}
+
+/** A friend who does with libp2p as he likes. */
+async function hostileNode(listen: readonly string[] = []): Promise<Libp2p> {
+  const node = await createLibp2p({
+    addresses: { listen: [...listen] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ maxOutboundStreams: 2000, maxInboundStreams: 2000 })],
+    connectionMonitor: { enabled: false },
+  });
+  toStop.push(async () => {
+    await node.stop();
+  });
+  return node;
+}
+
+const dialled = async (node: Libp2p, host: Host): Promise<Connection> =>
+  await node.dial(multiaddr(`/ip4/127.0.0.1/tcp/${host.addresses[0]?.port}/p2p/${host.peer}`), {
+    force: true,
+  });
+
+/** The round trip of a friend who behaves. */
+async function roundTripMs(host: Host, friend: Host): Promise<number> {
+  const signal = AbortSignal.timeout(10_000);
+  const startedAtMs = performance.now();
+  const stream = await friend.open(host.peer, 'zone', { signal });
+  await stream.send(Uint8Array.of(7));
+  expect(await stream.receive()).toEqual(Uint8Array.of(7));
+  await stream.end();
+  return performance.now() - startedAtMs;
+}
+
+async function friendOf(host: Host): Promise<Host> {
+  const friend = await box();
+  await friend.dial(host.peer, [`127.0.0.1:${host.addresses[0]?.port}`], {
+    signal: AbortSignal.timeout(10_000),
+  });
+  return friend;
+}
+
+it('a friend who opens a thousand streams has his few, and others are served meanwhile', async () => {
+  let serving = 0;
+  let most = 0;
+  const waits: ProtocolHandler = {
+    maxFrameBytes: 4096,
+    handle: async (stream, from) => {
+      if (from.peer !== hostile.peerId.toString()) return await echo.handle(stream, from);
+      serving += 1;
+      most = Math.max(most, serving);
+      try {
+        await stream.receive();
+      } finally {
+        serving -= 1;
+      }
+    },
+  };
+  const hostile = await hostileNode();
+  const host = await box({}, waits);
+  const friend = await friendOf(host);
+  const connection = await dialled(hostile, host);
+  const open = async (): Promise<void> => {
+    const signal = AbortSignal.timeout(5000);
+    const stream = await connection.newStream(protocols.zone[0], { signal, maxOutboundStreams: 2000 });
+    stream.send(Uint8Array.of(1));
+  };
+  for (let i = 0; i < 30; i++) await open().catch(nothing);
+  const settled = Promise.all(Array.from({ length: 1000 }, async () => await open().catch(nothing)));
+  expect(await roundTripMs(host, friend)).toBeLessThan(5000);
+  await settled;
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(protocolLimits('zone').streams);
+  expect(await roundTripMs(host, friend)).toBeLessThan(1000);
+}, 30_000);
+
+it('over several connections he has no more streams, and of connections the newest few', async () => {
+  const refused: string[] = [];
+  const host = await box(
+    { refused: (_, why, step) => refused.push(`${step}: ${why}`) },
+    {
+      maxFrameBytes: 4096,
+      handle: async (stream) => {
+        await stream.receive();
+      },
+    },
+  );
+  const hostile = await hostileNode();
+  const connections: Connection[] = [];
+  for (let i = 0; i < maxConnectionsPerPeer + 3; i++) connections.push(await dialled(hostile, host));
+  await expect
+    .poll(() => host.connections(hostile.peerId.toString()).length, { timeout: 5000 })
+    .toBe(maxConnectionsPerPeer);
+  const open = connections.filter((one) => one.status === 'open').slice(-3);
+  for (let i = 0; i < protocolLimits('drain').streams + 2; i++)
+    await open[i % open.length]?.newStream(protocols.drain[0]).catch(nothing);
+  await expect.poll(() => refused).toContain('quota: too many drain streams');
+});
+
+it('a frame that is announced as huge ends the stream before anything is allocated for it', async () => {
+  const failures: unknown[] = [];
+  const host = await box({ streamFailed: (_peer, _protocol, error) => failures.push(error) });
+  const hostile = await hostileNode();
+  const connection = await dialled(hostile, host);
+  const rssBefore = process.memoryUsage.rss();
+  const stream = await connection.newStream(protocols.zone[0]);
+  // A length of 2 GiB as a varint, and then a little of it.
+  stream.send(Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0x08, 1, 2, 3));
+  await expect.poll(() => failures.some(isFrameTooLarge), { timeout: 5000 }).toBe(true);
+  expect(process.memoryUsage.rss() - rssBefore).toBeLessThan(100_000_000);
+  await expect.poll(() => stream.status).not.toBe('open');
+});
+
+/** The stream of a hostile node as the frames that our side would see, with a short deadline. */
+async function slowly(
+  deadlineMs: number,
+): Promise<{ hostile: Stream; ours: ReturnType<typeof frameStream> }> {
+  const victim = await hostileNode(['/ip4/127.0.0.1/tcp/0']);
+  const accepted = Promise.withResolvers<[Stream, Connection]>();
+  await victim.handle('/test/1', (stream, connection) => accepted.resolve([stream, connection]));
+  const attacker = await hostileNode();
+  const [address] = victim.getMultiaddrs();
+  if (address === undefined) throw new Error('the victim listens');
+  const hostile = await attacker.dialProtocol(address, '/test/1');
+  const [stream, connection] = await accepted.promise;
+  const line = startLine({ nowMs: () => Date.now() });
+  const ours = frameStream(stream, {
+    maxFrameBytes: 1_000_000,
+    maxSentBytes: 1_000_000,
+    meter: { sent: nothing, received: nothing },
+    line,
+    pace: paceOf(connection, line),
+    trafficClass: 'dns',
+    deadlineMs,
+  });
+  return { hostile, ours };
+}
+
+it('a frame that comes byte by byte is given up, however steadily the bytes come', async () => {
+  const { hostile, ours } = await slowly(500);
+  hostile.send(Uint8Array.of(100));
+  const trickle = setInterval(() => {
+    if (hostile.status === 'open') hostile.send(Uint8Array.of(1));
+  }, 50);
+  await expect(ours.receive()).rejects.toThrow();
+  clearInterval(trickle);
+});
+
+it('a stream on which nothing has begun may stay silent for longer than a frame may take', async () => {
+  const { hostile, ours } = await slowly(100);
+  const received = ours.receive();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  hostile.send(Uint8Array.of(1, 42));
+  expect(await received).toEqual(Uint8Array.of(42));
+});
+
+it('whoever reads nothing loses the stream, and what waited for him is let go', async () => {
+  const { hostile, ours } = await slowly(300);
+  hostile.pause();
+  const sending = (async () => {
+    for (let i = 0; i < 200; i++) await ours.send(new Uint8Array(500_000));
+  })();
+  await expect(sending).rejects.toThrow();
+});
