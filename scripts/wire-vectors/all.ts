@@ -1,7 +1,7 @@
 import { toHex } from '@copain/core';
 import { sha256 } from '@copain/mesh/io';
 import { compareWords, encodeInviteText } from '@copain/trust';
-import { bulkFrames, joinFrames, mailFrames, syncFrames, zoneFrames } from './frames.ts';
+import { bulkFrames, dialbackFrames, joinFrames, mailFrames, syncFrames, zoneFrames } from './frames.ts';
 import type { Json } from './json.ts';
 import { type Person, seedOf } from './people.ts';
 import { circleOfTwo } from './records.ts';
@@ -45,13 +45,18 @@ export async function allVectors() {
       inviteText: encodeInviteText(invite, sha256),
       invite: { ...invite, seed: toHex(invite.seed) },
       joinProof: { bytes: toHex(circle.proof), signature: toHex(circle.proofSignature) },
-      keyProof: { bytes: toHex(circle.keyProof), signer: circle.secondBox.peer },
+      keyProof: {
+        bytes: toHex(circle.keyProof),
+        signer: circle.secondBox.peer,
+        signature: toHex(circle.keyProofSignature),
+      },
       frames: joinFrames(circle),
     },
     'sync.json': syncFrames(circle),
     'zone.json': zoneFrames(circle),
     'mail.json': mailFrames(),
     'bulk.json': { frames: bulkFrames() },
+    'dialback.json': { frames: dialbackFrames() },
   };
 }
 

@@ -203,6 +203,7 @@ export async function circleOfTwo() {
   );
   const previous = sha256(aliceFirst);
   const keyProof = keyProofBytes({ ownerId: aliceId, epoch: 1, previous, key: secondBox.peer });
+  const keyProofSignature = await secondBox.sign(keyProof);
   const first = firstRecord(alice, 'alice');
   await add(
     'owner, epoch 1, by the owner key: a second box',
@@ -223,7 +224,7 @@ export async function circleOfTwo() {
           inviteId: boxInviteId,
         },
       ],
-      proofs: [{ peer: secondBox.peer, epoch: 1, previous, signature: await secondBox.sign(keyProof) }],
+      proofs: [{ peer: secondBox.peer, epoch: 1, previous, signature: keyProofSignature }],
       atMs: atMs + 1,
     }),
   );
@@ -330,6 +331,8 @@ export async function circleOfTwo() {
     proof,
     proofSignature,
     keyProof,
+    keyProofSignature,
+    previous,
     secondBox,
     vote,
     vectors,

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { protocols } from '@copain/mesh';
+import { joinRefusalText, maxRecordBytes, recordKinds, roles, services } from '@copain/trust';
+import { expect, it } from 'vitest';
+
+const page = readFileSync('docs/wire.md', 'utf8');
+const frameFiles = {
+  join: 'packages/agent/src/join-frames.ts',
+  sync: 'packages/mesh/src/sync-frames.ts',
+  live: 'packages/mail/src/live-frames.ts',
+  drain: 'packages/mail/src/drain-frames.ts',
+  bulk: 'packages/mesh/src/bulk-frames.ts',
+  dialback: 'packages/mesh/src/dialback-frames.ts',
+} as const;
+
+/** The words after `t:` in the types of a file: every frame that it knows, but for those that are passed over. */
+function frameTypes(file: string): string[] {
+  const types = [...readFileSync(file, 'utf8').matchAll(/\bt: ('[\w-]+'(?: \| '[\w-]+')*)/g)];
+  const names = types.flatMap(([, words = '']) => words.split(' | ').map((word) => word.slice(1, -1)));
+  return [...new Set(names)].filter((name) => name !== 'ignored');
+}
+
+/** The part of the page under the heading that names a protocol. */
+function sectionOf(protocol: string): string {
+  const at = page.search(new RegExp(`^## \\d+\\. .*\`/copain/${protocol}/1\``, 'm'));
+  expect(at, protocol).toBeGreaterThan(0);
+  const end = page.indexOf('\n## ', at);
+  return page.slice(at, end < 0 ? undefined : end);
+}
+
+it('docs/wire.md has every protocol, with a row for every frame', () => {
+  for (const [protocol, ids] of Object.entries(protocols)) {
+    for (const id of ids) expect(page).toContain(`\`${id}\``);
+    const section = sectionOf(protocol);
+    if (protocol === 'zone') continue;
+    const types = frameTypes(frameFiles[protocol as keyof typeof frameFiles]);
+    expect(types.length, protocol).toBeGreaterThan(2);
+    expect(types.filter((name) => !section.includes(`\n| \`${name}\` |`))).toEqual([]);
+  }
+});
+
+it('docs/wire.md has every kind of record: a heading and its limit', () => {
+  const headings = [...page.matchAll(/^### (.*)$/gm)].map(([, heading = '']) => heading).join('\n');
+  for (const kind of recordKinds) {
+    expect(headings).toContain(`\`${kind}\``);
+    const limit = maxRecordBytes[kind];
+    const shown = limit < 10_000 ? String(limit) : limit.toLocaleString('en');
+    expect(page).toContain(`\n| \`${kind}\` | ${shown} |`);
+  }
+});
+
+it('docs/wire.md has every word that records and refusals may use', () => {
+  const words = [...services, ...roles, ...Object.keys(joinRefusalText)];
+  expect(words.filter((word) => !new RegExp(`[\` ]${word}[\` ]`).test(page))).toEqual([]);
+});
+
+it('the bytes that docs/wire.md shows are those of the vectors', () => {
+  const records = JSON.parse(readFileSync('test/vectors/records.json', 'utf8')) as {
+    records: { kind: string; envelope: string }[];
+  };
+  const sync = JSON.parse(readFileSync('test/vectors/sync.json', 'utf8')) as Record<string, string> & {
+    framed: { stream: string };
+  };
+  const vote = records.records.find(({ kind }) => kind === 'vote')?.envelope ?? '';
+  const shown = (begins: string): string[] => {
+    const [block = ''] = page.slice(page.indexOf(`\n${begins}`)).split('\n```');
+    return block
+      .trim()
+      .split('\n')
+      .map((line) => /^ *((?:[0-9a-f]+…? ?)+)/.exec(line)?.[1] ?? '')
+      .flatMap((hex) => hex.trim().split(' '));
+  };
+  const inOrder = (pieces: readonly string[], whole: string): void => {
+    let at = 0;
+    for (const piece of pieces.map((one) => one.replace('…', ''))) {
+      const found = whole.indexOf(piece, at);
+      expect(found, piece).toBeGreaterThanOrEqual(at);
+      at = found + piece.length;
+    }
+  };
+  const votePieces = shown('0a24 ');
+  expect(votePieces.length).toBeGreaterThan(15);
+  inOrder(votePieces, vote);
+  expect(shown('37 a5 ').join('')).toBe(sync.framed.stream);
+  expect(page).toContain(`\`${sync.digest}\``);
+  expect(page).toContain(`\`${sync.digestVersion1}\``);
+});
