@@ -8,7 +8,7 @@ import { armor, Decrypter, Encrypter, generateIdentity, identityToRecipient } fr
 
 /**
  * The keys of one box and its owner. Every secret is one age identity (`AGE-SECRET-KEY-1…`); the signing key of the
- * same person or box is derived from it (HKDF-SHA256), so that one line on paper restores both.
+ * same person or box is derived from it (HKDF-SHA256, RFC 5869 §2), so that one line on paper restores both.
  */
 export interface Identity {
   ownerId: string;

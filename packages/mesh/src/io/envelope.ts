@@ -12,7 +12,7 @@ export interface SigningKey {
   peer: string;
   /** libp2p's protobuf form, for the host and for the key file. Secret. */
   protobuf: Uint8Array;
-  /** A raw signature of 64 bytes. */
+  /** A raw Ed25519 signature of 64 bytes (RFC 8032 §5.1). */
   sign(bytes: Uint8Array): Promise<Uint8Array>;
   /** A signed envelope (libp2p RFC 0002) of domain `copain/<kind>/1` round the payload. */
   seal(kind: RecordKind, payload: Uint8Array): Promise<Uint8Array>;
