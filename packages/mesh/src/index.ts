@@ -63,6 +63,7 @@ export {
   versionLimit,
 } from './limits.ts';
 export { type TrafficClass, trafficClasses } from './line-scheduler.ts';
+export { nextMappingMs, type PortMapping } from './port-mapping.ts';
 export {
   dialableAddresses,
   type RedialEffect,

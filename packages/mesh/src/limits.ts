@@ -197,3 +197,10 @@ export const dialbackMemoryMs: number = 2 * dialbackEveryMs + 600_000;
 /** One dial back, and the whole question with its answer. */
 export const dialbackDialMs = 5000;
 export const dialbackAnswerMs = 15_000;
+
+/** A port mapping is asked of the router for two hours (RFC 6886 §3.3); one that offers none is asked again later. */
+export const mappingLifeS = 7200;
+export const mappingRetryMs = 600_000;
+
+/** Datagrams to a router that says nothing: 250 ms, then doubled, 4 s in all. */
+export const mappingTries = 4;

@@ -63,6 +63,7 @@ import { ownAddresses } from './own-addresses.ts';
 import { ownRecords } from './own-records.ts';
 import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
 import { peerNames } from './peer-names.ts';
+import { startPortMapper } from './port-mapper.ts';
 import { startReceipts } from './receipts.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 import { countRefusals } from './refusals.ts';
@@ -177,7 +178,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     names.ownerOf(peer) === undefined ? undefined : peer;
   const limitLine = (): void => line.limit(config.line.upBytesPerSecond, config.line.bulkBytesPerSecond);
   limitLine();
-  const addresses = ownAddresses(clock, () => config);
+  const portMapper = startPortMapper({
+    clock,
+    stopping: stopping.signal,
+    changed: (mapping) => {
+      if (mapping === undefined) events.add('router.closed', 'The router no longer passes our port on.');
+      else events.add('router.open', `The router passes port ${mapping.externalPort} on to this box.`);
+      announceAddresses();
+      dialback.addressChanged();
+    },
+  });
+  const addresses = ownAddresses(
+    clock,
+    () => config,
+    (port) => portMapper.outside(port),
+  );
   const details = new Map<string, FriendDetails>();
   const noteDetails = (peer: string, news: Partial<FriendDetails>): void => {
     const unknown = { version: undefined, rttMs: undefined, clockAtZeroMs: undefined, gap: undefined };
@@ -368,6 +383,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     allowPrivate: () => config.mesh.allowPrivate,
     friends: friendBoxes,
     announcedBy,
+    outside: (port) => portMapper.outside(port),
     stopping: stopping.signal,
     changed: (reachable) => {
       if (reachable === true) events.add('reachable.yes', 'Friends can dial this box.');
@@ -729,6 +745,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     standing.take({ kind: 'tick' });
     dialer?.tick(relaying.onlyRelayed(friendBoxes()));
     dialback.tick();
+    // Where private addresses are dialled, friends are near, and the router has nothing to do with it.
+    const mayMap = !config.mesh.allowPrivate && addresses.view().ipv4 !== undefined;
+    portMapper.tick(mayMap && dialback.reachable() === false, theHost().addresses[0]?.port);
     relaying.tick(dialback.reachable());
     for (const friend of watch.facts()) {
       // An old connection stays blind long after an outage: keep trying beside it.

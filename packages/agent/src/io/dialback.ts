@@ -41,6 +41,8 @@ export function startDialback(options: {
   friends(): readonly string[];
   /** What this friend's box says in its signed address record. */
   announcedBy(peer: string): readonly string[];
+  /** The port outside that leads to this one of ours. */
+  outside(port: number): number;
   stopping: AbortSignal;
   changed(reachable: boolean | undefined): void;
   noHelp(peer: string, error: unknown): void;
@@ -51,7 +53,8 @@ export function startDialback(options: {
   const waiting = new Set<() => void>();
 
   // Where several are listened on, the first; whoever listens on several ports knows why.
-  const meshPorts = (): number[] => [...new Set(host().addresses.map(({ port }) => port))].slice(0, 1);
+  const meshPorts = (): number[] =>
+    [...new Set(host().addresses.map(({ port }) => options.outside(port)))].slice(0, 1);
   const reachable = (): boolean | undefined => {
     const [port] = meshPorts();
     return port === undefined ? undefined : canReach(state, port).answer;

@@ -11,7 +11,12 @@ export interface OwnAddresses {
   dialable(listening: readonly HostPort[]): string[];
 }
 
-export function ownAddresses(clock: Clock, config: () => Config): OwnAddresses {
+/** `outside`: the port of the router that leads to this port of ours; the same where nobody maps it. */
+export function ownAddresses(
+  clock: Clock,
+  config: () => Config,
+  outside: (port: number) => number = (port) => port,
+): OwnAddresses {
   const views = new Map<string, string>();
   const believed = new Map<'ipv4' | 'ipv6', string>();
   let changedAtMs: number | undefined;
@@ -34,7 +39,9 @@ export function ownAddresses(clock: Clock, config: () => Config): OwnAddresses {
       const found = mesh.announce.map(formatHostPort);
       for (const address of listening) {
         if (!isPrivate(address.host) || mesh.allowPrivate) found.push(formatHostPort(address));
-        for (const host of believed.values()) found.push(formatHostPort({ host, port: address.port }));
+        for (const host of believed.values()) {
+          found.push(formatHostPort({ host, port: outside(address.port) }));
+        }
       }
       // A wildcard listens on loopback too, which is no use to anybody else, unless loopback is all there is.
       const loopbackOnly = mesh.listen.every(({ host }) => host.startsWith('127.') || host === '::1');
