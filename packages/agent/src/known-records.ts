@@ -142,6 +142,10 @@ function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): 
     record,
   });
   const mayGrant = owner !== undefined && boxMay(owner, signer, 'sign-grant');
+  // Whoever was never a member's box is turned away before a byte of what he says is read. Of what brings somebody into
+  // the circle only its content tells who may sign it.
+  const introduces = opened.kind === 'owner' || opened.kind === 'member' || opened.kind === 'invite';
+  if (!introduces && !roster.everOwnerOf.has(signer)) return refused('wrong-signer');
   switch (opened.kind) {
     case 'owner': {
       const record = decodeOwnerRecord(payload);

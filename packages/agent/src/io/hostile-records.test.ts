@@ -319,6 +319,12 @@ it('a record in any but its one form is refused at the form, after its signer an
     // Under the same number it would have been equivocation, had its form been taken.
     const expected = what === 'over its size' ? 'envelope' : 'malformed';
     expect([what, opened.refusals.slice(seen)]).toEqual([what, [expected]]);
+    // From a stranger the form is never looked at.
+    await refusesAll(opened, [['holds', await stranger.seal('holds', payload)]]);
+    expect([what, opened.refusals.at(-1)]).toEqual([
+      what,
+      expected === 'envelope' ? 'envelope' : 'wrong-signer',
+    ]);
   }
 });
 

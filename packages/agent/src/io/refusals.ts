@@ -41,6 +41,7 @@ const stepOfReason: Readonly<Record<string, RefusalStep>> = {
   'bad-proof': 'signer',
   malformed: 'form',
   equivocation: 'version',
+  superseded: 'version',
   older: 'version',
   'too-many': 'quota',
   'too-often': 'quota',
