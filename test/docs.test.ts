@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { referencePages } from '../scripts/reference.ts';
 
 const documents = ['README.md', ...globSync('docs/**/*.md')];
 
@@ -31,4 +32,10 @@ it('every source file that a document names is there', () => {
   });
   expect(named.length).toBeGreaterThan(15);
   expect(named.filter(({ path }) => !existsSync(path))).toEqual([]);
+});
+
+it('the reference pages say what the code says (scripts/reference writes them)', async () => {
+  const pages = await referencePages();
+  expect(pages.size).toBe(2);
+  for (const [path, text] of pages) expect(existsSync(path) && readFileSync(path, 'utf8'), path).toBe(text);
 });
