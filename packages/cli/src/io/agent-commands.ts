@@ -71,11 +71,19 @@ export async function version(session: Session, options: { friends?: boolean | u
       : undefined;
   if (agent !== undefined && agent.version !== own)
     session.say(`peer: this command is ${own}, the running agent ${visible(agent.version)}: restart it`);
-  const versions = friends?.map((friend) => ({ name: friend.name, version: friend.version }));
+  const versions = friends?.map(({ name, version: spoken, incompatible }) => ({
+    name,
+    version: spoken,
+    incompatible,
+  }));
   const lines = [
     `peer ${own}`,
     ...(agent === undefined ? [] : [`agent ${visible(agent.version)} (${visible(agent.name)})`]),
-    ...(versions ?? []).map((friend) => `${visible(friend.name)} ${visible(friend.version ?? 'not known')}`),
+    ...(versions ?? []).flatMap((friend) => [
+      `${visible(friend.name)} ${visible(friend.version ?? 'not known')}`,
+      // An agent that runs since before the last update says nothing of this.
+      ...((friend.incompatible ?? null) === null ? [] : [`  ${visible(friend.incompatible ?? '', 400)}`]),
+    ]),
   ];
   session.answer(
     'version',
