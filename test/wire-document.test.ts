@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { protocols } from '@copain/mesh';
+import { globSync, readFileSync } from 'node:fs';
+import { type ProtocolName, protocols } from '@copain/mesh';
 import { joinRefusalText, maxRecordBytes, recordKinds, roles, services } from '@copain/trust';
 import { expect, it } from 'vitest';
+import { protocolLimits } from '../packages/mesh/src/gate.ts';
 
 const page = readFileSync('docs/wire.md', 'utf8');
 const frameFiles = {
@@ -84,4 +85,24 @@ it('the bytes that docs/wire.md shows are those of the vectors', () => {
   expect(shown('37 a5 ').join('')).toBe(sync.framed.stream);
   expect(page).toContain(`\`${sync.digest}\``);
   expect(page).toContain(`\`${sync.digestVersion1}\``);
+});
+
+it('streams and their lives in docs/wire.md are those of the gate', () => {
+  const row = /^\| .*`\/copain\/([a-z]+)\/1` \|.*\| (\d+) \| (–|\d+ (?:min|h)) \| [a-z ]+ \|$/gm;
+  const rows = [...page.matchAll(row)].map(([, name = '', streams = '', lasts = '']) => {
+    const [count = '', unit] = lasts.split(' ');
+    const lastsMs = lasts === '–' ? undefined : Number(count) * (unit === 'h' ? 3_600_000 : 60_000);
+    return [name, { streams: Number(streams), lastsMs }] as const;
+  });
+  expect(rows.map(([name]) => name).sort()).toEqual(Object.keys(protocols).sort());
+  for (const [name, told] of rows) expect(protocolLimits(name as ProtocolName), name).toEqual(told);
+});
+
+it('every limit that docs/wire.md names is one of the code', () => {
+  const code = globSync('packages/*/src/**/*.ts')
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('\n');
+  const named = [...page.matchAll(/\(`([a-z]+(?:[A-Z][a-z]*)+)`\)/g)].map(([, name = '']) => name);
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !new RegExp(`export (?:const|function) ${name}\\b`).test(code))).toEqual([]);
 });
