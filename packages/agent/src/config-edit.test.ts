@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { parseConfig } from './config.ts';
-import { addMail, addZone, type ConfigEdit, removeMail, removeZone, setFriend } from './config-edit.ts';
+import {
+  addMail,
+  addZone,
+  type ConfigEdit,
+  removeMail,
+  removeZone,
+  renameFriend,
+  setFriend,
+} from './config-edit.ts';
 import { initialConfig } from './config-initial.ts';
 import type { Config } from './config-schema.ts';
 
@@ -177,4 +185,49 @@ it('the first peer.toml is a good one, and dials private addresses only where th
   expect(first('192.168.1.2:4853').mesh.allowPrivate).toBe(true);
   expect(first('0.0.0.0:4853').mesh.allowPrivate).toBe(false);
   expect(first('203.0.113.7:4853').mesh.allowPrivate).toBe(false);
+});
+
+it('a friend is renamed wherever the file names him, and nothing else changes', () => {
+  const text = `name = "alice"  # not bob
+[[friend]]
+name = "bob"  # my bob
+may = ["dns"]
+
+[[zone]]
+origin = "bob.test"
+file = "bob"
+secondaries = ["carol", "bob"]  # both
+
+[[mail]]
+domain = "a.test"
+deliver = "127.0.0.1:2525"
+backups = [
+  'bob', # the first
+  "bobby",
+]
+
+[[smtp.raw]]
+listen = "127.0.0.1:2526"
+owner = "bob"
+`;
+  const renamed = edited(renameFriend(text, { name: 'bob', to: 'robert' }));
+  expect(renamed).toBe(
+    text
+      .replace('name = "bob"', 'name = "robert"')
+      .replace('"carol", "bob"', '"carol", "robert"')
+      .replace("'bob', #", '"robert", #')
+      .replace('owner = "bob"', 'owner = "robert"'),
+  );
+  expect(edited(renameFriend(renamed, { name: 'robert', to: 'bob' }))).toBe(text.replace("'bob'", '"bob"'));
+  expect(renameFriend(text, { name: 'dave', to: 'david' })).toEqual({ kind: 'unchanged' });
+});
+
+it('a friend is renamed in tables that are written in one line too, and never to a name that has its own table', () => {
+  const text =
+    'name = "a"\nfriend = [{ name = "bob" }, { name = "eve" }]\nsmtp = { raw = [{ listen = "127.0.0.1:9", owner = "bob" }] }\n';
+  expect(edited(renameFriend(text, { name: 'bob', to: 'rob' }))).toBe(text.replaceAll('"bob"', '"rob"'));
+  expect(renameFriend(text, { name: 'bob', to: 'eve' })).toMatchObject({
+    kind: 'refused',
+    why: expect.stringContaining('is already in friend'),
+  });
 });

@@ -65,8 +65,9 @@ function openDraft(text: string, list: string): Draft | ConfigEdit {
   return { text, newline: text.includes('\r\n') ? '\r\n' : '\n', tables };
 }
 
-const nameOf = (key: AST.TOMLKey): string =>
-  key.keys.map((part) => (part.type === 'TOMLBare' ? part.name : part.value)).join('.');
+const partsOf = (key: AST.TOMLKey): string[] =>
+  key.keys.map((part) => (part.type === 'TOMLBare' ? part.name : part.value));
+const nameOf = (key: AST.TOMLKey): string => partsOf(key).join('.');
 
 function entryOf(table: AST.TOMLTable, key: string): AST.TOMLKeyValue | undefined {
   return table.body.find((entry) => nameOf(entry.key) === key);
@@ -223,4 +224,49 @@ export function setFriend(
     ['quota', friend.quota],
   ];
   return table ? change(draft, table, wanted) : append(draft, 'friend', [['name', friend.name], ...wanted]);
+}
+
+/** Where `peer.toml` names a friend: the tables and keys, without places in lists. */
+const friendNamePaths: readonly string[] = [
+  'friend.name',
+  'zone.secondaries',
+  'mail.backups',
+  'smtp.raw.owner',
+];
+
+/** The texts below a value, with the tables and keys that lead to them. */
+function textsIn(
+  node: AST.TOMLContentNode,
+  path: readonly string[],
+): { path: string; node: AST.TOMLStringValue }[] {
+  switch (node.type) {
+    case 'TOMLArray':
+      return node.elements.flatMap((element) => textsIn(element, path));
+    case 'TOMLInlineTable':
+      return node.body.flatMap((entry) => textsIn(entry.value, [...path, ...partsOf(entry.key)]));
+    case 'TOMLValue':
+      return node.kind === 'string' ? [{ path: path.join('.'), node }] : [];
+  }
+}
+
+/**
+ * Calls a friend by another name wherever the file names him: his `[[friend]]`, secondaries, backups, raw listeners.
+ * Comments and all else stay. Unchanged where the file does not name him.
+ */
+export function renameFriend(text: string, rename: { name: string; to: string }): ConfigEdit {
+  const draft = openDraft(text, '');
+  if (isEdit(draft)) return draft;
+  const read = readToml(text);
+  if (read.kind === 'bad') return refusedText(read.message);
+  const found = read.ast.body[0].body.flatMap((node) => {
+    if (node.type === 'TOMLKeyValue') return textsIn(node.value, partsOf(node.key));
+    const table = node.resolvedKey.filter((part) => typeof part === 'string');
+    return node.body.flatMap((entry) => textsIn(entry.value, [...table, ...partsOf(entry.key)]));
+  });
+  let edited = text;
+  for (const { path, node } of found.toReversed()) {
+    if (!friendNamePaths.includes(path) || node.value !== rename.name) continue;
+    edited = edited.slice(0, node.range[0]) + tomlString(rename.to) + edited.slice(node.range[1]);
+  }
+  return edited === text ? { kind: 'unchanged' } : finish(edited);
 }

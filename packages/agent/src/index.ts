@@ -5,6 +5,7 @@ export {
   type ConfigEdit,
   removeMail,
   removeZone,
+  renameFriend,
   setFriend,
   type ZoneToAdd,
 } from './config-edit.ts';

@@ -404,6 +404,12 @@ export function withRecord(knowledge: Knowledge, key: string, record: KnownRecor
   return derive(knowledge.circle, new Map(knowledge.records).set(key, record), record.kind, knowledge);
 }
 
+/** What is known, with another name for one person. */
+export function withName(knowledge: Knowledge, ownerId: string, name: string): Knowledge {
+  const names = new Map(knowledge.names).set(ownerId, name);
+  return derive(knowledge.circle, knowledge.records, 'member', { ...knowledge, names });
+}
+
 /** What is known without these records, which stand no more: nothing of the roster comes from them. */
 export function withoutRecords(knowledge: Knowledge, keys: readonly string[]): Knowledge {
   const records = new Map(knowledge.records);

@@ -42,6 +42,7 @@ import type { Config } from '../config-schema.ts';
 import { type NetFacts, ownHosts } from '../doctor-net.ts';
 import { foundText } from '../found-text.ts';
 import { friendText } from '../friend-event.ts';
+import { judgeRename } from '../friend-rename.ts';
 import type { KnownRecord } from '../known-records.ts';
 import { mailDomains } from '../mail-domains.ts';
 import { networkOf } from '../network-of.ts';
@@ -96,8 +97,14 @@ export interface Agent extends AsyncDisposable {
   events: EventLog;
   /** Writes all that this box needs into one encrypted file. */
   save(options: Parameters<typeof saveBox>[1]): ReturnType<typeof saveBox>;
-  /** Applies a configuration that was checked; returns the keys that take effect at the next start only. */
-  reconfigure(config: Config): Promise<string[]>;
+  /**
+   * Applies a configuration that was checked; returns the keys that take effect at the next start only. `rename`: a
+   * friend whom it calls by another name from now on, in the same instant, so that no offer or grant is planned with
+   * one name in the file and another in the state.
+   */
+  reconfigure(config: Config, rename?: { name: string; to: string }): Promise<string[]>;
+  /** Throws CommandError (65) where a friend cannot be called so. */
+  mayRename(rename: { name: string; to: string }): void;
   /** Resolves after the next change of anything the status shows, or after `withinMs`. */
   changed(withinMs: number, signal: AbortSignal): Promise<void>;
   /** For `peer doctor line`: what the line to a friend carries. */
@@ -767,6 +774,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (peer !== undefined) return peer;
     throw new CommandError(ExitCode.badInput, `there is no friend called ${name}`, { hint: 'peer friends' });
   };
+  const renamed = (rename: { name: string; to: string }): string => {
+    const judged = judgeRename(knowledge(), { ...rename, ownName: config.name });
+    if (judged.kind === 'ok') return judged.ownerId;
+    throw new CommandError(ExitCode.badInput, judged.why, { hint: 'peer friends' });
+  };
   const isConnected = (peer: string): boolean => theHost().connections(peer).length > 0;
   const status = (): StatusDocument => {
     const facts = collectStatus({
@@ -845,9 +857,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         },
         wanted,
       ),
-    reconfigure: async (next) => {
+    mayRename: (rename) => {
+      renamed(rename);
+    },
+    reconfigure: async (next, rename) => {
       const notes = restartNotes(options.config, next);
-      config = next;
+      const turn = planning.then(async () => {
+        if (rename !== undefined) {
+          await records.rename(renamed(rename), rename.to);
+          events.add('friend.renamed', `${rename.name} is called ${rename.to} on this box from now on.`);
+        }
+        config = next;
+      });
+      planning = turn.catch(() => undefined);
+      await turn;
       sayNotYet();
       limitLine();
       await replan();

@@ -16,6 +16,7 @@ export const controlCommands = [
   'status',
   'friends',
   'friends.remove',
+  'friends.rename',
   'key.show',
   'key.export',
   'key.remove',
@@ -55,7 +56,12 @@ const doctorAskMs = 20_000;
 /** What each command does; each is one line of `peer`. Bad arguments are usage errors (64). */
 export function controlHandlers(
   agent: Agent,
-  lifecycle: { reload: () => Promise<string[]>; stop: () => void; restart: () => void; nowMs: () => number },
+  lifecycle: {
+    reload: (rename?: { name: string; to: string }) => Promise<string[]>;
+    stop: () => void;
+    restart: () => void;
+    nowMs: () => number;
+  },
 ): Record<ControlCommand, ControlHandler> {
   const zoneNamed = (origin: string) => {
     const found = agent.status().zones.find((zone) => zone.origin === origin);
@@ -81,6 +87,14 @@ export function controlHandlers(
     version: async () => ({ version: agent.version, name: agent.status().name, id: agent.identity.box.peer }),
     status: async () => agent.status(),
     friends: async () => ({ friends: agent.status().friends }),
+    // `check`: say only whether it could be; the command then changes peer.toml, which is read together with the name.
+    'friends.rename': async (args) => {
+      const rename = { name: text(args, 'name'), to: text(args, 'to') };
+      agent.mayRename(rename);
+      if (agent.later.list().includes(`the removal of ${rename.name}`))
+        throw new CommandError(ExitCode.badInput, `the removal of ${rename.name} waits to be signed`);
+      return { restartNeededFor: args.check === true ? [] : await lifecycle.reload(rename) };
+    },
     'friends.remove': async (args) => {
       const name = text(args, 'name');
       if (!(await signableSoon(agent, args))) {

@@ -465,3 +465,22 @@ it('a revoked box: what it numbered is void on every box in whatever order it ca
   expect(again.store.log().digest).toEqual(store.log().digest);
   expect(again.store.knowledge().roster.members.get(alice.ownerId)?.owner.record.epoch).toBe(2);
 });
+
+it("a friend's new name is there after a restart, and offers go by it", async () => {
+  const rows: Rows = new Map();
+  const store = await circleOfTwo(rows);
+  await store.rename(bob.ownerId, 'robert');
+  const again = (await open(alice, rows)).store;
+  for (const one of [store, again]) {
+    expect(one.knowledge().roster.members.get(bob.ownerId)?.name).toBe('robert');
+    const config = {
+      zones: [],
+      mail: [],
+      friends: [{ name: 'robert', may: ['relay' as const], quotaBytes: undefined }],
+    };
+    const { offers } = plan(one.knowledge(), config, alice, { base: new Map(), claims: new Map() });
+    expect(offers).toEqual([{ to: bob.ownerId, may: ['relay'] }]);
+  }
+  // The records are as they were: nobody else hears of it.
+  expect(again.log().digest).toEqual((await circleOfTwo(new Map())).log().digest);
+});

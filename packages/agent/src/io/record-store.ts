@@ -35,6 +35,7 @@ import {
   type OpenedRecord,
   voidRecords,
   withCircle,
+  withName,
   withoutRecords,
   withRecord,
 } from '../known-records.ts';
@@ -57,6 +58,8 @@ export interface RecordStore {
   publishWith(signer: SigningKey, kind: RecordKind, payload: Uint8Array): Promise<Fact>;
   /** The envelope of the newest record with this key. */
   envelope(key: string): Uint8Array | undefined;
+  /** Calls a person by another name from now on, durably. Judged before: see `judgeRename`. */
+  rename(ownerId: string, name: string): Promise<void>;
   /** Leaves the old circle for a new one, durably; our own numbered records stay. */
   moveTo(circle: string): Promise<void>;
 }
@@ -249,6 +252,12 @@ export async function openRecordStore(options: {
     publish: async (kind, payload) => await publishWith(key, kind, payload),
     publishWith,
     envelope: (factKey) => log.facts.get(factKey)?.envelope,
+    rename: async (ownerId, name) => {
+      await inTurn(async () => {
+        await table.write([{ key: namePrefix + ownerId, value: toUtf8(name) }]);
+        knowledge = withName(knowledge, ownerId, name);
+      });
+    },
     moveTo: async (circle) => {
       await inTurn(async () => {
         const next = withCircle(knowledge, circle, key.peer);

@@ -74,9 +74,9 @@ async function runOnce(options: RunOptions): Promise<'stopped' | 'again'> {
   process.on('SIGINT', onSignal);
 
   let agent: Agent | undefined;
-  const reload = async (): Promise<string[]> => {
+  const reload = async (rename?: { name: string; to: string }): Promise<string[]> => {
     if (agent === undefined) return [];
-    const notes = await agent.reconfigure(await readConfig(paths));
+    const notes = await agent.reconfigure(await readConfig(paths), rename);
     log.info({ restartNeededFor: notes }, 'configuration reloaded');
     return notes;
   };

@@ -281,6 +281,22 @@ export async function changeFriendQuota(session: Session, name: string, quota: s
   );
 }
 
+/** `peer friends rename OLD NEW`: this box's own name for him, in its state and wherever `peer.toml` names him. */
+export async function renameFriend(session: Session, name: string, to: string): Promise<void> {
+  // First whether it can be, so that nothing is written for a name that is taken.
+  await session.ask('friends.rename', { name, to, check: true });
+  const { renameFriend: edit } = await import('@copain/agent');
+  const takeUp = { command: 'friends.rename', args: { name, to } };
+  const applied = await changeConfig(session, (text) => edit(text, { name, to }), takeUp);
+  const configChanged = applied !== 'unchanged';
+  const inFile = configChanged ? ', in peer.toml too' : '';
+  session.answer(
+    'friends.rename',
+    { name: to, before: name, configChanged },
+    `${name} is called ${to} now${inFile}.\n`,
+  );
+}
+
 /** What removing a friend means, before it is done: nothing of it can be taken back. */
 function removalText(status: StatusDocument, friend: FriendStatus): string {
   const name = visible(friend.name);

@@ -82,12 +82,21 @@ export type Applied = 'applied' | 'pending' | 'unchanged';
 /**
  * Changes `peer.toml` and has the agent take it up. Where the agent refuses the change, the file is put back. Throws
  * CommandError: 65 for a change that makes no sense, 77 where the file may not be written, 78 where it has mistakes.
+ * `takeUp`: what the agent is asked instead of `reload`, for a change of the file that is half of a change of the box:
+ * asked also where the file stays as it is, and nothing is changed where no agent answers (69).
  */
-export async function changeConfig(session: Session, edit: (text: string) => ConfigEdit): Promise<Applied> {
+export async function changeConfig(
+  session: Session,
+  edit: (text: string) => ConfigEdit,
+  takeUp?: { command: string; args: Record<string, unknown> },
+): Promise<Applied> {
   const { configFile } = session.paths;
   const before = await readConfigFile(configFile);
   const edited = edit(before);
-  if (edited.kind === 'unchanged') return 'unchanged';
+  if (edited.kind === 'unchanged') {
+    if (takeUp !== undefined) await session.ask(takeUp.command, takeUp.args);
+    return 'unchanged';
+  }
   if (edited.kind === 'refused') {
     const { parseConfig } = await import('@copain/agent');
     const wasGood = parseConfig(before, { fileName: configFile }).kind === 'ok';
@@ -96,11 +105,14 @@ export async function changeConfig(session: Session, edit: (text: string) => Con
   await replaceFile(configFile, edited.text);
   await sayNotYet(session, before, edited.text);
   try {
-    const result = (await session.ask('reload')) as { restartNeededFor?: string[] };
+    const result = (await session.ask(takeUp?.command ?? 'reload', takeUp?.args)) as {
+      restartNeededFor?: string[];
+    };
     sayRestart(session, result.restartNeededFor);
     return 'applied';
   } catch (error) {
-    if (error instanceof CommandError && error.exit === ExitCode.unreachable) return 'pending';
+    const isDown = error instanceof CommandError && error.exit === ExitCode.unreachable;
+    if (isDown && takeUp === undefined) return 'pending';
     await replaceFile(configFile, before);
     throw error;
   }

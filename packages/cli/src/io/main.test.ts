@@ -344,6 +344,41 @@ it('rights are changed from what they are', async () => {
   expect(await peer(['friends', 'quota', 'bob', 'much'])).toMatchObject({ exit: 65 });
 });
 
+it('a friend is renamed in peer.toml and at the agent, or in neither', async () => {
+  const before = 'name = "alice"\n# my bob\n[[friend]]\nname = "bob"\nmay = []\n';
+  await writeConfig(before);
+  expect(await peer(['friends', 'rename', 'bob', 'rob'])).toMatchObject({ exit: 69 });
+  expect(await configText()).toBe(before);
+  const asked: unknown[] = [];
+  let refusing: 'check' | 'change' | undefined = 'check';
+  await startAgent(({ command, args }) => {
+    asked.push([command, args]);
+    const isRefused = refusing !== undefined && (args.check === true) === (refusing === 'check');
+    return [isRefused ? { error: { exit: 65, message: 'rob is another friend' } } : { result: {} }];
+  });
+  expect(await peer(['friends', 'rename', 'bob', 'rob'])).toMatchObject({ exit: 65, err: /another friend/ });
+  refusing = 'change';
+  expect(await peer(['friends', 'rename', 'bob', 'rob'])).toMatchObject({ exit: 65 });
+  expect(await configText()).toBe(before);
+  refusing = undefined;
+  asked.length = 0;
+  const { exit, out } = await peer(['friends', 'rename', 'bob', 'rob', '--json']);
+  expect([exit, JSON.parse(out)]).toMatchObject([
+    0,
+    { schema: 'peer.friends.rename/1', name: 'rob', before: 'bob', configChanged: true },
+  ]);
+  expect(asked).toEqual([
+    ['friends.rename', { name: 'bob', to: 'rob', check: true }],
+    ['friends.rename', { name: 'bob', to: 'rob' }],
+  ]);
+  expect(await configText()).toBe(before.replace('"bob"', '"rob"'));
+  // A friend whom the file does not name is renamed at the agent alone.
+  expect(await peer(['friends', 'rename', 'eve', 'eva'])).toMatchObject({
+    exit: 0,
+    out: 'eve is called eva now.\n',
+  });
+});
+
 it('mistakes of peer.toml are 78, all of them with their places', async () => {
   await writeConfig('name = "A"\nbogus = 1\n');
   const checked = await peer(['config', 'check']);

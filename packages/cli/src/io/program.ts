@@ -370,6 +370,19 @@ function addCircleCommands(program: Command, { run }: Kit): void {
     });
   });
   withExamples(
+    friends
+      .command('rename')
+      .argument('<old>')
+      .argument('<new>')
+      .description('what this box calls a friend; nobody else hears of it'),
+    'peer friends rename bob robert',
+    'peer friends rename bob-2 bob',
+  ).action(async (name: string, to: string, _options: object, command: Command) => {
+    await run(command, async (session) => {
+      await (await import('./circle-commands.ts')).renameFriend(session, name, to);
+    });
+  });
+  withExamples(
     friends.command('remove').argument('<name>').description('take somebody out of the circle, for good'),
     'peer friends remove bob',
     'peer friends remove bob --yes',
