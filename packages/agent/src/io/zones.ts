@@ -164,8 +164,9 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       held.configure(duties);
     },
     announced: (ownerId, origin) => {
+      // A zone of our owner's is this box's to edit, or another box's of his: each looks for its own.
       if (ownerId === identity.ownerId) own.announced(origin);
-      else held.announced(ownerId, origin);
+      held.announced(ownerId, origin);
     },
     holdersChanged: held.holdersChanged,
     peersChanged: held.peersChanged,
