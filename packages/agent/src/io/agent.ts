@@ -44,6 +44,7 @@ import { foundText } from '../found-text.ts';
 import { friendText } from '../friend-event.ts';
 import { judgeRename } from '../friend-rename.ts';
 import type { KnownRecord } from '../known-records.ts';
+import { inviteTakenText, lostItsInvite } from '../lost-invite.ts';
 import { mailDomains } from '../mail-domains.ts';
 import { networkOf } from '../network-of.ts';
 import { notYet } from '../not-yet.ts';
@@ -621,8 +622,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   /** Who was in the circle before, so that only newcomers are news. */
   const greeted = new Set(knowledge().roster.members.keys());
   const owners = ownerNews(knowledge().roster);
+  let isMember = greeted.has(identity.ownerId);
   /** Gives every room its part of the plan. */
   const applyPlan = async (): Promise<void> => {
+    const wasMember = isMember;
+    isMember = knowledge().roster.members.has(identity.ownerId);
+    if (lostItsInvite(knowledge(), wasMember)) events.add('circle.invite-taken', inviteTakenText);
     const friends = [...knowledge().roster.members.values()].filter(
       ({ ownerId }) => ownerId !== identity.ownerId,
     );

@@ -23,6 +23,7 @@ import {
   type RecordKind,
 } from '@copain/trust';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { lostItsInvite } from '../lost-invite.ts';
 import { baseOffer, plan } from '../wiring.ts';
 import { createIdentity, type Identity, loadIdentity, signingKeyOf } from './identity.ts';
 import { ownRecords } from './own-records.ts';
@@ -483,4 +484,46 @@ it("a friend's new name is there after a restart, and offers go by it", async ()
   }
   // The records are as they were: nobody else hears of it.
   expect(again.log().digest).toEqual((await circleOfTwo(new Map())).log().digest);
+});
+
+it('of two whom one code let in, one is a member on both of their boxes, and the other one finds out', async () => {
+  const store = await circleOfTwo(new Map());
+  const admitted = [...store.log().facts.values()];
+  const carol = await person('carol');
+  const carolsAt = async (atMs: number): Promise<Uint8Array> => {
+    const challenge = new Uint8Array(32).fill(8);
+    const [joiner, ownerId, circle] = [carol.box.peer, carol.ownerId, alice.ownerId];
+    const proof = joinProofBytes({ circle, ownerId, joiner, responder: alice.box.peer, challenge });
+    const redeemed = { key: stranger.peer, joiner, challenge, signature: await stranger.sign(proof) };
+    const inviteId = inviteIdOf(stranger.peer, sha256);
+    const record = { circle, name: 'carol', owner: carol.ownerEnvelope, inviteId, redeemed, atMs };
+    return await alice.box.seal('member', encodeMemberRecord(record));
+  };
+  const outcomes = new Set<string>();
+  // The lower hash wins, so that the time in the record decides here who it is.
+  for (let atMs = 1; outcomes.size < 2 && atMs < 200; atMs++) {
+    const [boxes, his] = [
+      [(await open(bob, new Map())).store, (await open(carol, new Map())).store],
+      await carolsAt(atMs),
+    ];
+    const [bobs, carols] = boxes as [RecordStore, RecordStore];
+    for (const box of boxes) await box.moveTo(alice.ownerId);
+    for (const fact of admitted) await bobs.offer(fact.kind, fact.envelope);
+    expect(bobs.knowledge().roster.members.has(bob.ownerId)).toBe(true);
+    await bobs.offer('member', his);
+    // Hers came first at carol's; what it needs makes it count later.
+    await carols.offer('member', his);
+    for (const fact of admitted) await carols.offer(fact.kind, fact.envelope);
+    const members = boxes.map((box) =>
+      [...box.knowledge().roster.members.values()].map(({ ownerId }) => ownerId).sort(),
+    );
+    expect(members[0]).toEqual(members[1]);
+    expect(members[0]).toHaveLength(2);
+    const bobIsIn = members[0]?.includes(bob.ownerId) === true;
+    expect(lostItsInvite(bobs.knowledge(), true)).toBe(!bobIsIn);
+    expect(lostItsInvite(carols.knowledge(), true)).toBe(bobIsIn);
+    expect(lostItsInvite(bobs.knowledge(), false)).toBe(false);
+    outcomes.add(bobIsIn ? 'bob' : 'carol');
+  }
+  expect([...outcomes].toSorted()).toEqual(['bob', 'carol']);
 });
