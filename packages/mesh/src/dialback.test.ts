@@ -136,3 +136,12 @@ it('dial-back frames come back as they were, and other bytes are none', () => {
   expect(decodeDialbackFrame(encodeDialbackFrame({ ...result, host: 'a b' }))).toBeUndefined();
   fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => void decodeDialbackFrame(bytes)));
 });
+
+it('a box on the same machine is told that nothing can be said, also where private addresses are dialled', () => {
+  for (const observed of ['127.0.0.1', '127.0.53.2', '::1']) {
+    const request = asks({ observed, announced: ['127.0.53.2:4999'] });
+    expect(judgeDialback(nobody, request, true, 0)).toMatchObject({
+      later: expect.stringContaining('machine'),
+    });
+  }
+});

@@ -1,4 +1,4 @@
-import { type HostPort, isPrivate, parseHostPort } from '@copain/core';
+import { type HostPort, isLoopback, isPrivate, parseHostPort } from '@copain/core';
 import type { PortAnswer } from './dialback-frames.ts';
 import {
   dialbackEveryMs,
@@ -32,6 +32,9 @@ export function judgeDialback(
   | { ledger: DialbackLedger; later: string } {
   const { peer, observed, ports } = request;
   if (observed === undefined) return { ledger, later: 'your question came over a relay, from no address' };
+  // Whoever dials from his own machine comes from whatever loopback address the kernel picks.
+  if (isLoopback(observed))
+    return { ledger, later: 'you are on my own machine, which tells nothing about the internet' };
   if (isPrivate(observed) && !allowPrivate)
     return { ledger, later: 'you are in my own network, which tells nothing about the internet' };
   const recent = (ledger.get(peer) ?? []).filter((atMs) => nowMs - atMs < dialbackWindowMs);
