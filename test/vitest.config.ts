@@ -15,6 +15,8 @@ export default defineConfig({
           name: 'unit',
           isolate: false,
           include: ['packages/*/src/**/*.test.ts', 'test/*.test.ts', 'test/sim/**/*.test.ts'],
+          // A limit for what hangs, not for what is slow: simulations and properties share two cores with everything else.
+          testTimeout: 30_000,
         },
       },
       {
