@@ -625,9 +625,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   let isMember = greeted.has(identity.ownerId);
   /** Gives every room its part of the plan. */
   const applyPlan = async (): Promise<void> => {
-    const wasMember = isMember;
-    isMember = knowledge().roster.members.has(identity.ownerId);
-    if (lostItsInvite(knowledge(), wasMember)) events.add('circle.invite-taken', inviteTakenText);
+    // While this box joins, it has left its old circle and the records of the new one arrive one by one.
+    if (!circle.isJoining()) {
+      const wasMember = isMember;
+      isMember = knowledge().roster.members.has(identity.ownerId);
+      if (lostItsInvite(knowledge(), wasMember)) events.add('circle.invite-taken', inviteTakenText);
+    }
     const friends = [...knowledge().roster.members.values()].filter(
       ({ ownerId }) => ownerId !== identity.ownerId,
     );
