@@ -29,6 +29,14 @@ describe('a circle of three', () => {
     }
   });
 
+  it('tells nobody who simply joined that his invite was taken by somebody else', async () => {
+    for (const box of [trio.alice, trio.bob, trio.carol]) {
+      const events = await box.well(['events', '--since', '10m']);
+      expect(events).toMatch(/friend\.joined/);
+      expect(events).not.toMatch(/circle\.invite-taken/);
+    }
+  });
+
   it('gives two friends the same four words, and other words to every other pair', async () => {
     const words = async (box: Box, friend: string): Promise<string> =>
       (await box.json<{ words: string[] }>(['key', 'words', friend])).words.join(' ');
