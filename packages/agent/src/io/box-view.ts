@@ -1,0 +1,93 @@
+import { networkInterfaces } from 'node:os';
+import { isLoopback } from '@copain/core';
+import { buildStatus, metricsText, type StatusDocument } from '@copain/status';
+import type { Config } from '../config-schema.ts';
+import { type NetFacts, ownHosts } from '../doctor-net.ts';
+import type { Box } from './box.ts';
+import type { MailRoom } from './mail-room.ts';
+import type { MeshRoom } from './mesh-room.ts';
+import type { SignedLater } from './signed-later.ts';
+import { collectStatus } from './status-collect.ts';
+import type { Watch } from './watch.ts';
+import type { Zones } from './zones.ts';
+
+/** What is shown of a running box: to people, to monitoring, to `peer doctor net`. */
+export interface BoxView {
+  status(): StatusDocument;
+  metrics(): string;
+  netFacts(): NetFacts;
+}
+
+export function boxView(
+  box: Box,
+  rooms: { mesh: MeshRoom; watch: Watch; zones: Zones; mail: MailRoom; later: SignedLater },
+): BoxView {
+  const { identity, version, startedAtMs, records, names, events, standing, clock, config } = box;
+  const { mesh, watch, zones, later } = rooms;
+  const { mail } = rooms.mail;
+  const relays = (): string[] => mesh.relaying.listening().map(names.ofPeer);
+  const status = (): StatusDocument => {
+    const facts = collectStatus({
+      config: config(),
+      identity,
+      version,
+      startedAtMs,
+      records,
+      names,
+      watch,
+      zones,
+      mail,
+      traffic: mesh.traffic,
+      events,
+      standing,
+      later,
+      details: mesh.details,
+      viaOf: (peer) => {
+        const connections = mesh.host.connections(peer);
+        const inUse = mesh.sync.connectionOf(peer);
+        return (connections.find(({ id }) => id === inUse) ?? connections[0])?.via;
+      },
+      address: { ...mesh.addresses.view(), reachable: mesh.dialback.reachable(), relays: relays() },
+      nowMs: clock.nowMs(),
+    });
+    return buildStatus(facts, clock.nowMs());
+  };
+  return {
+    status,
+    metrics: () => {
+      const domains = mail.facts().domains;
+      const counters = {
+        dnsQueries: zones.queryCounts(),
+        mailAccepted: domains.map(({ domain, acceptedTotal }) => ({ domain, count: acceptedTotal })),
+        mailDelivered: domains.map(({ domain, deliveredTotal }) => ({ domain, count: deliveredTotal })),
+        lineBytes: mesh.traffic.byClass(),
+        refused: box.refusals.totals(),
+        residentMemoryBytes: process.memoryUsage.rss(),
+      };
+      return metricsText({ status: status(), nowMs: clock.nowMs(), counters });
+    },
+    netFacts: () => {
+      const view = mesh.addresses.view();
+      const { dns, smtp } = config();
+      const serves = (listen: Config['dns']['listen'], port: number): boolean =>
+        listen.some((address) => address.port === port && !isLoopback(address.host));
+      const port = (number: number, what: NetFacts['ports'][number]['what'], isServed: boolean) => {
+        const { answer, by } = mesh.dialback.port(number);
+        return { port: number, what, served: isServed, answer, by: by.map(names.ofPeer) };
+      };
+      return {
+        friends: box.friendBoxes().length,
+        observed: view.ipv4 ?? view.ipv6,
+        own: ownHosts(
+          Object.values(networkInterfaces()).flatMap((card) => (card ?? []).map((one) => one.address)),
+        ),
+        ports: [
+          ...mesh.dialback.meshPorts().map((number) => port(number, 'mesh', true)),
+          port(25, 'mail', serves(smtp.listen, 25)),
+          port(53, 'dns', serves(dns.listen, 53)),
+        ],
+        relays: relays(),
+      };
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import type { FrameStream } from '@copain/core';
+import { maxDialbackFrameBytes, maxGuestFrameBytes, maxSyncFrameBytes } from '@copain/mesh';
+import type { Bulk, HostOptions, ProtocolHandler, SyncStreams } from '@copain/mesh/io';
+import { providers } from '../wiring.ts';
+import type { Box } from './box.ts';
+import type { Dialback } from './dialback.ts';
+import type { MeshUsers } from './mesh-room.ts';
+
+/** Which room answers which protocol of the mesh, and to whom. */
+export function protocolHandlers(
+  { config, identity, knowledge, names }: Box,
+  { zones, mail, circle }: MeshUsers,
+  mesh: { sync: SyncStreams; dialback: Dialback; bulk: Bulk },
+): HostOptions['handlers'] {
+  /** Only whom we granted some domain of ours, and who offers to take its mail, may pass us mail. */
+  const isBackup = (peer: string): boolean =>
+    config().mail.some(({ domain }) =>
+      providers(knowledge(), identity.ownerId, { service: 'mail', name: domain }).includes(
+        names.ownerOf(peer) ?? '',
+      ),
+    );
+  const served = (
+    handle: (stream: FrameStream, peer: string) => Promise<void>,
+  ): Pick<ProtocolHandler, 'maxFrameBytes' | 'handle'> => ({
+    maxFrameBytes: maxSyncFrameBytes,
+    handle: (stream, { peer }) => handle(stream, peer),
+  });
+  return {
+    sync: {
+      maxFrameBytes: maxSyncFrameBytes,
+      handle: async (stream, from) => await mesh.sync.accept(stream, from),
+    },
+    join: {
+      maxFrameBytes: maxGuestFrameBytes,
+      maxAnswerBytes: maxSyncFrameBytes,
+      handle: async (stream, { peer }) => await circle.answer(stream, peer),
+    },
+    zone: served((stream, peer) => zones.serve(stream, peer)),
+    live: served(async (stream, peer) => {
+      if (!isBackup(peer)) throw new Error('he is no backup of ours');
+      await mail.mail.handleLive(stream, peer, names.ofPeer(peer));
+    }),
+    dialback: {
+      maxFrameBytes: maxDialbackFrameBytes,
+      handle: async (stream, from) => await mesh.dialback.serve(stream, from),
+    },
+    // Whoever holds mail of ours may hand it over, also after the grant under which he took it has ended.
+    drain: served((stream, peer) => mail.mail.handleDrain(stream, peer, names.ofPeer(peer))),
+    bulk: mesh.bulk.handler,
+  };
+}

@@ -1,0 +1,362 @@
+import { parseHostPort } from '@copain/core';
+import { admitConnection, closedInviteMemoryMs, type Fact, maxGuests } from '@copain/mesh';
+import {
+  type Bulk,
+  type Host,
+  type HostOptions,
+  isFrameTooLarge,
+  type SyncStreams,
+  startBulk,
+  startHost,
+  startLine,
+  startSyncStreams,
+} from '@copain/mesh/io';
+import { clockOffMs } from '../clock-skew.ts';
+import { networkOf } from '../network-of.ts';
+import { versionGapText } from '../version-gap-text.ts';
+import { answersInvites } from '../wiring.ts';
+import type { Box } from './box.ts';
+import type { CircleService } from './circle.ts';
+import { type Dialback, startDialback } from './dialback.ts';
+import { type Dialer, startDialer } from './dialer.ts';
+import { measureService } from './line-measure.ts';
+import type { MailRoom } from './mail-room.ts';
+import { protocolHandlers } from './mesh-protocols.ts';
+import { type OwnAddresses, ownAddresses } from './own-addresses.ts';
+import { startPortMapper } from './port-mapper.ts';
+import { type Relaying, startRelaying } from './relaying.ts';
+import type { FriendDetails } from './status-collect.ts';
+import { startTraffic, type Traffic } from './traffic.ts';
+import type { Watch } from './watch.ts';
+import type { Zones } from './zones.ts';
+
+/** The mesh of a running box: the host, the streams to friends, and all that finds and keeps the ways to them. */
+export interface MeshRoom {
+  host: Host;
+  sync: SyncStreams;
+  dialer: Dialer;
+  bulk: Bulk;
+  relaying: Relaying;
+  dialback: Dialback;
+  addresses: OwnAddresses;
+  traffic: Traffic;
+  /** What each friend's box told in its hello. */
+  details: ReadonlyMap<string, FriendDetails>;
+  /** The network that a friend's box was last seen in, or the empty string. */
+  networkOf(peer: string): string;
+  announceAddresses(): void;
+  /** Tells the dialer whom to dial where, by the addresses that friends announced. */
+  refreshDialer(): void;
+  /** Gives the streams of the circle's members to whoever is connected, and hangs up on whoever is a member no more. */
+  enforce(): void;
+  isConnected(peer: string): boolean;
+  /** Applies the `[line]` section as it is now. */
+  limitLine(): void;
+  tick(): void;
+}
+
+/** The rooms that speak through the mesh. */
+export interface MeshUsers {
+  watch: Watch;
+  zones: Zones;
+  mail: MailRoom;
+  circle: CircleService;
+}
+
+/** Starts the mesh; the last room to start, since friends are answered by the others from the first moment. */
+export async function startMeshRoom(
+  box: Box,
+  users: MeshUsers,
+  starting: AsyncDisposableStack,
+): Promise<MeshRoom> {
+  const { identity, clock, random, log, records, names, standing, events, stopping, config, friendBoxes } =
+    box;
+  const { watch, zones, mail, circle } = users;
+  const self = identity.box.peer;
+  let host: Host | undefined;
+  const theHost = (): Host => {
+    if (host === undefined) throw new Error('the mesh is not up yet');
+    return host;
+  };
+
+  const traffic = startTraffic(clock);
+  const line = startLine(clock);
+  const limitLine = (): void => line.limit(config().line.upBytesPerSecond, config().line.bulkBytesPerSecond);
+  limitLine();
+  const friendOnly = (peer: string): string | undefined =>
+    names.ownerOf(peer) === undefined ? undefined : peer;
+
+  const details = new Map<string, FriendDetails>();
+  const noteDetails = (peer: string, news: Partial<FriendDetails>): void => {
+    const unknown = { version: undefined, rttMs: undefined, clockAtZeroMs: undefined, gap: undefined };
+    details.set(peer, { ...unknown, ...details.get(peer), ...news });
+  };
+
+  const portMapper = startPortMapper({
+    clock,
+    stopping,
+    changed: (mapping) => {
+      if (mapping === undefined) events.add('router.closed', 'The router no longer passes our port on.');
+      else events.add('router.open', `The router passes port ${mapping.externalPort} on to this box.`);
+      announceAddresses();
+      dialback.addressChanged();
+    },
+  });
+  const addresses = ownAddresses(clock, config, (port) => portMapper.outside(port));
+  const announceAddresses = (): void => {
+    if (host === undefined) return;
+    const dialable = addresses.dialable(host.addresses);
+    void box.own.addresses(dialable).catch(box.failed('announcing our addresses'));
+  };
+  const networks = new Map<string, string>();
+  /** How those who are connected see us. */
+  const observedBy = new Map<string, string>();
+  /** Whoever saw us before he was known as a friend is believed once he is. */
+  const noteObserved = (by: string): void => {
+    const seenAt = observedBy.get(by);
+    if (seenAt === undefined || names.ownerOf(by) === undefined || !addresses.seen(by, seenAt)) return;
+    events.add('address.changed', `Friends see this box at ${seenAt}.`);
+    announceAddresses();
+    dialback.addressChanged();
+  };
+
+  const relaying = startRelaying({
+    ownerId: identity.ownerId,
+    host: theHost,
+    clock,
+    records,
+    names,
+    friends: friendBoxes,
+    stopping,
+    changed: (relay, listening) => {
+      const through = `reached through ${names.ofPeer(relay)}`;
+      if (listening) events.add('relay.listening', `This box can be ${through}.`);
+      else events.add('relay.ended', `This box is no longer ${through}.`);
+    },
+    refused: (relay, error) =>
+      log.debug({ friend: names.ofPeer(relay), err: error }, 'a friend does not relay for us now'),
+  });
+
+  const announcedBy = (peer: string): readonly string[] => {
+    const record = box.knowledge().records.get(`address/${peer}`);
+    return record?.kind === 'address' ? record.signed.record.addresses : [];
+  };
+  const dialback = startDialback({
+    host: theHost,
+    clock,
+    allowPrivate: () => config().mesh.allowPrivate,
+    friends: friendBoxes,
+    announcedBy,
+    outside: (port) => portMapper.outside(port),
+    stopping,
+    changed: (reachable) => {
+      if (reachable === true) events.add('reachable.yes', 'Friends can dial this box.');
+      if (reachable === false)
+        events.add('reachable.no', 'Friends cannot dial this box: it is behind NAT or a firewall.');
+    },
+    noHelp: (peer, error) =>
+      log.debug({ friend: names.ofPeer(peer), err: error }, 'a friend could not dial back'),
+  });
+
+  const dialer = await startDialer({
+    table: box.table,
+    clock,
+    random,
+    host: theHost,
+    allowPrivate: () => config().mesh.allowPrivate,
+    relaysTowards: relaying.towards,
+    stopping,
+    events: {
+      dialFailed: (peer, tried, error) =>
+        log.debug(
+          { friend: names.ofPeer(peer), tried, err: error },
+          'could not reach a friend; trying again',
+        ),
+    },
+  });
+
+  const sync = startSyncStreams({
+    self,
+    host: theHost,
+    clock,
+    random,
+    log: () => records.log(),
+    signedBy: (peer) => factsSignedBy(box, peer),
+    seenBoot: standing.seenBoot,
+    friends: friendBoxes,
+    heard: () => watch.heard(),
+    hello: () => ({
+      name: config().name,
+      version: box.version,
+      bootId: standing.bootId,
+      previousBootId: standing.previousBootId,
+    }),
+    received: async (from, { kind, envelope, reached }) => {
+      try {
+        const outcome = await records.offer(kind, envelope);
+        if (outcome.kind === 'new') sync.spread(outcome.fact, reached, from);
+      } catch (error) {
+        // A disk that is full is no reason to hang up on a friend; the next exchange brings the record again.
+        box.failed('storing a record')(error);
+      }
+    },
+    events: {
+      hello: (peer, hello) => {
+        // Held against the monotonic clock, so that a later correction of our own clock is seen without a new hello.
+        const clockAtZeroMs = clock.nowMs() + hello.clockOffsetMs - performance.now();
+        noteDetails(peer, { version: hello.version, clockAtZeroMs, gap: undefined });
+        if (Math.abs(hello.clockOffsetMs) > clockOffMs) {
+          log.warn(
+            { friend: names.ofPeer(peer), offsetMs: hello.clockOffsetMs },
+            "a friend's clock differs from ours",
+          );
+        }
+      },
+      heardBits: (from, peers) => watch.take({ kind: 'heard-bits', from, peers }),
+      up: (peer) => {
+        watch.take({ kind: 'heard', peer });
+        noteObserved(peer);
+        zones.peersChanged();
+        mail.heard(peer);
+        if (standing.isAsking()) sync.askOwn(peer);
+        box.changes.note();
+      },
+      lastSeen: standing.lastSeen,
+      ownTold: (friend) => standing.take({ kind: 'answered', friend }),
+      failed: (peer, error) => log.debug({ friend: names.ofPeer(peer), err: error }, 'a sync stream ended'),
+      roundTrip: (peer, rttMs) => noteDetails(peer, { rttMs }),
+    },
+  });
+  starting.defer(() => sync.stop());
+
+  const bulk = startBulk({
+    host: theHost,
+    clock,
+    random,
+    services: { measure: measureService(clock) },
+    addressesOf: (peer) => dialer.addressesOf(peer),
+  });
+  starting.defer(() => bulk.stop());
+
+  const admit: HostOptions['admit'] = (peer) => {
+    const friends = new Set(friendBoxes());
+    const strangers = (host?.connectedPeers() ?? []).filter((one) => !friends.has(one));
+    const connections = strangers.reduce((sum, one) => sum + (host?.connections(one).length ?? 0), 0);
+    // The one that is asked about may be among them.
+    const guests = strangers.includes(peer) ? connections - 1 : connections;
+    const invitesAnswered = answersInvites(box.knowledge(), closedInviteMemoryMs, clock.nowMs());
+    return admitConnection(peer, { friends, invitesAnswered, guests, maxGuests });
+  };
+  const hostEvents: HostOptions['events'] = {
+    connected: (peer, { id, outbound, remote, via }) => {
+      if (names.ownerOf(peer) === undefined) return;
+      if (remote !== undefined) networks.set(peer, networkOf(remote.host));
+      dialer.connected(peer, outbound ? remote : undefined);
+      if (via === undefined && host !== undefined)
+        dialer.relayBack(friendBoxes().filter((other) => relaying.towards(other).includes(peer)));
+      watch.take({ kind: 'connected', peer });
+      // A friend may be quicker than our own start; the first plan gives his connection its stream.
+      if (host === undefined) return;
+      if (outbound) sync.connected(peer, id);
+      else bulk.unlessBulk(peer, id, () => sync.connected(peer, id));
+    },
+    disconnected: (peer, _id, last) => {
+      if (last) observedBy.delete(peer);
+      // Whoever stops hangs up on his friends himself, and need not wonder where they are.
+      if (!last || stopping.aborted) return;
+      dialer.disconnected(peer);
+      watch.take({ kind: 'disconnected', peer });
+      zones.peersChanged();
+      box.changes.note();
+    },
+    heard: (peer) => watch.take({ kind: 'heard', peer }),
+    sent: (peer, protocol, sizeBytes) => traffic.count(friendOnly(peer), 'sent', protocol, sizeBytes),
+    received: (peer, protocol, sizeBytes) => traffic.count(friendOnly(peer), 'received', protocol, sizeBytes),
+    observed: (by, address) => {
+      observedBy.set(by, address.host);
+      noteObserved(by);
+    },
+    incompatible: (peer, gap) => {
+      dialer.incompatible(peer);
+      const isNews = details.get(peer)?.gap === undefined;
+      noteDetails(peer, { gap });
+      if (isNews) events.add('friend.incompatible', versionGapText(names.ofPeer(peer), gap));
+    },
+    refused: (who, why, step) => box.refusals.count(step, { who, why }, 'somebody was turned away'),
+    streamFailed: (peer, protocol, error) => {
+      if (isFrameTooLarge(error))
+        box.refusals.count('frame', { friend: names.ofPeer(peer), protocol }, 'a frame was too large');
+      log.debug({ friend: names.ofPeer(peer), protocol, err: error }, 'a stream broke');
+    },
+  };
+  const running = starting.use(
+    await startHost({
+      privateKey: identity.box.protobuf,
+      listen: config().mesh.listen,
+      allowPrivate: () => config().mesh.allowPrivate,
+      admit,
+      // The member who admits this box opens streams to it before it has read that he is a friend.
+      beforeRefusal: () => circle.joinEnded(),
+      relaysFor: relaying.offersTo,
+      handlers: protocolHandlers(box, users, { sync, dialback, bulk }),
+      line,
+      events: hostEvents,
+    }),
+  );
+  host = running;
+
+  const refreshDialer = (): void => {
+    dialer.friends(friendBoxes().map((peer) => ({ peer, announced: announcedBy(peer) })));
+    running.friendsAt(friendBoxes().map((peer) => ({ peer, hosts: hostsOf(dialer.addressesOf(peer)) })));
+  };
+
+  return {
+    host: running,
+    sync,
+    dialer,
+    bulk,
+    relaying,
+    dialback,
+    addresses,
+    traffic,
+    details,
+    networkOf: (peer) => networks.get(peer) ?? '',
+    announceAddresses,
+    refreshDialer,
+    enforce: () => {
+      // While this box joins, the member it talks to is in no roster of ours yet.
+      if (!circle.isJoining()) running.enforce();
+      for (const peer of friendBoxes()) {
+        // A guest who just became a friend gets his sync stream on the connection that is there.
+        const [connection] = running.connections(peer);
+        if (connection !== undefined && !sync.peers().includes(peer)) sync.connected(peer, connection.id);
+      }
+    },
+    isConnected: (peer) => running.connections(peer).length > 0,
+    limitLine,
+    tick: () => {
+      dialer.tick(relaying.onlyRelayed(friendBoxes()));
+      dialback.tick();
+      // Where private addresses are dialled, friends are near, and the router has nothing to do with it.
+      const mayMap = !config().mesh.allowPrivate && addresses.view().ipv4 !== undefined;
+      portMapper.tick(mayMap && dialback.reachable() === false, running.addresses[0]?.port);
+      relaying.tick(dialback.reachable());
+      for (const friend of watch.facts()) {
+        // An old connection stays blind long after an outage: keep trying beside it.
+        if (friend.state !== 'up' && running.connections(friend.peer).length > 0) dialer.second(friend.peer);
+      }
+      sync.tick((peer) => watch.lastHeardAtMs(peer));
+    },
+  };
+}
+
+/** All that this peer ever signed and that is known here: what he is told when he asks for his own. */
+function factsSignedBy({ records, knowledge }: Box, peer: string): Fact[] {
+  return [...knowledge().records].flatMap(([key, { signed }]) => {
+    const fact = signed.signer === peer ? records.log().facts.get(key) : undefined;
+    return fact === undefined ? [] : [fact];
+  });
+}
+
+const hostsOf = (addresses: readonly string[]): string[] =>
+  addresses.flatMap((text) => parseHostPort(text)?.host ?? []);
