@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { type Run, withExamples } from './command-kit.ts';
+
+const doctorLineCommand = () => import('../doctor-line-command.ts');
+const doctorNetCommand = () => import('../doctor-net-command.ts');
+
+/** `peer doctor …` */
+export function addDoctorCommands(program: Command, run: Run): void {
+  const doctor = withExamples(
+    program.command('doctor').description('measures and checks that take a moment'),
+    'peer doctor net --ask-friends',
+    'peer doctor line bob',
+  );
+  withExamples(
+    doctor.command('net').description('how this box looks from outside; exit 1 where it cannot be reached'),
+    'peer doctor net',
+    'peer doctor net --ask-friends',
+    'peer doctor net --json | jq .checks',
+  )
+    .option('--ask-friends', 'have friends dial now, instead of telling what they found last')
+    .action(
+      run(doctorNetCommand, ({ doctorNet }, session, options: { askFriends?: boolean }) =>
+        doctorNet(session, options),
+      ),
+    );
+  withExamples(
+    doctor
+      .command('line')
+      .argument('<name>')
+      .description('fill the line to a friend for some seconds: what it carries, and what limits it'),
+    'peer doctor line bob',
+    'peer doctor line bob --for 30s --json',
+  )
+    .option('--for <span>', 'how long, 1s to 30s; a friend allows it once a minute', '10s')
+    .action(
+      run(doctorLineCommand, ({ doctorLine }, session, name: string, options: { for: string }) =>
+        doctorLine(session, name, options),
+      ),
+    );
+}
