@@ -1,5 +1,6 @@
-import { type Grant, type GrantsRecord, type OffersRecord, type Service, services } from './records.ts';
+import { type Service, services } from './record-kinds.ts';
 import type { Roster } from './roster.ts';
+import type { Grant, GrantsRecord, OffersRecord } from './service-records.ts';
 
 /** What this box is to do for one friend: his offer from us and his grant to us met. */
 export interface Duty {

@@ -10,6 +10,18 @@
  * whatever order its records came in; contact comes from the roster, authority only from each owner's own grants.
  * Does not: sign, verify, store, or look at a clock to decide who is a friend.
  */
+
+export {
+  type AddressRecord,
+  decodeAddressRecord,
+  decodeHoldsRecord,
+  decodeVoteRecord,
+  encodeAddressRecord,
+  encodeHoldsRecord,
+  encodeVoteRecord,
+  type HoldsRecord,
+  type VoteRecord,
+} from './box-records.ts';
 export {
   type CanonicalValue,
   decodeCanonical,
@@ -48,6 +60,20 @@ export {
   maxRevokedSeen,
 } from './limits.ts';
 export {
+  decodeInviteRecord,
+  decodeMemberRecord,
+  decodeRemovalRecord,
+  decodeRevocationRecord,
+  encodeInviteRecord,
+  encodeMemberRecord,
+  encodeRemovalRecord,
+  encodeRevocationRecord,
+  type InviteRecord,
+  type MemberRecord,
+  type RemovalRecord,
+  type RevocationRecord,
+} from './membership-records.ts';
+export {
   type KeyProofSubject,
   keyProofBytes,
   nextOwnerEpoch,
@@ -56,53 +82,17 @@ export {
   ownerRecordRank,
   resolveOwner,
 } from './owner-chain.ts';
-export { isPeerId, keyFromPeerId, peerIdFromKey } from './peer-id.ts';
 export {
-  type AddressRecord,
   type BoxEntry,
-  decodeAddressRecord,
-  decodeGrantsRecord,
-  decodeHoldsRecord,
-  decodeInviteRecord,
-  decodeMemberRecord,
-  decodeOffersRecord,
   decodeOwnerRecord,
-  decodeReceiptRecord,
-  decodeRemovalRecord,
-  decodeRevocationRecord,
-  decodeVoteRecord,
-  encodeAddressRecord,
-  encodeGrantsRecord,
-  encodeHoldsRecord,
-  encodeInviteRecord,
-  encodeMemberRecord,
-  encodeOffersRecord,
   encodeOwnerRecord,
-  encodeReceiptRecord,
-  encodeRemovalRecord,
-  encodeRevocationRecord,
-  encodeVoteRecord,
-  type Grant,
-  type GrantsRecord,
-  type HoldsRecord,
-  type InviteRecord,
   type KeyProof,
-  type MemberRecord,
-  type OffersRecord,
   type OwnerKey,
   type OwnerRecord,
-  type ReceiptRecord,
-  type RecordKind,
-  type RemovalRecord,
-  type RevocationRecord,
   type RevokedBox,
-  type Role,
-  recordKinds,
-  roles,
-  type Service,
-  services,
-  type VoteRecord,
-} from './records.ts';
+} from './owner-record.ts';
+export { isPeerId, keyFromPeerId, peerIdFromKey } from './peer-id.ts';
+export { type RecordKind, type Role, recordKinds, roles, type Service, services } from './record-kinds.ts';
 export {
   boxMay,
   computeRoster,
@@ -116,5 +106,17 @@ export {
   type SignedMember,
   signatureStands,
 } from './roster.ts';
+export {
+  decodeGrantsRecord,
+  decodeOffersRecord,
+  decodeReceiptRecord,
+  encodeGrantsRecord,
+  encodeOffersRecord,
+  encodeReceiptRecord,
+  type Grant,
+  type GrantsRecord,
+  type OffersRecord,
+  type ReceiptRecord,
+} from './service-records.ts';
 export type { Signed } from './signed.ts';
 export { compareWords } from './words.ts';

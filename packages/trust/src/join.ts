@@ -1,6 +1,7 @@
 import { fromHex } from '@copain/core';
 import { type CanonicalValue, encodeCanonical } from './canonical.ts';
-import type { InviteRecord, OwnerRecord, RevocationRecord } from './records.ts';
+import type { InviteRecord, RevocationRecord } from './membership-records.ts';
+import type { OwnerRecord } from './owner-record.ts';
 import { inviteState, ownerRecordFault, type Roster } from './roster.ts';
 import type { Signed } from './signed.ts';
 

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { maxOwnerSignedInARow } from './limits.ts';
 import { nextOwnerEpoch, ownerKeyOf, ownerRecordRank, resolveOwner } from './owner-chain.ts';
+import { decodeOwnerRecord, encodeOwnerRecord, type KeyProof, type OwnerRecord } from './owner-record.ts';
 import { peerIdFromKey } from './peer-id.ts';
-import { decodeOwnerRecord, encodeOwnerRecord, type KeyProof, type OwnerRecord } from './records.ts';
 import type { Signed } from './signed.ts';
 
 const random = seededRandom(11);

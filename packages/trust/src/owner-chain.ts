@@ -1,7 +1,7 @@
 import { compareBytes, equalBytes, fromHex } from '@copain/core';
 import { encodeCanonical } from './canonical.ts';
 import { maxOwnerSignedInARow, maxPaperSigned } from './limits.ts';
-import type { BoxEntry, OwnerKey, OwnerRecord } from './records.ts';
+import type { BoxEntry, OwnerKey, OwnerRecord } from './owner-record.ts';
 import type { Signed } from './signed.ts';
 
 /** What the holder of a new key signs with it: that it is held, and may be named by this owner. */

@@ -2,35 +2,37 @@ import { createHash } from 'node:crypto';
 import { seededRandom } from '@copain/core/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import {
+  decodeAddressRecord,
+  decodeHoldsRecord,
+  decodeVoteRecord,
+  encodeAddressRecord,
+  encodeHoldsRecord,
+  encodeVoteRecord,
+} from './box-records.ts';
 import { encodeCanonical } from './canonical.ts';
 import { decodeInviteText, encodeInviteText } from './invite-text.ts';
 import { maxRecordBytes } from './limits.ts';
-import { peerIdFromKey } from './peer-id.ts';
 import {
-  decodeAddressRecord,
-  decodeGrantsRecord,
-  decodeHoldsRecord,
   decodeInviteRecord,
   decodeMemberRecord,
-  decodeOffersRecord,
-  decodeOwnerRecord,
-  decodeReceiptRecord,
   decodeRemovalRecord,
   decodeRevocationRecord,
-  decodeVoteRecord,
-  encodeAddressRecord,
-  encodeGrantsRecord,
-  encodeHoldsRecord,
   encodeInviteRecord,
   encodeMemberRecord,
-  encodeOffersRecord,
-  encodeOwnerRecord,
-  encodeReceiptRecord,
   encodeRemovalRecord,
   encodeRevocationRecord,
-  encodeVoteRecord,
-  type OwnerRecord,
-} from './records.ts';
+} from './membership-records.ts';
+import { decodeOwnerRecord, encodeOwnerRecord, type OwnerRecord } from './owner-record.ts';
+import { peerIdFromKey } from './peer-id.ts';
+import {
+  decodeGrantsRecord,
+  decodeOffersRecord,
+  decodeReceiptRecord,
+  encodeGrantsRecord,
+  encodeOffersRecord,
+  encodeReceiptRecord,
+} from './service-records.ts';
 
 const random = seededRandom(3);
 const peer = (): string => peerIdFromKey(random.bytes(32));

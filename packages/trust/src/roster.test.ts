@@ -5,8 +5,9 @@ import { expect, it } from 'vitest';
 import { claimConflict } from './claims.ts';
 import { duties, mergeGrants, offered, providersOf } from './duties.ts';
 import { admitInvite, admitJoiner } from './join.ts';
+import type { InviteRecord, RemovalRecord } from './membership-records.ts';
+import type { OwnerRecord } from './owner-record.ts';
 import { keyFromPeerId, peerIdFromKey } from './peer-id.ts';
-import type { InviteRecord, OwnerRecord, RemovalRecord } from './records.ts';
 import { computeRoster, inviteState, type Roster, type SignedMember } from './roster.ts';
 import type { Signed } from './signed.ts';
 

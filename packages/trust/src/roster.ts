@@ -1,15 +1,9 @@
 import { compareBytes } from '@copain/core';
 import { maxMembers } from './limits.ts';
+import type { InviteRecord, MemberRecord, RemovalRecord, RevocationRecord } from './membership-records.ts';
 import { type OwnerState, resolveOwner } from './owner-chain.ts';
-import type {
-  BoxEntry,
-  InviteRecord,
-  MemberRecord,
-  OwnerRecord,
-  RemovalRecord,
-  RevocationRecord,
-  Role,
-} from './records.ts';
+import type { BoxEntry, OwnerRecord } from './owner-record.ts';
+import type { Role } from './record-kinds.ts';
 import type { Signed } from './signed.ts';
 
 /** A member record together with the owner record inside it, opened as well. */
