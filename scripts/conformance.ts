@@ -203,7 +203,7 @@ function judgeAnswer(one: AnswerCase, folder: string): Verdict {
   const answerer = answererOfCase(one, folder);
   const query = queryOf(one);
   const over = (transport: 'udp' | 'tcp') =>
-    decodeMessage(answerer.answer(query, transport) ?? new Uint8Array());
+    decodeMessage(answerer.answer(query, { transport, address: '127.0.0.1', nowMs: 0 }) ?? new Uint8Array());
   const first = over('udp');
   const ours = first && first.flags & 0x0200 ? over('tcp') : first;
   if (!ours) return { id: one.id, wrong: 'no answer, or a malformed one' };

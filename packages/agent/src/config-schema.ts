@@ -1,4 +1,5 @@
 import { type HostPort, isName, parseHostPort, parseSize } from '@copain/core';
+import { answersPerSecondDefault, identityBytesMax } from '@copain/dns';
 import * as v from 'valibot';
 import { configLimits } from './config-limits.ts';
 import { parseRate } from './config-rate.ts';
@@ -53,6 +54,12 @@ export interface Config {
   dns: {
     listen: HostPort[];
     workers: number;
+    /** What this server says of itself where it is asked; undefined: nothing. */
+    nsid: string | undefined;
+    hostname: string | undefined;
+    version: string | undefined;
+    /** Answers a second over UDP to one network; 0: no limit. */
+    answersPerSecond: number;
     transfer: { address: HostPort; tsigFile: string | undefined }[];
   };
   smtp: {
@@ -216,19 +223,43 @@ const transferTo = v.pipe(
 );
 
 const workersMessage = 'must be a whole number from 1 to 64';
-const dns: v.GenericSchema<unknown, Config['dns']> = v.strictObject({
-  listen: listeners('0.0.0.0:53', '[::]:53'),
-  workers: v.optional(
-    v.pipe(
-      v.number(workersMessage),
-      v.integer(workersMessage),
-      v.minValue(1, workersMessage),
-      v.maxValue(64, workersMessage),
+const saidOfItself: Meaning<string> = {
+  read: (written) =>
+    /^[\x20-\x7e]*$/.test(written) && written.length <= identityBytesMax ? written : undefined,
+  message: `is no text of at most ${identityBytesMax} ASCII characters`,
+};
+const rateMessage = 'must be a whole number from 0 (no limit) to 1000000';
+const dns: v.GenericSchema<unknown, Config['dns']> = v.pipe(
+  v.strictObject({
+    listen: listeners('0.0.0.0:53', '[::]:53'),
+    workers: v.optional(
+      v.pipe(
+        v.number(workersMessage),
+        v.integer(workersMessage),
+        v.minValue(1, workersMessage),
+        v.maxValue(64, workersMessage),
+      ),
+      1,
     ),
-    1,
-  ),
-  transfer: tablesOf(transferTo),
-});
+    nsid: unlessEmpty(saidOfItself),
+    hostname: unlessEmpty(saidOfItself),
+    version: unlessEmpty(saidOfItself),
+    'rate-limit': v.optional(
+      v.pipe(
+        v.number(rateMessage),
+        v.integer(rateMessage),
+        v.minValue(0, rateMessage),
+        v.maxValue(1_000_000, rateMessage),
+      ),
+      answersPerSecondDefault,
+    ),
+    transfer: tablesOf(transferTo),
+  }),
+  v.transform(({ 'rate-limit': answersPerSecond, ...rest }): Config['dns'] => ({
+    ...rest,
+    answersPerSecond,
+  })),
+);
 
 const smtp: v.GenericSchema<unknown, Config['smtp']> = v.pipe(
   v.strictObject({
@@ -348,7 +379,7 @@ const configSchema: v.GenericSchema<unknown, Config> = v.pipe(
 const keysOf: Record<string, readonly string[]> = {
   '': ['name', 'mesh', 'dns', 'smtp', 'http', 'line', 'zone', 'mail', 'friend', 'alert'],
   mesh: ['listen', 'announce', 'network', 'allow-private'],
-  dns: ['listen', 'workers', 'transfer'],
+  dns: ['listen', 'workers', 'nsid', 'hostname', 'version', 'rate-limit', 'transfer'],
   'dns.transfer': ['address', 'tsig-file'],
   smtp: ['listen', 'hostname', 'tls-cert', 'tls-key', 'raw'],
   'smtp.raw': ['listen', 'owner'],

@@ -28,6 +28,10 @@ allow-private = true
 [dns]
 listen = ["0.0.0.0:53", "[::]:53"]
 workers = 2
+nsid = "bob-1"
+hostname = "bob.example"
+version = "copain"
+rate-limit = 500
 transfer = [{ address = "127.0.0.1:5301", tsig-file = "tsig.key" }]
 [smtp]
 listen = ["0.0.0.0:25"]
@@ -84,6 +88,10 @@ it('reads every key of the manual, in units a program can use', () => {
         { host: '::', port: 53 },
       ],
       workers: 2,
+      nsid: 'bob-1',
+      hostname: 'bob.example',
+      version: 'copain',
+      answersPerSecond: 500,
       transfer: [{ address: { host: '127.0.0.1', port: 5301 }, tsigFile: 'tsig.key' }],
     },
     smtp: {
@@ -139,6 +147,10 @@ it('needs only a name, and fills in the rest', () => {
         { host: '::', port: 53 },
       ],
       workers: 1,
+      nsid: undefined,
+      hostname: undefined,
+      version: undefined,
+      answersPerSecond: 200,
       transfer: [],
     },
     smtp: { listen: [{ host: '0.0.0.0', port: 25 }], hostname: undefined, tls: undefined, raw: [] },

@@ -5,6 +5,8 @@ export function restartNotes(started: Config, after: Config): string[] {
   const bound = (config: Config): Record<string, unknown> => ({
     '[mesh] listen': config.mesh.listen,
     '[dns] listen': config.dns.listen,
+    '[dns] nsid, hostname, version': [config.dns.nsid, config.dns.hostname, config.dns.version],
+    '[dns] rate-limit': config.dns.answersPerSecond,
     '[smtp] listen': config.smtp.listen,
     '[smtp] hostname': config.smtp.hostname,
     '[smtp] tls-cert, tls-key': config.smtp.tls,

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { decode } from 'dns-packet';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { answerQuery, createAnswerer, type Transport } from './answer.ts';
+import { type Asker, answerQuery, createAnswerer } from './answer.ts';
+import type { Transport } from './answer-counts.ts';
 import { hostsPerRRsetMax, udpEdnsBytesMax } from './limits.ts';
 import { loadZone } from './load-zone.ts';
 import { decodeMessage, encodeMessage, Flag, type Message, type MessageRecord } from './message.ts';
@@ -56,6 +57,8 @@ const zones = [
   { zone: example, expired: false },
   { zone: other, expired: false },
 ];
+
+const by = (transport: Transport): Asker => ({ transport, address: '192.0.2.77', nowMs: 0 });
 
 interface Asked {
   rcode: string;
@@ -232,7 +235,7 @@ it('tells its version only where that is configured (RFC 4892)', () => {
   );
   const rcode = (bytes: Uint8Array | undefined) => (bytes?.[3] ?? 15) & 15;
   expect(rcode(answerQuery(query, { zones, sha1, transport: 'udp' }))).toBe(5);
-  const told = answerQuery(query, { zones, sha1, transport: 'udp', chaos: { version: 'copain' } });
+  const told = answerQuery(query, { zones, sha1, transport: 'udp', identity: { version: 'copain' } });
   expect(told && decodeMessage(told)?.answers[0]).toMatchObject({
     class: 3,
     rdata: Uint8Array.from([6, ...Buffer.from('copain')]),
@@ -301,7 +304,7 @@ it('spells the name as it was asked, keeps RD and CD, also from the cache', () =
     const query = queryBytes(spelling, 'A', (message) =>
       Object.assign(message, { id: spelling.length, flags: 0x0110 }),
     );
-    const answer = answerer.answer(query, 'udp');
+    const answer = answerer.answer(query, by('udp'));
     const packet = decode(Buffer.from(answer ?? []));
     expect(packet).toMatchObject({
       id: spelling.length,
@@ -336,7 +339,7 @@ it('answers from the cache exactly as without it', () => {
       const query = queryBytes(name, type, (message) => {
         if (size !== undefined) message.additional.push(opt({ class: size, ttl: dnssec ? 0x8000 : 0 }));
       });
-      expect(answerer.answer(query, transport)).toEqual(answerQuery(query, { zones, sha1, transport }));
+      expect(answerer.answer(query, by(transport))).toEqual(answerQuery(query, { zones, sha1, transport }));
     }),
     { numRuns: 2000 },
   );
@@ -350,7 +353,7 @@ it('survives any octets in good time, within the sizes it promised', () => {
     fc.property(fc.array(mutation, { minLength: 1, maxLength: 5 }), (mutations) => {
       const bytes = seed.slice();
       for (const { at, value } of mutations) bytes[at % bytes.length] = value;
-      const answer = answerer.answer(bytes, 'udp');
+      const answer = answerer.answer(bytes, by('udp'));
       if (!answer) return;
       expect(answer.length).toBeLessThanOrEqual(udpEdnsBytesMax);
       expect(decodeMessage(answer)?.id).toBe(((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0));

@@ -5,7 +5,7 @@
  *     const { zone, problems } = loadZone({ text, file: 'alice.zone', origin: nameOf('alice.example') });
  *     for (const problem of problems) console.log(formatProblem(problem));
  *     const answerer = createAnswerer([{ zone, expired: false }], { sha1 });
- *     const answer = answerer.answer(query, 'udp');
+ *     const answer = answerer.answer(query, { transport: 'udp', address: '192.0.2.7', nowMs });
  *     const [next, effects] = stepSecondary(state, { kind: 'announced', header, from, direct: true }, nowMs);
  *     for (const effect of effects) await perform(effect);
  *
@@ -17,12 +17,21 @@
 export {
   type Answerer,
   type AnswererOptions,
+  type Asker,
   answerQuery,
   createAnswerer,
-  type Transport,
 } from './answer.ts';
+export { AnswerCounts, type Transport } from './answer-counts.ts';
+export { type CookieSecrets, rotateSecrets } from './cookie.ts';
 export type { Sha1 } from './denial.ts';
-export { expiresAfterDefaultMs, zoneBytesMax, zoneVersionBytesMax } from './limits.ts';
+export {
+  answersPerSecondDefault,
+  cookieRotateMs,
+  expiresAfterDefaultMs,
+  identityBytesMax,
+  zoneBytesMax,
+  zoneVersionBytesMax,
+} from './limits.ts';
 export { type LoadedZone, loadZone } from './load-zone.ts';
 export {
   formatProblem,
@@ -57,6 +66,7 @@ export {
   startPrimaryState,
   stepPrimary,
 } from './primary.ts';
+export { RateLimiter } from './rate-limit.ts';
 export { rdataToText } from './rdata-print.ts';
 export { canonicalRdata } from './rdata-wire.ts';
 export { RecordType, rcodeToText, typeFromText, typeToText } from './record-types.ts';

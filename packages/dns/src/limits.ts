@@ -46,8 +46,47 @@ export const entryCharactersMax = 262_144;
 /** Octets of a signed zone-version header: it is pushed to every friend at once and so must stay small. */
 export const zoneVersionBytesMax = 1024;
 
-/** Encoded answers kept by the answer cache: about 20 MB at 500 octets each. */
+/** Encoded answers kept by the answer cache: far more than a circle's zones have names, at some 200 octets each. */
 export const cachedAnswersMax = 40_000;
+
+/** Octets of all encoded answers in the cache. When this is reached it starts anew. */
+export const cachedAnswersBytesMax: number = 16 * 1024 * 1024;
+
+/** Encoded answers longer than this are made each time: they are rare, and a few of them would fill the cache. */
+export const cachedAnswerBytesMax = 4096;
+
+/** A server cookie counts for an hour (RFC 9018 §4.3). */
+export const cookieLifeS = 3600;
+
+/** A cookie older than this is replaced in the answer (RFC 9018 §4.3: half an hour). */
+export const cookieRenewS = 1800;
+
+/** How far another box's clock may be ahead where a cookie was made (RFC 9018 §4.3: five minutes). */
+export const cookieAheadMaxS = 300;
+
+/** The secret behind the cookies lasts a day, and one more beside its successor (RFC 7873 §7.1: at most 26 days). */
+export const cookieRotateMs: number = 24 * 3_600_000;
+
+/** Answers a second over UDP to one network (/24, /56) and of one kind, unless `[dns] rate-limit` says otherwise. */
+export const answersPerSecondDefault = 200;
+
+/** An answer counts once for each of these octets it has, so that large ones, which attackers want, run out first. */
+export const answerUnitBytes = 256;
+
+/** Of the answers above the rate every second is sent as a truncated one: an honest client behind it comes by TCP. */
+export const limitedPerSlip = 2;
+
+/** Networks whose rate is remembered: 1.3 MB; of more than these the least busy are forgotten. */
+export const limitedNetworksMax = 65_536;
+
+/** From loopback, which nobody elsewhere can forge, only repeats of one question are limited, and these loosely. */
+export const loopbackRateFactor = 10;
+
+/** Octets that `nsid`, `hostname` and `version` may have; with it and the longest question an answer has room in 512. */
+export const identityBytesMax = 128;
+
+/** Octets of memory from which small answers are cut, instead of asking for memory for each. */
+export const answerSlabBytes = 65_536;
 
 /** NSEC3 iterations above which no proofs are made (RFC 9276 §3.2 lets validators ignore such zones). */
 export const nsec3IterationsMax = 150;

@@ -1,5 +1,5 @@
 import { hostsPerRRsetMax } from './limits.ts';
-import { foldOctet, type NameKey, nameKey, parentKey, wildcardOf } from './name.ts';
+import { type NameKey, nameKey, parentKey, wildcardOf } from './name.ts';
 import { RecordType } from './record-types.ts';
 import { type RRset, rrsetOf, type Zone, type ZoneNode } from './zone.ts';
 
@@ -73,11 +73,4 @@ export function keyIsAtOrBelow(key: NameKey, above: NameKey): boolean {
   let rest = key;
   while (rest.length > above.length) rest = parentKey(rest);
   return rest === above;
-}
-
-/** Folds the case of the letters in a piece of a message, for keys made without decoding it. */
-export function foldedText(bytes: Uint8Array, from: number, to: number): string {
-  let text = '';
-  for (let i = from; i < to; i++) text += String.fromCharCode(foldOctet(bytes[i] ?? 0));
-  return text;
 }

@@ -1,3 +1,4 @@
+import { emptyAsks, readOptions } from './edns.ts';
 import { messageBytesMax } from './limits.ts';
 import { type DomainName, nameKey, parentKey, readName, rootName } from './name.ts';
 import { expandRdata, splitRdata } from './rdata-wire.ts';
@@ -44,10 +45,12 @@ export interface Message {
 }
 
 /** EDNS as a query carries it (RFC 6891 §6.1.2). */
-export interface Edns {
+interface Edns {
   version: number;
   payloadBytes: number;
   dnssecOk: boolean;
+  /** The options in wire form; well-formed where the version is 0. */
+  options: Uint8Array;
 }
 
 /** The opcode in a flags word. */
@@ -130,11 +133,14 @@ export function decodeMessage(bytes: Uint8Array): Message | undefined {
 
 /**
  * What a server makes of an incoming message. `ignore`: no answer, lest two servers answer each other for ever (a
- * response, or too short to have a header). `malformed`: FORMERR. `other-opcode`: NOTIMP.
+ * response, or too short to have a header). `malformed`: FORMERR, with the question and the OPT as far as they could be
+ * read. `other-opcode`: NOTIMP. `cookie-only`: no question, a cookie is asked for (RFC 7873 §5.4).
  */
 export type Incoming =
   | { kind: 'ignore' }
-  | { kind: 'malformed' | 'other-opcode'; id: number; flags: number }
+  | { kind: 'other-opcode'; id: number; flags: number; edns: Edns | undefined }
+  | { kind: 'malformed'; id: number; flags: number; question?: Question; edns?: Edns | undefined }
+  | { kind: 'cookie-only'; id: number; flags: number; edns: Edns }
   | { kind: 'query'; id: number; flags: number; question: Question; edns: Edns | undefined; signed: boolean };
 
 /**
@@ -146,46 +152,69 @@ export function decodeQuery(bytes: Uint8Array): Incoming {
   const id = u16(bytes, 0);
   const flags = u16(bytes, 2);
   if (flags & Flag.response) return { kind: 'ignore' };
-  if (opcodeOf(flags) !== 0) return { kind: 'other-opcode', id, flags };
+  if (opcodeOf(flags) !== 0) return { kind: 'other-opcode', id, flags, edns: anyEdns(bytes) };
   const malformed: Incoming = { kind: 'malformed', id, flags };
+  if (u16(bytes, 4) === 0) return withoutQuestion(bytes, malformed);
   if (u16(bytes, 4) !== 1 || u16(bytes, 6) !== 0) return malformed;
   const asked = readQuestion(bytes, 12);
   // The first name of a message has nothing to point to.
   if (!asked || asked.next !== 12 + asked.question.name.length + 4) return malformed;
-  const query = {
-    kind: 'query' as const,
-    id,
-    flags,
-    question: asked.question,
-    edns: undefined as Edns | undefined,
-    signed: false,
-  };
-  let at = asked.next;
+  const { question } = asked;
   const authorityCount = u16(bytes, 8);
-  const count = authorityCount + u16(bytes, 10);
-  if (authorityCount > (asked.question.type === RecordType.IXFR ? 1 : 0)) return malformed;
-  for (let i = 0; i < count; i++) {
-    const read = readRecord(bytes, at);
-    if (!read || query.signed) return malformed;
-    at = read.next;
-    if (read.record.type === RecordType.TSIG) query.signed = true;
-    if (read.record.type !== RecordType.OPT) continue;
-    if (query.edns || i < authorityCount || read.record.owner.length !== 1 || !areOptions(read.record.rdata))
-      return malformed;
-    query.edns = {
-      version: (read.record.ttl >> 16) & 255,
-      payloadBytes: read.record.class,
-      dnssecOk: (read.record.ttl & 0x8000) !== 0,
-    };
-  }
-  return at === bytes.length ? query : malformed;
+  if (authorityCount > (question.type === RecordType.IXFR ? 1 : 0)) return { ...malformed, question };
+  const read = readAdditional(bytes, asked.next, { authorityCount, count: authorityCount + u16(bytes, 10) });
+  return read.ok
+    ? { kind: 'query', id, flags, question, edns: read.edns, signed: read.signed }
+    : { ...malformed, question, edns: read.edns };
 }
 
-/** RFC 6891 §6.1.2: options, each with code and length, that fill the rdata exactly. */
-function areOptions(rdata: Uint8Array): boolean {
-  let at = 0;
-  while (at + 4 <= rdata.length) at += 4 + u16(rdata, at + 2);
-  return at === rdata.length;
+/** The OPT of a message of any opcode, so that the answer has one too (RFC 6891 §6.1.1). */
+function anyEdns(bytes: Uint8Array): Edns | undefined {
+  const opt = decodeMessage(bytes)?.additional.find(({ type }) => type === RecordType.OPT);
+  return (
+    opt && {
+      version: (opt.ttl >> 16) & 255,
+      payloadBytes: opt.class,
+      dnssecOk: (opt.ttl & 0x8000) !== 0,
+      options: new Uint8Array(),
+    }
+  );
+}
+
+/** RFC 7873 §5.4, RFC 9619 §4: a query without a question asks for a cookie, or is malformed. */
+function withoutQuestion(bytes: Uint8Array, malformed: Extract<Incoming, { kind: 'malformed' }>): Incoming {
+  const onlyAdditional = u16(bytes, 6) === 0 && u16(bytes, 8) === 0;
+  const read = readAdditional(bytes, 12, { authorityCount: 0, count: u16(bytes, 10) });
+  const asks = emptyAsks();
+  if (!onlyAdditional || !read.ok || !read.edns || read.edns.version !== 0) return malformed;
+  readOptions(read.edns.options, 0, read.edns.options.length, asks);
+  return asks.cookieAt < 0 ? malformed : { ...malformed, kind: 'cookie-only', edns: read.edns };
+}
+
+/** What stands behind the question of a query. `edns` is the first OPT also where something else is wrong. */
+function readAdditional(
+  bytes: Uint8Array,
+  start: number,
+  { authorityCount, count }: { authorityCount: number; count: number },
+): { ok: boolean; edns: Edns | undefined; signed: boolean } {
+  let at = start;
+  let edns: Edns | undefined;
+  let signed = false;
+  const asks = emptyAsks();
+  for (let i = 0; i < count; i++) {
+    const read = readRecord(bytes, at);
+    if (!read || signed) return { ok: false, edns, signed };
+    at = read.next;
+    const { type, owner, ttl, rdata, class: payloadBytes } = read.record;
+    if (type === RecordType.TSIG) signed = true;
+    if (type !== RecordType.OPT) continue;
+    if (edns || i < authorityCount || owner.length !== 1) return { ok: false, edns, signed };
+    const version = (ttl >> 16) & 255;
+    edns = { version, payloadBytes, dnssecOk: (ttl & 0x8000) !== 0, options: rdata };
+    if (version !== 0 || readOptions(rdata, 0, rdata.length, asks)) continue;
+    return { ok: false, edns: { ...edns, options: new Uint8Array() }, signed };
+  }
+  return { ok: at === bytes.length, edns, signed };
 }
 
 /** A place to go back to when what was written since does not fit. */

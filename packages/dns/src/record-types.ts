@@ -102,7 +102,7 @@ export function isMetaType(type: number): boolean {
 export const classIn = 1;
 export const classChaos = 3;
 
-/** RCODEs of RFC 1035 §4.1.1, RFC 2136 §2.2 and RFC 6891 §9. */
+/** RCODEs of RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6891 §9 and RFC 7873 §8. */
 export const Rcode: {
   readonly noError: 0;
   readonly formErr: 1;
@@ -111,12 +111,36 @@ export const Rcode: {
   readonly notImp: 4;
   readonly refused: 5;
   readonly yxDomain: 6;
+  readonly notAuth: 9;
   readonly badVers: 16;
-} = { noError: 0, formErr: 1, servFail: 2, nxDomain: 3, notImp: 4, refused: 5, yxDomain: 6, badVers: 16 };
+  readonly badCookie: 23;
+} = {
+  noError: 0,
+  formErr: 1,
+  servFail: 2,
+  nxDomain: 3,
+  notImp: 4,
+  refused: 5,
+  yxDomain: 6,
+  notAuth: 9,
+  badVers: 16,
+  badCookie: 23,
+};
 
-const rcodeNames = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'YXDOMAIN'];
+const rcodeNames = new Map<number, string>([
+  [0, 'NOERROR'],
+  [1, 'FORMERR'],
+  [2, 'SERVFAIL'],
+  [3, 'NXDOMAIN'],
+  [4, 'NOTIMP'],
+  [5, 'REFUSED'],
+  [6, 'YXDOMAIN'],
+  [9, 'NOTAUTH'],
+  [16, 'BADVERS'],
+  [23, 'BADCOOKIE'],
+]);
 
 /** `NOERROR`, `NXDOMAIN`, … for logs and metrics. */
 export function rcodeToText(rcode: number): string {
-  return rcode === Rcode.badVers ? 'BADVERS' : (rcodeNames[rcode] ?? `RCODE${rcode}`);
+  return rcodeNames.get(rcode) ?? `RCODE${rcode}`;
 }

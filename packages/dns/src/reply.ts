@@ -1,10 +1,10 @@
 import { MessageWriter, type Question } from './message.ts';
 import type { DomainName } from './name.ts';
-import { classIn, RecordType } from './record-types.ts';
+import { RecordType } from './record-types.ts';
 import type { RRset } from './zone.ts';
 
 /** An RRset to send under a name, which for wildcards is not the name it stands at. */
-export interface ReplyRRset {
+interface ReplyRRset {
   owner: DomainName;
   rrset: RRset;
   /** Send the signatures too. */
@@ -22,6 +22,8 @@ export interface Reply {
   authority: ReplyRRset[];
   glue: ReplyRRset[];
   extra: ReplyRRset[];
+  /** INFO-CODE of RFC 8914, for clients that know EDNS. */
+  extendedError?: number;
 }
 
 /** An empty reply to fill in. */
@@ -29,28 +31,25 @@ export function emptyReply(rcode: number): Reply {
   return { rcode, authoritative: false, answer: [], authority: [], glue: [], extra: [] };
 }
 
-/** How a reply is written. `ednsBytes`: the size to announce in an OPT record, undefined for none (RFC 6891 §7). */
+/** How a reply is written: id 0, the flags given, the question in its own spelling, no OPT record. */
 export interface ReplyForm {
-  id: number;
   flags: number;
-  question: Question | undefined;
+  question: Question;
   limitBytes: number;
-  edns: { payloadBytes: number; dnssecOk: boolean } | undefined;
 }
 
 const truncatedFlag = 0x0200;
 
 /**
  * Writes a reply into at most `limitBytes`. RRsets are whole or absent (RFC 2181 §9); a reply that does not fit without
- * its extras is written as question and OPT alone with TC set.
+ * its extras is written as the question alone with TC set, which asks the client to come by TCP.
  */
 export function writeReply(reply: Reply, form: ReplyForm): Uint8Array {
-  const optBytes = form.edns ? 11 : 0;
-  const writer = new MessageWriter({ limitBytes: form.limitBytes - optBytes });
-  if (form.question) writer.question(form.question);
-  const recordClass = form.question?.class ?? classIn;
+  const writer = new MessageWriter({ limitBytes: form.limitBytes });
+  writer.question(form.question);
+  const recordClass = form.question.class;
   const start = writer.mark();
-  const counts: [number, number, number, number] = [form.question ? 1 : 0, 0, 0, 0];
+  const counts: [number, number, number, number] = [1, 0, 0, 0];
   let fits = true;
   for (const [index, section] of [reply.answer, reply.authority, reply.glue].entries()) {
     for (const entry of section) {
@@ -72,7 +71,7 @@ export function writeReply(reply: Reply, form: ReplyForm): Uint8Array {
       counts[3] += count ?? 0;
     }
   }
-  return withOpt(writer.finish(form.id, flags, counts), reply.rcode, form);
+  return writer.finish(0, flags, counts);
 }
 
 /** How many records it took, or undefined where they do not fit. */
@@ -85,18 +84,4 @@ function writeRRset(writer: MessageWriter, recordClass: number, entry: ReplyRRse
   if (!rrset.signatures.every((rdata) => write(RecordType.RRSIG, rrset.signatureTtl, rdata)))
     return undefined;
   return rrset.rdatas.length + rrset.signatures.length;
-}
-
-/** Appends the OPT record (RFC 6891 §6.1), which carries the high bits of the rcode. */
-function withOpt(message: Uint8Array, rcode: number, { edns }: ReplyForm): Uint8Array {
-  if (!edns) return message;
-  const whole = new Uint8Array(message.length + 11);
-  whole.set(message);
-  const view = new DataView(whole.buffer);
-  view.setUint16(10, view.getUint16(10) + 1);
-  view.setUint16(message.length + 1, RecordType.OPT);
-  view.setUint16(message.length + 3, edns.payloadBytes);
-  view.setUint8(message.length + 5, rcode >> 4);
-  view.setUint16(message.length + 7, edns.dnssecOk ? 0x8000 : 0);
-  return whole;
 }

@@ -1,4 +1,5 @@
 import { type Denial, denialProof, type Sha1 } from './denial.ts';
+import { ExtendedError } from './edns.ts';
 import { aliasesPerAnswerMax } from './limits.ts';
 import { hostsNamedBy, keyIsAtOrBelow, type Lookup, lookup, rrsetsForHost } from './lookup.ts';
 import { type DomainName, type NameKey, nameKey, parentKey, replaceSuffix, rootKey } from './name.ts';
@@ -10,6 +11,8 @@ import { type RRset, rrsetOf, type Zone, type ZoneNode } from './zone.ts';
 export interface ServedZone {
   zone: Zone;
   expired: boolean;
+  /** When it will be expired, of zones of others (RFC 7314); undefined for those whose primary is here. */
+  expiresAtMs?: number | undefined;
 }
 
 /** The served zones under the keys of their origins. */
@@ -28,8 +31,26 @@ export interface Resolvable {
  * negative answers (2308), DNSSEC (4035 §3.1, 5155 §7.2). CNAMEs and DNAMEs are followed through all served zones.
  * Undefined where ANY would list several RRsets and may not: the caller then truncates (RFC 8482 §4.4).
  */
-export function resolve(zones: ServedZones, question: Resolvable, sha1: Sha1): Reply | undefined {
-  return new Resolution(zones, question, sha1).run();
+export function resolve(
+  zones: ServedZones,
+  question: Resolvable,
+  beside: { sha1: Sha1; awaited?: ReadonlySet<NameKey> | undefined },
+): Reply | undefined {
+  return new Resolution(zones, question, beside).run();
+}
+
+/** What is told of a name of no served zone (RFC 8914 §4.21, §4.15). */
+function notServed(awaited: ReadonlySet<NameKey> | undefined, key: NameKey): Reply {
+  for (let above = key; awaited && awaited.size > 0; above = parentKey(above)) {
+    if (awaited.has(above)) return { ...emptyReply(Rcode.servFail), extendedError: ExtendedError.notReady };
+    if (above === rootKey) break;
+  }
+  return { ...emptyReply(Rcode.refused), extendedError: ExtendedError.notAuthoritative };
+}
+
+/** RFC 8914 §4.25 names the expired zone as its example. */
+function expiredReply(): Reply {
+  return { ...emptyReply(Rcode.servFail), extendedError: ExtendedError.invalidData };
 }
 
 /** The zone to answer from: the closest apex at or above the name; for DS the parent's, where that is served too. */
@@ -50,14 +71,20 @@ class Resolution {
   readonly #zones: ServedZones;
   readonly #question: Resolvable;
   readonly #sha1: Sha1;
+  readonly #awaited: ReadonlySet<NameKey> | undefined;
   readonly #reply: Reply = emptyReply(Rcode.noError);
   readonly #proven = new Set<ZoneNode>();
   readonly #hosts: { zone: Zone; key: NameKey; type: number }[] = [];
 
-  constructor(zones: ServedZones, question: Resolvable, sha1: Sha1) {
+  constructor(
+    zones: ServedZones,
+    question: Resolvable,
+    { sha1, awaited }: { sha1: Sha1; awaited?: ReadonlySet<NameKey> | undefined },
+  ) {
     this.#zones = zones;
     this.#question = question;
     this.#sha1 = sha1;
+    this.#awaited = awaited;
   }
 
   run(): Reply | undefined {
@@ -68,7 +95,7 @@ class Resolution {
       const key = nameKey(name);
       const served = zoneFor(this.#zones, key, type);
       if (!served || served.expired) {
-        if (aliases === 0) return emptyReply(served ? Rcode.servFail : Rcode.refused);
+        if (aliases === 0) return served ? expiredReply() : notServed(this.#awaited, key);
         break;
       }
       // A loop of CNAMEs, or a chain too long to be honest, ends with what was found so far.

@@ -56,6 +56,8 @@ export interface Zone {
   soa: RRset;
   /** TTL of negative answers: the lesser of the SOA's TTL and its MINIMUM (RFC 2308 §3). */
   negativeTtl: number;
+  /** The SOA's EXPIRE in seconds: how long secondaries may answer without having heard from the primary. */
+  expireS: number;
   /** Does the zone carry DNSSEC keys or signatures at its apex? Then its SOA cannot be rewritten. */
   signed: boolean;
   nsec: DenialChain | undefined;
@@ -187,6 +189,7 @@ function finishZone(
     apex,
     soa,
     negativeTtl: Math.min(soa.ttl, soaField(rdata, 4)),
+    expireS: soaField(rdata, 3),
     signed: rrsetOf(apex, RecordType.DNSKEY) !== undefined || soa.signatures.length > 0,
     nsec: nsecChain(nodes),
     nsec3: nsec3Chain(apex, hashed),

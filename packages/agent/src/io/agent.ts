@@ -116,7 +116,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const zones = starting.use(
     await startZones({
       ...box,
-      listen: config.dns.listen,
+      dns: config.dns,
       configFile: paths.configFile,
       files: box.zoneFiles,
       connectedPeers: () => watch.heard(),

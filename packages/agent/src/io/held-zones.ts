@@ -42,6 +42,8 @@ export interface HeldZones extends AsyncDisposable {
   /** Every second. */
   tick: () => void;
   served(): ServedZone[];
+  /** Origins of zones that this box is to serve and has not got yet. */
+  awaited(): DomainName[];
   /** What our `holds` record says. */
   holds(): HoldsRecord['zones'];
   facts(): HeldZoneFact[];
@@ -307,7 +309,11 @@ export async function openHeldZones(options: {
       renew();
     },
     served: () =>
-      [...held].map(([key, { zone }]) => ({ zone, expired: secondary.zones.get(key)?.expired ?? false })),
+      [...held].map(([key, { zone }]) => {
+        const state = secondary.zones.get(key);
+        return { zone, expired: state?.expired ?? false, expiresAtMs: state?.freshUntilMs };
+      }),
+    awaited: () => [...duties].flatMap(([key, { origin }]) => (held.has(key) ? [] : [origin])),
     holds: () =>
       [...held.values()].map(({ header }) => ({
         owner: header.owner,

@@ -66,6 +66,8 @@ export interface OwnZones extends AsyncDisposable {
   diff: (origin: string) => Promise<FileDiff | undefined>;
   history: (origin: string) => Promise<ZoneVersion[]>;
   served(): Zone[];
+  /** Origins of zones that have no version yet. */
+  awaited(): DomainName[];
   facts(): OwnZoneFact[];
   /** Content files that are being written for a version that is not announced yet. */
   writing(): ReadonlySet<string>;
@@ -383,6 +385,7 @@ export function ownZones(options: {
     },
     history: async (origin) => await past.history(origin),
     served: () => [...zones.values()].flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
+    awaited: () => [...zones.values()].flatMap(({ zone, origin }) => (zone === undefined ? [origin] : [])),
     facts: () =>
       [...zones.values()].map((zone) => ({
         origin: zone.config.origin,

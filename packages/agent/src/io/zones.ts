@@ -1,10 +1,18 @@
-import type { Clock, Files, FrameStream, HostPort, Table } from '@copain/core';
-import { type Answerer, createAnswerer, rcodeToText, type ZoneProblem, type ZoneVersion } from '@copain/dns';
-import { sha1, startDnsServer } from '@copain/dns/io';
+import type { Clock, Files, FrameStream, HostPort, Random, Table } from '@copain/core';
+import {
+  type Answerer,
+  createAnswerer,
+  type NameKey,
+  nameKey,
+  type ZoneProblem,
+  type ZoneVersion,
+} from '@copain/dns';
+import { startDnsServer } from '@copain/dns/io';
 import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
-import type { ZoneConfig } from '../config-schema.ts';
+import type { Config, ZoneConfig } from '../config-schema.ts';
 import { originText, recordsOf } from '../known-records.ts';
+import { startAnswering } from './answering.ts';
 import type { EventLog } from './event-log.ts';
 import { openHeldZones } from './held-zones.ts';
 import type { Identity } from './identity.ts';
@@ -51,11 +59,12 @@ export interface Zones extends AsyncDisposable {
 }
 
 export interface ZonesOptions {
-  listen: readonly HostPort[];
+  dns: Config['dns'];
   configFile: string;
   files: Files;
   table: Table;
   clock: Clock;
+  random: Random;
   identity: Identity;
   standing: Standing;
   records: RecordStore;
@@ -76,12 +85,20 @@ export interface ZonesOptions {
 export async function startZones(options: ZonesOptions): Promise<Zones> {
   const { files, clock, identity, records, events, log } = options;
   await using starting = new AsyncDisposableStack();
-  let answerer: Answerer = createAnswerer([], { sha1 });
-  const counts = new Map<string, number>();
+  const answering = starting.use(startAnswering(options.dns, options.random));
+  let answerer: Answerer = createAnswerer([], answering.options);
+
+  let awaited: ReadonlySet<NameKey> = new Set();
+  /** Known, and not here yet: a new set where it changed. */
+  const nowAwaited = (): ReadonlySet<NameKey> => {
+    const now = new Set([...own.awaited(), ...held.awaited()].map(nameKey));
+    return now.size === awaited.size && [...now].every((key) => awaited.has(key)) ? awaited : now;
+  };
 
   const refresh = (): void => {
+    awaited = nowAwaited();
     const mine = own.served().map((zone) => ({ zone, expired: false }));
-    answerer = createAnswerer([...held.served(), ...mine], { sha1 });
+    answerer = createAnswerer([...held.served(), ...mine], { ...answering.options, awaited });
     options.holds(held.holds());
     options.changed();
   };
@@ -142,13 +159,9 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
   refresh();
   const server = starting.use(
     await startDnsServer({
-      listen: options.listen,
-      answer: (query, { transport }) => answerer.answer(query, transport),
+      listen: options.dns.listen,
+      answer: (query, asker) => answerer.answer(query, asker),
       events: {
-        answered: ({ rcode, transport }) => {
-          const key = `${rcodeToText(rcode)} ${transport}`;
-          counts.set(key, (counts.get(key) ?? 0) + 1);
-        },
         notListening: ({ address, cause }) =>
           log.warn({ address, err: cause }, 'cannot answer on this address'),
         failed: ({ cause }) => log.error({ err: cause }, 'a query could not be answered'),
@@ -162,6 +175,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     configure: (zones, duties) => {
       own.configure(zones);
       held.configure(duties);
+      if (nowAwaited() !== awaited) refresh();
     },
     announced: (ownerId, origin) => {
       // A zone of our owner's is this box's to edit, or another box's of his: each looks for its own.
@@ -200,11 +214,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
         }),
       ),
     ],
-    queryCounts: () =>
-      [...counts].map(([key, count]) => {
-        const [rcode = '', transport = ''] = key.split(' ');
-        return { rcode, transport, count };
-      }),
+    queryCounts: () => answering.options.counts.list(),
     [Symbol.asyncDispose]: async () => await parts.disposeAsync(),
   };
 }

@@ -3,7 +3,7 @@
  *
  *     await using server = await startDnsServer({
  *       listen: [{ host: '127.0.0.1', port: 5300 }],
- *       answer: (query, { transport }) => answerer.answer(query, transport),
+ *       answer: (query, asker) => answerer.answer(query, asker),
  *     });
  *
  * Promises: an idle or malicious client never keeps others out; a query that breaks the answer function is dropped and
@@ -14,7 +14,6 @@ export {
   type DnsServer,
   type DnsServerEvents,
   type DnsServerOptions,
-  type QuerySource,
   startDnsServer,
 } from './listener.ts';
 export { querySoa, type SoaAnswer } from './query-client.ts';

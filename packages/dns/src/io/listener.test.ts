@@ -19,7 +19,7 @@ const loopback: HostPort = { host: '127.0.0.1', port: 0 };
 async function start(options: Partial<DnsServerOptions> = {}) {
   const server = await startDnsServer({
     listen: [loopback],
-    answer: (query, { transport }) => answerer.answer(query, transport),
+    answer: (query, asker) => answerer.answer(query, asker),
     ...options,
   });
   const [address] = server.addresses();
@@ -55,13 +55,11 @@ async function connected(address: HostPort): Promise<Socket> {
   return socket;
 }
 
-it('answers over UDP, and says so', async () => {
-  const facts: unknown[] = [];
-  const { server, address } = await start({ events: { answered: (fact) => facts.push(fact) } });
+it('answers over UDP', async () => {
+  const { server, address } = await start();
   await using _ = server;
   const answer = await querySoa({ server: address, origin: 'alice.example', timeoutMs: 5000 });
   expect(answer).toMatchObject({ kind: 'answer', rcode: 'NOERROR', authoritative: true, serial: 2026112201 });
-  expect(facts).toMatchObject([{ transport: 'udp', rcode: 0 }]);
 });
 
 it('answers many queries on one TCP connection, wherever their octets are split (RFC 7766 §6.2.1.1, §8)', async () => {
@@ -150,9 +148,9 @@ it('goes on after a query that breaks the answer function', async () => {
   const failures: unknown[] = [];
   let broken = true;
   const { server, address } = await start({
-    answer: (query, { transport }) => {
+    answer: (query, asker) => {
       if (broken) throw new Error('our bug');
-      return answerer.answer(query, transport);
+      return answerer.answer(query, asker);
     },
     events: { failed: ({ cause }) => failures.push(cause) },
   });

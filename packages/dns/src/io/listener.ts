@@ -1,19 +1,13 @@
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createSocket, type SocketOptions, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { CommandError, ExitCode, formatHostPort, type HostPort } from '@copain/core';
+import type { Asker } from '../answer.ts';
 import { rescanMs } from '../limits.ts';
 import { startTcpConnections, type TcpConnections, type TcpLimits } from './tcp-connections.ts';
 
-/** Where a query came from. */
-export interface QuerySource {
-  transport: 'udp' | 'tcp';
-  remote: HostPort;
-}
-
-/** Facts for logs and metrics. Callbacks must not throw and should be quick: `answered` comes once a query. */
+/** Facts for logs. Callbacks must not throw and should be quick: `dropped` may come once a query. */
 export interface DnsServerEvents {
-  answered?(fact: { transport: 'udp' | 'tcp'; rcode: number; queryBytes: number; answerBytes: number }): void;
   /** A message to which no answer may be given, or a TCP connection closed for one of its limits. */
   dropped?(fact: {
     transport: 'udp' | 'tcp';
@@ -30,8 +24,8 @@ export interface DnsServerEvents {
 export interface DnsServerOptions {
   /** Addresses for UDP and TCP both. A wildcard means one socket for each local address, now and later. */
   listen: readonly HostPort[];
-  /** Called for each query; undefined means no answer. */
-  answer: (query: Uint8Array, source: QuerySource) => Uint8Array | undefined;
+  /** Called for each query; undefined means no answer. The asker is only valid during the call. */
+  answer: (query: Uint8Array, asker: Asker) => Uint8Array | undefined;
   events?: DnsServerEvents;
   /** Tests shorten these; see limits.ts for the real ones. */
   limits?: Partial<TcpLimits> & { rescanMs?: number };
@@ -92,7 +86,8 @@ class RunningServer implements DnsServer {
     this.#options = options;
     this.#events = options.events ?? {};
     this.#connections = startTcpConnections({
-      answer: (query, remote) => this.#answer(query, { transport: 'tcp', remote }),
+      answer: (query, remote) =>
+        this.#answer(query, { transport: 'tcp', address: remote.host, nowMs: Date.now() }),
       dropped: (remote, why) => this.#events.dropped?.({ transport: 'tcp', remote, why }),
       limits: options.limits ?? {},
     });
@@ -165,15 +160,17 @@ class RunningServer implements DnsServer {
   }
 
   async #bind(wanted: HostPort): Promise<Endpoint | { cause: unknown }> {
-    const udp = createSocket(wanted.host.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' });
+    const isIpv6 = wanted.host.includes(':');
+    // Every address sent to is one that a query came from: nothing to look up, which saves a turn of the loop each.
+    const lookup: SocketOptions['lookup'] = (address, _options, found) =>
+      found(null, address, isIpv6 ? 6 : 4);
+    const udp = createSocket({ type: isIpv6 ? 'udp6' : 'udp4', ipv6Only: isIpv6, lookup });
     const tcp = createServer({ noDelay: true }, (socket: Socket) => this.#connections.accept(socket));
     try {
       await bindUdp(udp, wanted);
       const address = { host: wanted.host, port: udp.address().port };
       await listenTcp(tcp, address);
-      udp.on('message', (query, remote) =>
-        this.#answerDatagram(udp, query, { host: remote.address, port: remote.port }),
-      );
+      this.#answerDatagrams(udp);
       udp.on('error', (cause) => this.#events.failed?.({ cause }));
       tcp.on('error', (cause) => this.#events.failed?.({ cause }));
       return { address, udp, tcp };
@@ -183,15 +180,9 @@ class RunningServer implements DnsServer {
     }
   }
 
-  #answer(query: Uint8Array, source: QuerySource): Uint8Array | undefined {
+  #answer(query: Uint8Array, asker: Asker): Uint8Array | undefined {
     try {
-      const answer = this.#options.answer(query, source);
-      if (answer) {
-        const rcode = (answer[3] ?? 0) & 15;
-        const { transport } = source;
-        this.#events.answered?.({ transport, rcode, queryBytes: query.length, answerBytes: answer.length });
-      }
-      return answer;
+      return this.#options.answer(query, asker);
     } catch (cause) {
       // One odd query must not take the server down with it.
       this.#events.failed?.({ cause });
@@ -199,15 +190,17 @@ class RunningServer implements DnsServer {
     }
   }
 
-  #answerDatagram(udp: UdpSocket, query: Uint8Array, remote: HostPort): void {
-    // Port 0 cannot be answered; it is only ever forged.
-    const answer = remote.port === 0 ? undefined : this.#answer(query, { transport: 'udp', remote });
-    if (!answer) this.#events.dropped?.({ transport: 'udp', remote, why: 'no-answer' });
-    else {
-      udp.send(answer, remote.port, remote.host, (cause) => {
-        if (cause) this.#events.failed?.({ cause });
-      });
-    }
+  /** One asker serves all datagrams of a socket, and nobody is called back for what was sent: this is the hot path. */
+  #answerDatagrams(udp: UdpSocket): void {
+    const asker: Asker = { transport: 'udp', address: '', nowMs: 0 };
+    udp.on('message', (query, { address, port }) => {
+      asker.address = address;
+      asker.nowMs = Date.now();
+      // Port 0 cannot be answered; it is only ever forged.
+      const answer = port === 0 ? undefined : this.#answer(query, asker);
+      if (answer) udp.send(answer, port, address);
+      else this.#events.dropped?.({ transport: 'udp', remote: { host: address, port }, why: 'no-answer' });
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,7 +23,7 @@ export interface TcpConnectionsOptions {
   limits: Partial<TcpLimits>;
 }
 
-/** All TCP connections of one server (RFC 7766): each may carry many queries, none may keep others out. */
+/** All TCP connections of one server (RFC 7766 §6.2): each may carry many queries, none may keep others out. */
 export interface TcpConnections {
   accept(socket: Socket): void;
   close(): void;
