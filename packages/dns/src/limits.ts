@@ -97,6 +97,9 @@ export const tcpConnectionsMax = 600;
 /** TCP connections from one source address; a resolver farm behind one address gets by with fewer. */
 export const tcpConnectionsPerSourceMax = 30;
 
+/** TCP connections from one network (/24, /56), so that nobody with a range of addresses has them all. */
+export const tcpConnectionsPerNetworkMax = 150;
+
 /** RFC 7766 §6.2.3: an idle TCP connection is closed after seconds; pipelining clients reuse it within that time. */
 export const tcpIdleMs = 10_000;
 
@@ -105,6 +108,9 @@ export const tcpQueryMs = 10_000;
 
 /** Octets of answers a TCP client may leave unread before its queries are no longer read. */
 export const tcpUnreadBytesMax = 262_144;
+
+/** Octets that all TCP clients together may leave unread: above this each may only have one answer waiting. */
+export const tcpUnreadBytesAllMax: number = 16 * 1024 * 1024;
 
 /** How often a wildcard listener looks for new and vanished local addresses. */
 export const rescanMs = 10_000;

@@ -16,6 +16,10 @@ const { zone } = loadZone({ text, file: 'z', origin: nameOf('alice.example') });
 const answerer = createAnswerer(zone ? [{ zone, expired: false }] : [], { sha1 });
 const loopback: HostPort = { host: '127.0.0.1', port: 0 };
 
+/** More octets than the kernel keeps for a connection, asked for in one write. */
+const many = 200;
+const large = new Uint8Array(60_000);
+
 async function start(options: Partial<DnsServerOptions> = {}) {
   const server = await startDnsServer({
     listen: [loopback],
@@ -97,6 +101,44 @@ it('lets a client in although idle ones hold all connections', async () => {
   for (const one of [...idle, socket]) one.destroy();
 });
 
+it('answers a client while 300 connections stand idle, from the same address too', async () => {
+  const { server, address } = await start();
+  await using _ = server;
+  const idle = await Promise.all(Array.from({ length: 300 }, () => connected(address)));
+  for (const localAddress of ['127.0.0.1', '127.0.0.2']) {
+    const socket = connect({ port: address.port, host: address.host, localAddress });
+    const ids = readIds(socket, 1);
+    socket.write(soaQuery(9));
+    expect(await ids).toEqual([9]);
+    socket.destroy();
+  }
+  for (const one of idle) one.destroy();
+});
+
+it('has no more answers waiting than fit in memory, however many clients do not read', async () => {
+  let answered = 0;
+  const { server, address } = await start({
+    answer: () => {
+      answered++;
+      return large;
+    },
+    limits: { unreadBytes: 1e9, unreadBytesAll: 1_000_000 },
+  });
+  await using _ = server;
+  const clients = await Promise.all(Array.from({ length: 20 }, () => connected(address)));
+  const asked = Buffer.concat(Array.from({ length: many }, (_one, id) => soaQuery(id)));
+  for (const client of clients) {
+    client.pause();
+    client.write(asked);
+  }
+  // Whoever reads is answered meanwhile, and shows that the others' queries have been looked at.
+  const reader = await connected(address);
+  reader.write(soaQuery(3));
+  expect(await readIds(reader, 1)).toHaveLength(1);
+  expect(answered).toBeLessThan((clients.length * many) / 2);
+  for (const one of [...clients, reader]) one.destroy();
+});
+
 it('takes no more than its share of connections from one source', async () => {
   const dropped: string[] = [];
   const events: DnsServerEvents = { dropped: ({ why }) => dropped.push(why) };
@@ -109,10 +151,6 @@ it('takes no more than its share of connections from one source', async () => {
   expect(dropped).toEqual(['too-many']);
   for (const one of others) one.destroy();
 });
-
-/** More octets than the kernel keeps for a connection, asked for in one write. */
-const many = 200;
-const large = new Uint8Array(60_000);
 
 it('answers no further than a client reads, and closes one that never does', async () => {
   const dropped = Promise.withResolvers<string>();

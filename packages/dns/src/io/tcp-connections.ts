@@ -2,19 +2,26 @@ import type { Socket } from 'node:net';
 import type { HostPort } from '@copain/core';
 import {
   tcpConnectionsMax,
+  tcpConnectionsPerNetworkMax,
   tcpConnectionsPerSourceMax,
   tcpIdleMs,
   tcpQueryMs,
+  tcpUnreadBytesAllMax,
   tcpUnreadBytesMax,
 } from '../limits.ts';
+import { networkOf } from '../rate-limit.ts';
+import { TcpFrames } from '../tcp-frames.ts';
+import { whoMakesRoom } from '../tcp-room.ts';
 
 /** See limits.ts for the reasons. */
 export interface TcpLimits {
   connections: number;
   connectionsPerSource: number;
+  connectionsPerNetwork: number;
   idleMs: number;
   queryMs: number;
   unreadBytes: number;
+  unreadBytesAll: number;
 }
 
 export interface TcpConnectionsOptions {
@@ -32,8 +39,10 @@ export interface TcpConnections {
 interface Connection {
   socket: Socket;
   remote: HostPort;
-  /** Octets of a query that is not whole yet, with its length prefix. */
-  pending: Buffer;
+  source: string;
+  network: number;
+  frames: TcpFrames;
+  /** Since when a query has been waiting: to be whole, or for room for its answer. */
   pendingSinceMs: number | undefined;
   activeAtMs: number;
 }
@@ -42,9 +51,11 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
   const limits: TcpLimits = {
     connections: tcpConnectionsMax,
     connectionsPerSource: tcpConnectionsPerSourceMax,
+    connectionsPerNetwork: tcpConnectionsPerNetworkMax,
     idleMs: tcpIdleMs,
     queryMs: tcpQueryMs,
     unreadBytes: tcpUnreadBytesMax,
+    unreadBytesAll: tcpUnreadBytesAllMax,
     ...options.limits,
   };
   /** In the order of last activity: the first is the one idle longest. */
@@ -64,41 +75,39 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
     connections.add(connection);
   };
 
-  /** Makes room for one more: the newcomer is let in at the cost of whoever has been idle longest. */
-  const makeRoom = (source: string) => {
-    const sameSource = [...connections].filter(({ remote }) => remote.host === source);
-    const oldest = sameSource.length >= limits.connectionsPerSource ? sameSource[0] : undefined;
-    if (oldest) end(oldest, 'too-many');
-    const [first] = connections;
-    if (first && connections.size >= limits.connections) end(first, 'too-many');
+  const unreadByAll = (): number => {
+    let unread = 0;
+    for (const { socket } of connections) unread += socket.writableLength;
+    return unread;
   };
 
   /** Too much unread? Only where a `drain` will follow, which comes once the stream's own mark was passed. */
   const isStalled = (socket: Socket) =>
-    socket.writableNeedDrain && socket.writableLength > limits.unreadBytes;
+    socket.writableNeedDrain &&
+    (socket.writableLength > limits.unreadBytes || unreadByAll() > limits.unreadBytesAll);
 
   /** Answers what is whole, as long as the client reads what it asked for; the rest waits for `drain`. */
   const answerPending = (connection: Connection) => {
-    const { socket, remote } = connection;
-    let bytes = connection.pending;
-    while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) {
-      if (isStalled(socket)) break;
-      const queryEnd = 2 + bytes.readUInt16BE(0);
-      const answer = options.answer(bytes.subarray(2, queryEnd), remote);
+    const { socket, remote, frames } = connection;
+    // What is answered in one go leaves in as few packets as it can (RFC 7766 §8).
+    socket.cork();
+    while (!isStalled(socket)) {
+      const query = frames.next();
+      if (!query) break;
+      const answer = options.answer(query, remote);
       if (answer) socket.write(framed(answer));
-      bytes = bytes.subarray(queryEnd);
       connection.pendingSinceMs = undefined;
     }
-    connection.pending = bytes;
-    if (bytes.length > 0) connection.pendingSinceMs ??= performance.now();
+    socket.uncork();
+    if (frames.hasPart) connection.pendingSinceMs ??= performance.now();
     if (isStalled(socket)) socket.pause();
     else socket.resume();
+    active(connection);
   };
 
   const take = (connection: Connection, chunk: Buffer) => {
-    connection.pending = connection.pending.length === 0 ? chunk : Buffer.concat([connection.pending, chunk]);
+    connection.frames.push(chunk);
     answerPending(connection);
-    active(connection);
   };
 
   const sweep = setInterval(
@@ -121,11 +130,15 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
         return;
       }
       const remote = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
-      makeRoom(remote.host);
+      const network = networkOf(remote.host);
+      const leaving = whoMakesRoom(connections, { source: remote.host, network }, limits);
+      if (leaving) end(leaving, 'too-many');
       const connection: Connection = {
         socket,
         remote,
-        pending: Buffer.alloc(0),
+        source: remote.host,
+        network,
+        frames: new TcpFrames(),
         pendingSinceMs: undefined,
         activeAtMs: performance.now(),
       };
