@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
+import { querySoa } from '@copain/dns/io';
 import { type Box, createBox } from '../../test/e2e/lib/box.ts';
-import { authoritativeSerial } from '../../test/e2e/lib/dig.ts';
 import { eventually } from '../../test/e2e/lib/eventually.ts';
 import { join } from '../../test/e2e/lib/scene.ts';
 import { zoneText } from '../../test/e2e/lib/zone-text.ts';
@@ -55,7 +55,10 @@ function writeZones(owner: Box, origins: readonly string[], server: string): voi
 /** Waits until every zone is, asking for one after the other. */
 async function answered(box: Box, origins: readonly string[]): Promise<void> {
   for (const origin of origins) {
-    const serves = async (): Promise<boolean> => (await authoritativeSerial(box.dns, origin)) === 1;
+    const serves = async (): Promise<boolean> => {
+      const answer = await querySoa({ server: box.dns, origin, timeoutMs: 1000 });
+      return answer.kind === 'answer' && answer.serial === 1;
+    };
     await eventually(`${origin} is answered`, serves, patienceMs);
   }
 }

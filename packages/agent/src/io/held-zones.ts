@@ -22,6 +22,7 @@ import type { Logger } from 'pino';
 import { originText, recordsOf, zoneRecordKey } from '../known-records.ts';
 import type { EventLog } from './event-log.ts';
 import type { RecordStore } from './record-store.ts';
+import { inTurns } from './turns.ts';
 import { contentFile, fetchContent, readContent, storeContent, type ZoneContent } from './zone-content.ts';
 
 /** A zone that this box has to answer for a friend. */
@@ -66,6 +67,8 @@ const renewEveryMs = 3_600_000;
 /** Effects that could not be done (disk full) are tried again this often. */
 const retryEveryMs = 5000;
 const openTimeoutMs = 30_000;
+/** Zones fetched from one friend at once: he gives us a few streams, and an owner of hundreds of zones may join. */
+const fetchesAtOnce = 4;
 
 /** Opens the zones that are on disk; each is checked again, signature and content, before it counts. */
 export async function openHeldZones(options: {
@@ -227,10 +230,14 @@ export async function openHeldZones(options: {
     start();
   };
 
+  const fetches = inTurns(fetchesAtOnce);
   const fetch = async (header: ZoneVersion, from: string): Promise<void> => {
     try {
-      const stream = await options.open(from, AbortSignal.timeout(openTimeoutMs));
-      arrived.set(versionText(header), { ...(await fetchContent(header, stream)), header });
+      const content = await fetches.run(from, async () => {
+        const stream = await options.open(from, AbortSignal.timeout(openTimeoutMs));
+        return await fetchContent(header, stream);
+      });
+      arrived.set(versionText(header), { ...content, header });
       step({ kind: 'fetched', header, from });
       // Nobody wants it any more: something newer is served, or the zone is not ours to serve.
       if (!todo.some((one) => one.kind === 'save' && sameZoneVersion(one.header, header))) forgetUpTo(header);
