@@ -1,40 +1,23 @@
-import { equalBytes, toHex } from '@copain/core';
-import { type DomainName, decodeZoneVersion, nameToText, type ZoneVersion } from '@copain/dns';
+import { toHex } from '@copain/core';
+import { type DomainName, nameToText, type ZoneVersion } from '@copain/dns';
 import {
   type AddressRecord,
   type Agreements,
   boxMay,
   computeRoster,
-  decodeAddressRecord,
-  decodeGrantsRecord,
-  decodeHoldsRecord,
-  decodeInviteRecord,
-  decodeMemberRecord,
-  decodeOffersRecord,
-  decodeOwnerRecord,
-  decodeReceiptRecord,
-  decodeRemovalRecord,
-  decodeRevocationRecord,
-  decodeVoteRecord,
   type GrantsRecord,
   type HoldsRecord,
   type InviteRecord,
-  inviteIdOf,
-  maxMembers,
   mergeGrants,
   type OffersRecord,
   type OwnerRecord,
   type OwnerState,
-  ownerKeyOf,
   ownerRecordFault,
-  ownerRecordRank,
   type ReceiptRecord,
-  type RecordKind,
   type RemovalRecord,
   type RevocationRecord,
   type Roster,
   resolveOwner,
-  type Sha256,
   type Signed,
   type SignedMember,
   signatureStands,
@@ -68,40 +51,6 @@ export interface Knowledge {
   agreements: Agreements;
 }
 
-/**
- * An opened envelope of some kind. Of a member record also the opened owner record inside it; `proofsHold`: whether the
- * invite's own key signed this admission, or whether every key proof of an owner record is by its key.
- */
-export interface OpenedRecord {
-  kind: RecordKind;
-  signer: string;
-  hash: Uint8Array;
-  payload: Uint8Array;
-  ownerRecord: Signed<OwnerRecord> | undefined;
-  proofsHold: boolean;
-}
-
-type RefusalReason = 'malformed' | 'wrong-signer' | 'wrong-circle' | 'bad-proof' | 'superseded' | 'too-many';
-
-/** May this record count here? `key`, `epoch` and `sequence` say what it replaces. */
-export type RecordJudgement =
-  | { kind: 'ok'; key: string; epoch: number; sequence: number; record: KnownRecord }
-  | { kind: 'refused'; why: RefusalReason };
-
-const refused = (why: RefusalReason): RecordJudgement => ({
-  kind: 'refused',
-  why,
-});
-
-/** Member records that lead to nobody are kept until they do, up to this many: a chain may arrive from its end. */
-const maxMemberRecords = 4 * maxMembers;
-
-/**
- * Records that one box may have signed: its numbered ones, a vote about each friend, its zones, the invites and members
- * of years. Nobody fills what the whole circle shares.
- */
-const maxRecordsPerSigner = 600;
-
 /** Nothing known yet by `self`, in the circle with this id, but whom it calls what. */
 export function emptyKnowledge(
   self: string,
@@ -118,169 +67,8 @@ export function emptyKnowledge(
   };
 }
 
-/**
- * Steps 6 to 8 of a record's way in: the signer is who may sign this, the form is exact, and what it replaces. The
- * envelope said only that somebody signed; here that somebody is compared with the roster.
- */
-export function judgeRecord(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): RecordJudgement {
-  const judgement = judgeForm(knowledge, opened, sha256);
-  if (judgement.kind === 'refused' || knowledge.records.has(judgement.key)) return judgement;
-  let signed = 0;
-  for (const record of knowledge.records.values()) if (record.signed.signer === opened.signer) signed += 1;
-  return signed < maxRecordsPerSigner ? judgement : refused('too-many');
-}
-
-function judgeForm(knowledge: Knowledge, opened: OpenedRecord, sha256: Sha256): RecordJudgement {
-  const { roster } = knowledge;
-  const { signer, hash, payload } = opened;
-  const owner = roster.members.get(roster.ownerOf.get(signer) ?? '');
-  const numbered = (key: string, sequence: number, record: KnownRecord): RecordJudgement => ({
-    kind: 'ok',
-    key,
-    epoch: 0,
-    sequence,
-    record,
-  });
-  const mayGrant = owner !== undefined && boxMay(owner, signer, 'sign-grant');
-  // Whoever was never a member's box is turned away before a byte of what he says is read. Of what brings somebody into
-  // the circle only its content tells who may sign it.
-  const introduces = opened.kind === 'owner' || opened.kind === 'member' || opened.kind === 'invite';
-  if (!introduces && !roster.everOwnerOf.has(signer)) return refused('wrong-signer');
-  switch (opened.kind) {
-    case 'owner': {
-      const record = decodeOwnerRecord(payload);
-      if (record?.ownerId === undefined) return refused('malformed');
-      if (!opened.proofsHold) return refused('bad-proof');
-      const signed = { signer, hash, record };
-      const state = ownerStateOf(knowledge, record.ownerId, [signed]);
-      if (state === undefined) return refused('wrong-signer');
-      const at = state.path.indexOf(signed);
-      const before = state.path[at - 1];
-      const isKnown = state.path.some((one) => equalBytes(one.hash, hash));
-      if (before === undefined && !isKnown) return refused('superseded');
-      const paper = before !== undefined && ownerKeyOf(before.record, 'paper').peer === signer;
-      return {
-        kind: 'ok',
-        key: ownerRecordKey(record.ownerId, record.epoch),
-        epoch: record.epoch,
-        sequence: ownerRecordRank(paper ? 'paper' : 'owner', hash),
-        record: { kind: 'owner', signed },
-      };
-    }
-    case 'member': {
-      const record = decodeMemberRecord(payload);
-      if (record === undefined || opened.ownerRecord === undefined) return refused('malformed');
-      if (record.circle !== knowledge.circle) return refused('wrong-circle');
-      const { redeemed } = record;
-      if (redeemed !== undefined) {
-        // Whoever admits cannot make up that somebody redeemed an invite: the invite's own key says so, to him.
-        const isHis = opened.ownerRecord.record.boxes.some((box) => box.peer === redeemed.joiner);
-        if (!opened.proofsHold || !isHis || inviteIdOf(redeemed.key, sha256) !== record.inviteId) {
-          return refused('bad-proof');
-        }
-      }
-      const key = `member/${toHex(hash)}`;
-      if (!knowledge.records.has(key) && countKind(knowledge, 'member') >= maxMemberRecords)
-        return refused('too-many');
-      return numbered(key, 0, {
-        kind: 'member',
-        signed: { signer, hash, record, ownerRecord: opened.ownerRecord },
-      });
-    }
-    case 'removal': {
-      const record = decodeRemovalRecord(payload);
-      if (record === undefined) return refused('malformed');
-      if (record.circle !== knowledge.circle) return refused('wrong-circle');
-      // Who was removed may have signed removals before; whether they count is for the roster to say.
-      if (!roster.everOwnerOf.has(signer)) return refused('wrong-signer');
-      return numbered(`removal/${record.ownerId}/${signer}`, 0, {
-        kind: 'removal',
-        signed: { signer, hash, record },
-      });
-    }
-    case 'invite': {
-      const record = decodeInviteRecord(payload);
-      if (record === undefined) return refused('malformed');
-      if (record.circle !== knowledge.circle) return refused('wrong-circle');
-      if (!inviteStands(roster, signer, record.id, hash)) return refused('wrong-signer');
-      if (inviteIdOf(record.key, sha256) !== record.id) return refused('malformed');
-      return numbered(`invite/${record.id}`, 0, { kind: 'invite', signed: { signer, hash, record } });
-    }
-    case 'revocation': {
-      const record = decodeRevocationRecord(payload);
-      if (record === undefined) return refused('malformed');
-      if (record.circle !== knowledge.circle) return refused('wrong-circle');
-      if (!signatureStands(roster, signer, toHex(hash))) return refused('wrong-signer');
-      const key = `revocation/${record.inviteId}/${signer}`;
-      return numbered(key, 0, { kind: 'revocation', signed: { signer, hash, record } });
-    }
-    case 'offers': {
-      const record = decodeOffersRecord(payload);
-      if (record === undefined) return refused('malformed');
-      if (owner === undefined) return refused('wrong-signer');
-      return numbered(`offers/${signer}`, record.sequence, {
-        kind: 'offers',
-        signed: { signer, hash, record },
-      });
-    }
-    case 'grants': {
-      const record = decodeGrantsRecord(payload);
-      if (record === undefined) return refused('malformed');
-      if (!mayGrant) return refused('wrong-signer');
-      return numbered(`grants/${signer}`, record.sequence, {
-        kind: 'grants',
-        signed: { signer, hash, record },
-      });
-    }
-    case 'address': {
-      const record = decodeAddressRecord(payload);
-      if (record === undefined) return refused('malformed');
-      if (owner === undefined) return refused('wrong-signer');
-      return numbered(`address/${signer}`, record.sequence, {
-        kind: 'address',
-        signed: { signer, hash, record },
-      });
-    }
-    case 'holds': {
-      const record = decodeHoldsRecord(payload);
-      if (record === undefined) return refused('malformed');
-      if (owner === undefined) return refused('wrong-signer');
-      return numbered(`holds/${signer}`, record.sequence, {
-        kind: 'holds',
-        signed: { signer, hash, record },
-      });
-    }
-    case 'vote': {
-      const record = decodeVoteRecord(payload);
-      if (record === undefined) return refused('malformed');
-      if (owner === undefined || record.about === signer) return refused('wrong-signer');
-      const key = `vote/${signer}/${record.about}`;
-      return numbered(key, record.sequence, { kind: 'vote', signed: { signer, hash, record } });
-    }
-    case 'receipt': {
-      const record = decodeReceiptRecord(payload);
-      if (record === undefined) return refused('malformed');
-      if (owner === undefined || !isReceiptFor(roster, signer, record.owner)) return refused('wrong-signer');
-      const key = receiptKey(signer, record.owner);
-      return numbered(key, record.sequence, { kind: 'receipt', signed: { signer, hash, record } });
-    }
-    case 'zone': {
-      const record = decodeZoneVersion(payload);
-      if (record === undefined) return refused('malformed');
-      if (!maySignZone(roster, signer, record)) return refused('wrong-signer');
-      return {
-        kind: 'ok',
-        key: zoneRecordKey(record.owner, originText(record.origin)),
-        epoch: record.epoch,
-        sequence: record.sequence,
-        record: { kind: 'zone', signed: { signer, hash, record } },
-      };
-    }
-  }
-}
-
 /** By a box that may sign zones of this owner now, and under no later epoch than his own. */
-function maySignZone(roster: Roster, signer: string, version: ZoneVersion): boolean {
+export function maySignZone(roster: Roster, signer: string, version: ZoneVersion): boolean {
   const owner = roster.members.get(roster.ownerOf.get(signer) ?? '');
   return (
     owner?.ownerId === version.owner &&
@@ -289,12 +77,14 @@ function maySignZone(roster: Roster, signer: string, version: ZoneVersion): bool
   );
 }
 
-/** An invite that admitted somebody is part of how he came in, whoever signed it and whatever became of him. */
-const inviteStands = (roster: Roster, signer: string, inviteId: string, hash: Uint8Array): boolean =>
-  roster.invitesUsed.has(inviteId) || signatureStands(roster, signer, toHex(hash));
+/** By a box that is or was a member's. One that admitted somebody is part of how he came in, whatever became of its signer. */
+export function inviteStands(roster: Roster, signer: string, inviteId: string, hash: Uint8Array): boolean {
+  const used = roster.invitesUsed.has(inviteId) && roster.everOwnerOf.has(signer);
+  return used || signatureStands(roster, signer, toHex(hash));
+}
 
 /** The key of an owner's record of one epoch; sorts by epoch. */
-function ownerRecordKey(ownerId: string, epoch: number): string {
+export function ownerRecordKey(ownerId: string, epoch: number): string {
   return `owner/${ownerId}/${String(epoch).padStart(7, '0')}`;
 }
 
@@ -363,10 +153,10 @@ export function voidRecords(knowledge: Knowledge, self: string): string[] {
 }
 
 /** By a member's box, for another member. */
-const isReceiptFor = (roster: Roster, signer: string, ownerId: string): boolean => {
+export function isReceiptFor(roster: Roster, signer: string, ownerId: string): boolean {
   const by = roster.ownerOf.get(signer);
   return by !== undefined && by !== ownerId && roster.members.has(ownerId);
-};
+}
 
 /** The key of the receipt that this box signs for this owner. */
 export function receiptKey(signer: string, ownerId: string): string {
@@ -381,12 +171,6 @@ export function originText(origin: DomainName): string {
 /** The key of a zone's newest version: one a zone and owner, so that two owners' claims never replace one another. */
 export function zoneRecordKey(ownerId: string, origin: string): string {
   return `zone/${ownerId}/${origin}`;
-}
-
-function countKind(knowledge: Knowledge, kind: KnownRecord['kind']): number {
-  let count = 0;
-  for (const record of knowledge.records.values()) if (record.kind === kind) count += 1;
-  return count;
 }
 
 /** The records of one kind. */

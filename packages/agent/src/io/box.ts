@@ -107,7 +107,8 @@ export async function openBox(
     onChange: (calls, record, fact) => options.onRecord(calls, record, fact),
     events: {
       refused: (kind, signer, why) => refusals.record(kind, signer, why),
-      damaged: (key) => log.warn({ key }, 'a stored record was left out; friends will bring it again'),
+      damaged: (key) =>
+        refusals.count('serve', { key }, 'a stored record was left out; friends will bring it again'),
     },
   });
   const names = peerNames(identity, records, () => config().name);

@@ -15,7 +15,6 @@ import { openEnvelope, type SigningKey, sha256, verifySignature } from '@copain/
 import {
   type CanonicalValue,
   decodeCanonical,
-  decodeMemberRecord,
   decodeOwnerRecord,
   encodeCanonical,
   joinProofBytes,
@@ -29,16 +28,22 @@ import {
 } from '@copain/trust';
 import {
   emptyKnowledge,
-  judgeRecord,
   type Knowledge,
   type KnownRecord,
-  type OpenedRecord,
   voidRecords,
   withCircle,
   withName,
   withoutRecords,
   withRecord,
 } from '../known-records.ts';
+import {
+  type InnerProofs,
+  judgeCircle,
+  judgeRecord,
+  judgeSigner,
+  type RecordBody,
+  readBody,
+} from '../record-judgement.ts';
 import { type RoomCall, routeRecord } from '../wiring.ts';
 
 /** What became of a record that came in. */
@@ -64,7 +69,6 @@ export interface RecordStore {
   moveTo(circle: string): Promise<void>;
 }
 
-const unreadable = { kind: 'refused', why: 'signature, size or form' } as const;
 const circleKey = 'circle';
 const factPrefix = 'fact/';
 const namePrefix = 'name/';
@@ -99,35 +103,31 @@ export async function openRecordStore(options: {
   const heardAt = new Map<string, number>();
   let queue: Promise<unknown> = Promise.resolve();
 
-  const read = async (
-    kind: RecordKind,
-    envelope: Uint8Array,
-  ): Promise<(OpenedRecord & { envelopeHash: Uint8Array }) | undefined> => {
-    const opened = await openEnvelope(kind, envelope);
-    if (opened === undefined) return undefined;
-    const { signer, hash, payload, envelopeHash } = opened;
-    const member = kind === 'member' ? decodeMemberRecord(payload) : undefined;
-    const ownerRecord = member === undefined ? undefined : await openOwner(member);
-    const proofsHold =
-      (member !== undefined &&
-        ownerRecord !== undefined &&
-        (await wasRedeemed(member, ownerRecord, signer))) ||
-      (kind === 'owner' && (await keysConsent(payload)));
-    return { kind, signer, hash, payload, ownerRecord, proofsHold, envelopeHash };
-  };
-
-  /** Judges and remembers in memory; the caller has the fact stored before anybody hears of it. */
+  /**
+   * Judges and remembers in memory; the caller has the fact stored before anybody hears of it. One step after the other,
+   * the cheap before the costly: what one refuses, the next does not see.
+   */
   const consider = async (
     kind: RecordKind,
     envelope: Uint8Array,
+    counted: typeof events.refused = events.refused,
   ): Promise<RecordOutcome & { record?: KnownRecord }> => {
-    const opened = await read(kind, envelope);
-    if (opened === undefined) return unreadable;
-    const judgement = judgeRecord(knowledge, opened, sha256);
-    if (judgement.kind === 'refused') {
-      events.refused(kind, opened.signer, judgement.why);
-      return judgement;
-    }
+    const opened = await openEnvelope(kind, envelope);
+    const refuse = (why: string): RecordOutcome => {
+      counted(kind, opened?.signer, why);
+      return { kind: 'refused', why };
+    };
+    if (opened === undefined) return refuse('envelope');
+    const sealed = { ...opened, kind };
+    const wrongSigner = judgeSigner(knowledge, sealed);
+    if (wrongSigner !== undefined) return refuse(wrongSigner);
+    const body = readBody(sealed);
+    if (body === undefined) return refuse('malformed');
+    const wrongCircle = judgeCircle(knowledge, body);
+    if (wrongCircle !== undefined) return refuse(wrongCircle);
+    const proofs = await checkProofs(body, opened.signer);
+    const judgement = judgeRecord(knowledge, { ...sealed, body, proofs }, sha256);
+    if (judgement.kind === 'refused') return refuse(judgement.why);
     const fact: Fact = {
       kind,
       key: judgement.key,
@@ -143,12 +143,11 @@ export async function openRecordStore(options: {
         return { kind: 'known' };
       case 'older':
         // A replay confirms nothing: what is known stays as old as it was.
-        events.refused(kind, opened.signer, 'older');
+        counted(kind, opened.signer, 'older');
         return { kind: 'known' };
       case 'equivocation':
       case 'full':
-        events.refused(kind, opened.signer, outcome);
-        return { kind: 'refused', why: outcome };
+        return refuse(outcome);
       case 'new':
         return { kind: 'new', fact, record: judgement.record };
     }
@@ -184,7 +183,6 @@ export async function openRecordStore(options: {
   const offer = async (kind: RecordKind, envelope: Uint8Array): Promise<RecordOutcome> =>
     await inTurn(async () => {
       const outcome = await consider(kind, envelope);
-      if (outcome === unreadable) events.refused(kind, undefined, 'envelope');
       if (outcome.kind !== 'new' || outcome.record === undefined) return outcome;
       const { fact, record } = outcome;
       if (knowledge.records.has(fact.key) && !maySayMore(record.signed.signer)) {
@@ -193,10 +191,17 @@ export async function openRecordStore(options: {
       }
       const before = knowledge.names;
       const gone = changesRoster(kind) ? voidRecords(withRecord(knowledge, fact.key, record), key.peer) : [];
-      await table.write([
+      const rows = [
         { key: factPrefix + fact.key, value: encodeStored(fact) },
         ...gone.map((factKey) => ({ key: factPrefix + factKey, value: undefined })),
-      ]);
+      ];
+      try {
+        await table.write(rows);
+      } catch (error) {
+        // Nothing of it counts: whoever sent it has it still, and it comes again with a later digest.
+        events.refused(kind, record.signed.signer, 'write');
+        throw error;
+      }
       remember(fact, record);
       forget(gone);
       await keepNames(before);
@@ -230,7 +235,7 @@ export async function openRecordStore(options: {
     order.includes(kind) ? order.indexOf(kind) : kind === 'removal' ? 3 : 2;
   waiting.sort((a, b) => place(a.kind) - place(b.kind) || (a.key < b.key ? -1 : 1));
   for (const { key: storedKey, kind, envelope } of waiting) {
-    const outcome = await consider(kind, envelope);
+    const outcome = await consider(kind, envelope, () => {});
     if (outcome.kind === 'new' && outcome.record !== undefined) remember(outcome.fact, outcome.record);
     else if (outcome.kind === 'refused') events.damaged(storedKey);
   }
@@ -291,12 +296,21 @@ async function openOwner(member: MemberRecord): Promise<Signed<OwnerRecord> | un
   return { signer: opened.signer, hash: opened.hash, record };
 }
 
+/** The signatures inside a record, each checked; of kinds that have none, nothing. */
+async function checkProofs(body: RecordBody, signer: string): Promise<InnerProofs> {
+  if (body.kind === 'owner') return { ownerRecord: undefined, hold: await keysConsent(body.record) };
+  const ownerRecord = body.kind === 'member' ? await openOwner(body.record) : undefined;
+  const hold =
+    body.kind === 'member' &&
+    ownerRecord !== undefined &&
+    (await wasRedeemed(body.record, ownerRecord, signer));
+  return { ownerRecord, hold };
+}
+
 /** Is every key proof of an owner record by the key it is about? */
-async function keysConsent(payload: Uint8Array): Promise<boolean> {
-  const record = decodeOwnerRecord(payload);
-  if (record?.ownerId === undefined) return false;
-  const { ownerId } = record;
-  const checks = record.proofs.map(async ({ peer, epoch, previous, signature }) => {
+async function keysConsent({ ownerId, proofs }: OwnerRecord): Promise<boolean> {
+  if (ownerId === undefined) return false;
+  const checks = proofs.map(async ({ peer, epoch, previous, signature }) => {
     const bytes = keyProofBytes({ ownerId, epoch, previous, key: peer });
     return await verifySignature(peer, bytes, signature);
   });

@@ -46,6 +46,7 @@ const stepOfReason: Readonly<Record<string, RefusalStep>> = {
   'too-many': 'quota',
   'too-often': 'quota',
   full: 'quota',
+  write: 'write',
 };
 
 export function countRefusals(clock: Clock, log: Logger): Refusals {
