@@ -176,6 +176,65 @@ it('who is removed takes nobody out afterwards, and whom he took out before does
   expect(out([his.hash])).toEqual(['alice']);
 });
 
+it('two who remove each other at once, each with enough votes, are both out, in whatever order it is heard', () => {
+  const [dave, eve] = [person('dave'), person('eve')];
+  const five = [
+    ...all,
+    member(dave, 'dave', alice.box, '0c'.repeat(8)),
+    member(eve, 'eve', alice.box, '0d'.repeat(8)),
+  ];
+  const votes = [
+    removal(dave.ownerId, bob.box),
+    removal(dave.ownerId, carol.box),
+    removal(bob.ownerId, dave.box),
+    removal(bob.ownerId, eve.box, [addCarol.hash]),
+  ];
+  fc.assert(
+    fc.property(fc.shuffledSubarray(votes, { minLength: 4 }), (removals) => {
+      expect(namesOf(rosterOf(five, removals))).toEqual(['alice', 'carol', 'eve']);
+    }),
+  );
+  // One vote each, by no admitter: both stay, for everybody but themselves.
+  const alone = [removal(dave.ownerId, eve.box), removal(eve.ownerId, dave.box)];
+  expect(namesOf(rosterOf(five, alone))).toHaveLength(5);
+  expect(namesOf(rosterOf(five, alone, eve.ownerId))).toEqual(['alice', 'bob', 'carol', 'eve']);
+});
+
+it('nothing that a removed member signs brings him back, whoever helps him to remove those who did it', () => {
+  const more = ['dave', 'eve', 'fay'].map(person);
+  const people = [alice, bob, carol, ...more];
+  const six = [
+    ...all,
+    ...more.map((who, i) => member(who, `friend-${i}`, i === 2 ? bob.box : alice.box, `${20 + i}`.repeat(8))),
+  ];
+  const one = fc.constantFrom(...people);
+  const vote = (signer: fc.Arbitrary<Person>) =>
+    fc.tuple(one, signer).map(([of, by]) =>
+      removal(
+        of.ownerId,
+        by.box,
+        six.map(({ hash }) => hash),
+      ),
+    );
+  fc.assert(
+    fc.property(
+      fc.array(vote(one), { maxLength: 6 }),
+      one,
+      fc.infiniteStream(one),
+      (before, who, targets) => {
+        const known = before.filter(
+          (removed) => removed.record.ownerId !== who.ownerId || removed.signer !== who.box,
+        );
+        if (rosterOf(six, known).members.has(who.ownerId)) return;
+        const his = [...targets.take(4)].filter((target) => target !== who);
+        const after = [...known, ...his.map((target) => removal(target.ownerId, who.box))];
+        expect(rosterOf(six, after).members.has(who.ownerId)).toBe(false);
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});
+
 it('whom a revoked box admitted stays if that was seen; what it admits or removes besides is void', () => {
   const stolen = newPeer();
   const later = (boxes: string[], revoked: OwnerRecord['revoked'], epoch: number, previous: Uint8Array) => ({

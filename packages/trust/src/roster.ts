@@ -79,7 +79,8 @@ export interface RosterRecords {
  *
  * A removal is final. It counts for the circle when it is signed by the member himself, by who admitted him, or by two
  * members; for `self` and his boxes it counts as soon as he signed it. Whom the removed one admitted stays if the
- * signer of a removal that counts had seen it; his other adds are void.
+ * signer of a removal that counts had seen it; his other adds are void, and so are his removals of others, but for
+ * those of who removed him.
  */
 export function computeRoster(circle: string, records: RosterRecords, view: RosterView): Roster {
   const everybody = admitted(circle, records, view, new Map());
@@ -89,25 +90,28 @@ export function computeRoster(circle: string, records: RosterRecords, view: Rost
   const first = countedRemovals(everybody, standing, view);
   if (first.size === 0) return everybody;
   // What somebody signed who is removed himself counts where that was seen when he was removed: he cannot take others
-  // out afterwards, and those whom he took out before do not come back.
+  // out afterwards, and those whom he took out before do not come back. Two who remove each other at once are both out:
+  // else whoever is removed could undo it by removing, with a helper, those who did it.
   const counting = standing.filter((one) => {
     const by = everybody.everOwnerOf.get(one.signer) ?? '';
-    return by === one.record.ownerId || (first.get(by)?.has(view.toId(one.hash)) ?? true);
+    const gone = first.get(by);
+    if (gone === undefined || by === one.record.ownerId) return true;
+    return gone.seen.has(view.toId(one.hash)) || gone.by.has(one.record.ownerId);
   });
   const removed = countedRemovals(everybody, counting, view);
   const { everOwnerOf } = everybody;
   return { ...admitted(circle, records, view, removed), everOwnerOf };
 }
 
-/** By owner id of who is removed: those of his adds and removals that still count. */
-type Removed = ReadonlyMap<string, ReadonlySet<string>>;
+/** By owner id of who is removed: by whom, and those of his adds and removals that still count. */
+type Removed = ReadonlyMap<string, { by: ReadonlySet<string>; seen: ReadonlySet<string> }>;
 
 function countedRemovals(
   everybody: Roster,
   removals: readonly Signed<RemovalRecord>[],
   view: RosterView,
 ): Removed {
-  const counted = new Map<string, Set<string>>();
+  const counted = new Map<string, { by: Set<string>; seen: Set<string> }>();
   for (const target of new Set(removals.map((one) => one.record.ownerId))) {
     const member = everybody.members.get(target);
     if (member === undefined) continue;
@@ -121,7 +125,8 @@ function countedRemovals(
       signers.has(view.self) ||
       (member.admittedBy !== undefined && signers.has(member.admittedBy)) ||
       signers.size >= 2;
-    if (enough) counted.set(target, new Set(against.flatMap(({ seen }) => seen.map(view.toId))));
+    const seen = new Set(against.flatMap((one) => one.seen.map(view.toId)));
+    if (enough) counted.set(target, { by: signers, seen });
   }
   return counted;
 }
@@ -153,7 +158,7 @@ function admitted(
   const admittedBy = (signed: SignedMember): string | undefined => {
     const id = toId(signed.hash);
     const by = ownerOf.get(signed.signer) ?? revokedOf.get(signed.signer);
-    if (by === undefined || removed.get(by)?.has(id) === false) return undefined;
+    if (by === undefined || removed.get(by)?.seen.has(id) === false) return undefined;
     return revoked.get(signed.signer)?.has(id) === false ? undefined : by;
   };
   for (let grew = true; grew; ) {

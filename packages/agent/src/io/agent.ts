@@ -154,6 +154,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     addressesOf: (peer) => mesh?.dialer.addressesOf(peer) ?? [],
     keys,
     adopt: async (owner) => await adoptOwner(paths.stateDir, owner),
+    refused: box.refusals.join,
     rememberContacts: async (contacts) => await mesh?.dialer.remember(contacts),
   });
   const later = await openSignedLater({

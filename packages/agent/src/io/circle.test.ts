@@ -6,6 +6,7 @@ import { frameStreamPair, manualClock } from '@copain/core/testing';
 import type { Host } from '@copain/mesh/io';
 import { memoryTable } from '@copain/store';
 import { afterAll, expect, it } from 'vitest';
+import { decodeJoinFrame } from '../join-frames.ts';
 import { type CircleService, circleService } from './circle.ts';
 import { adoptOwner, createIdentity, loadIdentity, newSecret, openSecret, sealSecret } from './identity.ts';
 import { ownRecords } from './own-records.ts';
@@ -26,6 +27,8 @@ interface Box {
   circle: CircleService;
   records: RecordStore;
   members(): string[];
+  /** Why joiners were sent away. */
+  refused: string[];
   keys: OwnerKeys;
   paperKey: string;
   stateDir: string;
@@ -47,6 +50,7 @@ async function box(name: string, open: (self: string) => FrameStream): Promise<B
   });
   await ownRecords(identity, records, alone).found(name, 1);
   const host = { dial: async () => {}, open: async () => open(identity.box.peer) } as unknown as Host;
+  const refused: string[] = [];
   const keys = ownerKeys({ stateDir, identity, records, clock });
   const circle = circleService({
     standing: alone,
@@ -58,10 +62,11 @@ async function box(name: string, open: (self: string) => FrameStream): Promise<B
     addressesOf: () => [],
     rememberContacts: async () => {},
     keys,
+    refused: (_joiner, why) => refused.push(why),
     adopt: async (owner) => await adoptOwner(stateDir, owner),
   });
   const members = (): string[] => [...records.knowledge().roster.members.values()].map((one) => one.name);
-  return { peer: identity.box.peer, circle, records, members, keys, paperKey, stateDir };
+  return { peer: identity.box.peer, circle, records, members, refused, keys, paperKey, stateDir };
 }
 
 const nobody = (): FrameStream => {
@@ -105,6 +110,52 @@ it('whoever was cut off after he was admitted joins with the same code; anybody 
   await end;
   expect(bob.members().sort()).toEqual(['alice', 'bob']);
   expect(bob.records.log().digest).toEqual(alice.records.log().digest);
+});
+
+it('an invite that has expired is refused at its time: no challenge is given, and no proof read', async () => {
+  const alice = await box('alice', nobody);
+  const heard: string[] = [];
+  const bob = await box('bob', (self) => {
+    const [here, there] = frameStreamPair();
+    const counted: FrameStream = {
+      ...there,
+      receive: async () => {
+        const frame = await there.receive();
+        heard.push(decodeJoinFrame(frame ?? new Uint8Array())?.t ?? 'the end');
+        return frame;
+      },
+    };
+    alice.circle.answer(counted, self).catch(() => undefined);
+    return here;
+  });
+  const before = alice.records.log().digest;
+  const { code, id } = await alice.circle.invite({ name: 'bob', may: ['dns'], lifeMs: 60_000 });
+  const withInvite = alice.records.log().digest;
+  expect(withInvite).not.toEqual(before);
+  clock.advance(60_001);
+  await expect(bob.circle.join(code, () => {})).rejects.toThrow('expired');
+  expect([heard, alice.refused]).toEqual([['ask'], ['expired']]);
+  // Revoked, used and unknown come before: they stay so, whatever the clock says.
+  await alice.circle.revoke(id);
+  await expect(bob.circle.join(code, () => {})).rejects.toThrow('revoked');
+  expect(alice.refused).toEqual(['expired', 'revoked']);
+  expect(alice.members()).toEqual(['alice']);
+});
+
+it('an invite goes by the clock of the box that answers: one whose clock is behind lets in, and a wrong one breaks nothing else', async () => {
+  const alice = await box('alice', nobody);
+  const bob = await box('bob', (self) => {
+    const [here, there] = frameStreamPair();
+    alice.circle.answer(there, self).catch(() => undefined);
+    return here;
+  });
+  const { code } = await alice.circle.invite({ name: 'bob', may: ['dns'], lifeMs: 60_000 });
+  // Ten days back: what is dated in the future now is taken all the same, since nothing is ordered by a wall clock.
+  clock.advance(-10 * 86_400_000);
+  expect(await bob.circle.join(code, () => {})).toMatchObject({ name: 'bob' });
+  expect(bob.records.log().digest).toEqual(alice.records.log().digest);
+  clock.advance(20 * 86_400_000);
+  expect(alice.members().sort()).toEqual(['alice', 'bob']);
 });
 
 /** `home`'s further box: joins by its code, and starts again from what is on the disk by then. */

@@ -110,6 +110,8 @@ export function circleService(options: {
   keys: Pick<OwnerKeys, 'state' | 'needSigner' | 'addBox'>;
   /** This box became another owner's: keep whose, durably. What runs goes on as before until it is started again. */
   adopt(owner: Uint8Array): Promise<void>;
+  /** A joiner was sent away. */
+  refused(joiner: string, why: JoinRefusal): void;
   /** Remembers where the members of a new circle were reached. */
   rememberContacts(contacts: InviteText['contacts']): Promise<void>;
 }): CircleService {
@@ -457,6 +459,7 @@ export function circleService(options: {
 
     answer: async (stream, joiner) => {
       const refuse = async (why: JoinRefusal): Promise<void> => {
+        options.refused(joiner, why);
         await stream.send(encodeJoinFrame({ t: 'refused', why }));
         await stream.end();
       };

@@ -22,8 +22,16 @@ import type { Logger } from 'pino';
 import { originText, recordsOf, zoneRecordKey } from '../known-records.ts';
 import type { EventLog } from './event-log.ts';
 import type { RecordStore } from './record-store.ts';
+import type { Refusals } from './refusals.ts';
 import { inTurns } from './turns.ts';
-import { contentFile, fetchContent, readContent, storeContent, type ZoneContent } from './zone-content.ts';
+import {
+  AlteredContent,
+  contentFile,
+  fetchContent,
+  readContent,
+  storeContent,
+  type ZoneContent,
+} from './zone-content.ts';
 
 /** A zone that this box has to answer for a friend. */
 interface HeldZoneFact {
@@ -81,12 +89,13 @@ export async function openHeldZones(options: {
   open(peer: string, signal: AbortSignal): Promise<FrameStream>;
   nameOf(ownerId: string): string;
   events: EventLog;
+  refusals: Pick<Refusals, 'count'>;
   log: Logger;
   changed(): void;
   /** A version replaced another; contents of older ones may go. */
   replaced(): Promise<void>;
 }): Promise<HeldZones> {
-  const { self, files, table, clock, records, events, log } = options;
+  const { self, files, table, clock, records, events, refusals, log } = options;
   const held = new Map<ZoneKey, Held>();
   let duties = new Map<ZoneKey, { ownerId: string; origin: DomainName }>();
   /** What was fetched and is not served yet, and the envelopes that announced it, by version. */
@@ -106,7 +115,7 @@ export async function openHeldZones(options: {
     const content =
       header === undefined ? undefined : await readContent(files, header).catch(() => undefined);
     if (header === undefined || content === undefined) {
-      log.warn({ key }, 'a stored zone is damaged; it will be fetched again');
+      refusals.count('serve', { key }, 'a stored zone is damaged; it will be fetched again');
       continue;
     }
     held.set(zoneKey(header), { zone: content.zone, header, envelope });
@@ -153,8 +162,18 @@ export async function openHeldZones(options: {
         break;
       case 'save': {
         const fetched = fetchedFor(effect.header);
-        await storeContent(files, effect.header, fetched.body);
-        await writeRow(fetched, effect.freshUntilMs);
+        try {
+          await storeContent(files, effect.header, fetched.body);
+          await writeRow(fetched, effect.freshUntilMs);
+        } catch (error) {
+          const origin = originText(effect.header.origin);
+          refusals.count(
+            'write',
+            { origin },
+            'a zone version could not be written, and is not answered from',
+          );
+          throw error;
+        }
         break;
       }
       case 'serve': {
@@ -192,7 +211,8 @@ export async function openHeldZones(options: {
       }
       case 'refused': {
         const { why, header, from } = effect;
-        log.warn({ why, origin: originText(header.origin), from }, 'a zone version was refused');
+        const step = why === 'too-many' || why === 'too-large' ? 'quota' : 'version';
+        refusals.count(step, { why, origin: originText(header.origin), from }, 'a zone version was refused');
         break;
       }
     }
@@ -212,7 +232,7 @@ export async function openHeldZones(options: {
     }
   };
   const start = (): void => {
-    if (working !== undefined || clock.nowMs() < retryAtMs) return;
+    if (todo.length === 0 || working !== undefined || disposed || clock.nowMs() < retryAtMs) return;
     working = work()
       .catch((error: unknown) => {
         retryAtMs = clock.nowMs() + retryEveryMs;
@@ -220,6 +240,8 @@ export async function openHeldZones(options: {
       })
       .finally(() => {
         working = undefined;
+        // What was decided after the last effect was done, and before this was.
+        start();
       });
   };
   const step = (input: SecondaryInput): void => {
@@ -243,6 +265,8 @@ export async function openHeldZones(options: {
       if (!todo.some((one) => one.kind === 'save' && sameZoneVersion(one.header, header))) forgetUpTo(header);
     } catch (error) {
       const why = error instanceof Error ? error.message : 'connection closed';
+      if (error instanceof AlteredContent)
+        refusals.count('meaning', { origin: originText(header.origin), from }, why);
       log.debug({ origin: originText(header.origin), from, why }, 'a zone could not be fetched here');
       step({ kind: 'fetch-failed', key: zoneKey(header), from, why });
     }

@@ -16,6 +16,7 @@ import {
   encodeInviteRecord,
   encodeMemberRecord,
   encodeOffersRecord,
+  encodeOwnerRecord,
   encodeRemovalRecord,
   encodeRevocationRecord,
   encodeVoteRecord,
@@ -451,4 +452,93 @@ it('nobody makes the whole circle write by counting up: what is too much is refu
   await opened.store.publish('vote', vote);
   clock.advance(2000);
   expect(await say(flood + 1)).toBe('new');
+});
+
+/** Somebody who does not exist, admitted by somebody who does not either; every signature in it is good. */
+async function madeUpAdmission(n: number): Promise<Uint8Array> {
+  const [box, own, paper, invite, by] = await Promise.all(
+    [1, 2, 3, 4, 5].map((use) =>
+      signingKeyFromSeed(sha256(Uint8Array.of(use, n % 256, Math.floor(n / 256)))),
+    ),
+  );
+  if (!box || !own || !paper || !invite || !by) throw new Error('five keys were made');
+  const sealTo = `age1${'q'.repeat(58)}`;
+  const first = encodeOwnerRecord({
+    epoch: 0,
+    ownerId: undefined,
+    previous: undefined,
+    keys: [
+      { use: 'owner', peer: own.peer, sealTo },
+      { use: 'paper', peer: paper.peer, sealTo },
+    ],
+    boxes: [{ peer: box.peer, name: 'box', roles: [], sealTo }],
+    proofs: [],
+    revoked: [],
+    atMs: 1,
+  });
+  const circle = alice.ownerId;
+  const challenge = new Uint8Array(32);
+  const ownerId = toHex(sha256(first));
+  const proof = joinProofBytes({ circle, ownerId, joiner: box.peer, responder: by.peer, challenge });
+  const redeemed = { key: invite.peer, joiner: box.peer, challenge, signature: await invite.sign(proof) };
+  const record = { circle, name: 'eve', owner: await own.seal('owner', first), redeemed, atMs: 1 };
+  return await by.seal(
+    'member',
+    encodeMemberRecord({ ...record, inviteId: inviteIdOf(invite.peer, sha256) }),
+  );
+}
+
+it('made-up members admitted by made-up members fill a room of their own, and keep nobody from being admitted', async () => {
+  const opened = await circleOfTwo();
+  const outcomes: string[] = [];
+  for (let n = 0; n < 260; n++)
+    outcomes.push((await opened.store.offer('member', await madeUpAdmission(n))).kind);
+  expect(outcomes.filter((kind) => kind === 'new')).toHaveLength(256);
+  expect(opened.refusals.at(-1)).toBe('too-many');
+  expect(opened.store.knowledge().roster.members.size).toBe(2);
+  expect((await opened.store.offer('member', await alice.box.seal('member', await memberBob(9)))).kind).toBe(
+    'new',
+  );
+});
+
+it('nobody founds the circle again, and a member whose owner record is not signed by himself is none', async () => {
+  const opened = await circleOfTwo();
+  const { circle } = opened.store.knowledge();
+  const founding = { circle, name: 'eve', inviteId: undefined, redeemed: undefined, atMs: 1 };
+  const records: Uint8Array[] = [
+    encodeMemberRecord({ ...founding, owner: bob.ownerEnvelope }),
+    encodeMemberRecord({ ...founding, owner: alice.ownerEnvelope }),
+    encodeMemberRecord({
+      ...founding,
+      owner: await stranger.seal('owner', encodeOwnerRecord(bob.owner.record)),
+    }),
+    encodeMemberRecord({ ...founding, owner: new Uint8Array(200) }),
+  ];
+  await refusesAll(
+    opened,
+    await Promise.all(records.map(async (one) => ['member', await bob.box.seal('member', one)] as const)),
+  );
+  expect(opened.refusals).toEqual(['wrong-signer', 'wrong-signer', 'malformed', 'malformed']);
+});
+
+it('dates are no rank: what is dated a century ahead replaces nothing that has a higher number', async () => {
+  const opened = await circleOfTwo();
+  const vote = async (sequence: number, heardAtMs: number): Promise<string> => {
+    const payload = encodeVoteRecord({ sequence, about: alice.box.peer, heardAtMs, silent: true });
+    return (await opened.store.offer('vote', await bob.box.seal('vote', payload))).kind;
+  };
+  const century = clock.nowMs() + 100 * 365 * 86_400_000;
+  expect(await vote(2, 5)).toBe('new');
+  expect(await vote(1, century)).toBe('known');
+  expect(opened.refusals).toEqual(['older']);
+  expect(await vote(3, century)).toBe('new');
+  expect(await vote(4, 5)).toBe('new');
+  // No instant is beyond what a clock can show.
+  const beyond = encodeVoteRecord({
+    sequence: 5,
+    about: alice.box.peer,
+    heardAtMs: 8.64e15 + 1,
+    silent: true,
+  });
+  expect((await opened.store.offer('vote', await bob.box.seal('vote', beyond))).kind).toBe('refused');
 });

@@ -70,6 +70,7 @@ export function startPlanner(box: Box, rooms: () => PlannedRooms): Planner {
       if (current.conflicts.some((known) => known.duty.name === duty.name)) continue;
       const claim = `${names.ofOwner(duty.ownerId)} claims ${duty.name}, but ${name} is ${names.ofOwner(ownerId)}'s`;
       events.add('claim.refused', `${claim}: refused.`);
+      box.refusals.count('meaning', { domain: duty.name, claimedBy: duty.ownerId }, 'a claim was refused');
     }
     return next;
   };

@@ -84,7 +84,7 @@ export async function openRecordStore(options: {
   ownerId: string;
   onChange(calls: readonly RoomCall[], record: KnownRecord, fact: Fact): void;
   events: {
-    refused(kind: RecordKind, signer: string | undefined, why: string): void;
+    refused: (kind: RecordKind, signer: string | undefined, why: string) => void;
     damaged(key: string): void;
   };
 }): Promise<RecordStore> {

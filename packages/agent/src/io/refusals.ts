@@ -1,5 +1,5 @@
 import type { Clock } from '@copain/core';
-import type { RecordKind } from '@copain/trust';
+import type { JoinRefusal, RecordKind } from '@copain/trust';
 import type { Logger } from 'pino';
 
 /**
@@ -26,7 +26,9 @@ type RefusalStep = (typeof refusalSteps)[number];
 /** Counts what was refused at which step, and logs it without letting anybody fill the log. */
 export interface Refusals {
   count(step: RefusalStep, fields: Record<string, unknown>, text: string): void;
-  record(kind: RecordKind, signer: string | undefined, why: string): void;
+  record: (kind: RecordKind, signer: string | undefined, why: string) => void;
+  /** A guest with an invite was sent away. */
+  join: (joiner: string, why: JoinRefusal) => void;
   totals(): { step: RefusalStep; count: number }[];
 }
 
@@ -47,6 +49,17 @@ const stepOfReason: Readonly<Record<string, RefusalStep>> = {
   'too-often': 'quota',
   full: 'quota',
   write: 'write',
+};
+
+/** The step that each reason belongs to for which a joiner is refused. */
+const stepOfJoinRefusal: Readonly<Record<JoinRefusal, RefusalStep>> = {
+  'unknown-invite': 'signer',
+  'bad-proof': 'signer',
+  'bad-owner': 'form',
+  used: 'version',
+  revoked: 'version',
+  'already-member': 'version',
+  expired: 'time',
 };
 
 export function countRefusals(clock: Clock, log: Logger): Refusals {
@@ -70,6 +83,7 @@ export function countRefusals(clock: Clock, log: Logger): Refusals {
       if (why === 'older') counts.set('version', (counts.get('version') ?? 0) + 1);
       else count(stepOfReason[why] ?? 'form', { kind, signer, why }, 'a record was refused');
     },
+    join: (joiner, why) => count(stepOfJoinRefusal[why], { joiner, why }, 'a joiner was refused'),
     totals: () => refusalSteps.map((step) => ({ step, count: counts.get(step) ?? 0 })),
   };
 }

@@ -15,6 +15,11 @@ export interface ZoneContent {
   zone: Zone;
 }
 
+/** A friend delivered something else than the owner signed. */
+export class AlteredContent extends Error {
+  override name = 'AlteredContent';
+}
+
 const chunkBytes = 32_768;
 /** Most that records of this size take up compressed (raw deflate stores 5 bytes more for every block it cannot shrink). */
 const packedMaxBytes = (sizeBytes: number): number => sizeBytes + Math.ceil(sizeBytes / 1000) + 64;
@@ -66,7 +71,7 @@ export async function fetchContent(header: ZoneVersion, stream: FrameStream): Pr
       filled += chunk.length;
     }
     const content = await unpack(packed, header);
-    if (content === undefined) throw new Error('what came is not what the owner signed');
+    if (content === undefined) throw new AlteredContent('what came is not what the owner signed');
     return content;
   } catch (error) {
     stream.abort(error instanceof Error ? error : new Error('transfer failed'));

@@ -18,6 +18,7 @@ import { openHeldZones } from './held-zones.ts';
 import type { Identity } from './identity.ts';
 import { type FileDiff, ownZones } from './own-zones.ts';
 import type { RecordStore } from './record-store.ts';
+import type { Refusals } from './refusals.ts';
 import type { Standing } from './standing.ts';
 import { contentFile, serveContent } from './zone-content.ts';
 import { openZonePast } from './zone-past.ts';
@@ -77,6 +78,7 @@ export interface ZonesOptions {
   holds(zones: HoldsRecord['zones']): void;
   nameOf(ownerId: string): string;
   events: EventLog;
+  refusals: Pick<Refusals, 'count'>;
   log: Logger;
   changed: () => void;
 }
@@ -127,6 +129,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       open: (peer, signal) => options.open(peer, signal),
       nameOf: (ownerId) => options.nameOf(ownerId),
       events,
+      refusals: options.refusals,
       log,
       changed: refresh,
       replaced: sweep,

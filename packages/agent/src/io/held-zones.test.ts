@@ -1,0 +1,204 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Files } from '@copain/core';
+import { frameStreamPair, manualClock } from '@copain/core/testing';
+import { encodeZone, encodeZoneVersion, loadZone, nameOf, type ZoneVersion } from '@copain/dns';
+import { sha256, signingKeyFromSeed } from '@copain/mesh/io';
+import { memoryFiles, memoryTable } from '@copain/store';
+import { encodeHoldsRecord, encodeMemberRecord, inviteIdOf, joinProofBytes } from '@copain/trust';
+import { pino } from 'pino';
+import { afterAll, expect, it } from 'vitest';
+import { type HeldZones, openHeldZones } from './held-zones.ts';
+import { createIdentity, type Identity, loadIdentity } from './identity.ts';
+import { ownRecords } from './own-records.ts';
+import { openRecordStore, type RecordStore } from './record-store.ts';
+import { countRefusals } from './refusals.ts';
+import { serveContent, storeContent } from './zone-content.ts';
+
+const alone = { maySign: () => true, signable: async () => {}, whenSignable: () => {} };
+const clock = manualClock(1_000_000);
+const folders: string[] = [];
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+});
+
+async function person(name: string): Promise<Identity> {
+  const stateDir = await mkdtemp(join(tmpdir(), `copain-${name}-`));
+  folders.push(stateDir);
+  await createIdentity({ stateDir, name });
+  return await loadIdentity(stateDir);
+}
+
+const origin = nameOf('bob.example');
+
+/** A version of bob.example whose web server is at 192.0.2.`host`, with its content. */
+function version(owner: string, host: number): { header: ZoneVersion; body: Uint8Array } {
+  const text = [
+    '$TTL 300',
+    '@ SOA ns.bob.example. post.bob.example. 1 3600 600 604800 300',
+    '@ NS ns.bob.example.',
+    'ns A 192.0.2.1',
+    `www A 192.0.2.${host}`,
+    '',
+  ].join('\n');
+  const { zone, problems } = loadZone({ text, origin, file: 'bob.zone' });
+  if (zone === undefined) throw new Error(problems.map((one) => one.text).join());
+  const body = encodeZone(zone);
+  const header = {
+    owner,
+    origin,
+    serial: 1,
+    epoch: 0,
+    sequence: 1,
+    contentHash: sha256(body),
+    previousHash: new Uint8Array(32),
+    sizeBytes: body.length,
+    expiresAfterMs: 3_600_000,
+    atMs: 1,
+  };
+  return { header, body };
+}
+
+interface Served {
+  zones: HeldZones;
+  records: RecordStore;
+  files: Map<string, Uint8Array>;
+  rows: Map<string, Uint8Array>;
+  /** The disk takes nothing. */
+  isFull: boolean;
+  /** Starts again from what is on disk. */
+  again(): Promise<HeldZones>;
+  counts: () => Record<string, number>;
+}
+
+/** Alice's box, which serves bob.example; bob's box says that it has `says` and delivers `delivers`. */
+async function aliceServing(
+  bob: Identity,
+  says: ZoneVersion,
+  delivers: { header: ZoneVersion; body: Uint8Array },
+): Promise<Served> {
+  const alice = await person('alice');
+  const records = await openRecordStore({
+    table: memoryTable(),
+    clock,
+    key: alice.box,
+    ownerId: alice.ownerId,
+    onChange: () => {},
+    events: { refused: () => {}, damaged: () => {} },
+  });
+  await ownRecords(alice, records, alone).found('alice', 5);
+  const inviteKey = await signingKeyFromSeed(new Uint8Array(32).fill(4));
+  const challenge = new Uint8Array(32).fill(8);
+  const [circle, joiner, ownerId] = [alice.ownerId, bob.box.peer, bob.ownerId];
+  const proof = joinProofBytes({ circle, ownerId, joiner, responder: alice.box.peer, challenge });
+  await records.publish(
+    'member',
+    encodeMemberRecord({
+      circle,
+      name: 'bob',
+      owner: bob.ownerEnvelope,
+      inviteId: inviteIdOf(inviteKey.peer, sha256),
+      redeemed: { key: inviteKey.peer, joiner, challenge, signature: await inviteKey.sign(proof) },
+      atMs: 6,
+    }),
+  );
+  const said = await records.offer('zone', await bob.box.seal('zone', encodeZoneVersion(says)));
+  expect(said.kind).toBe('new');
+
+  const his = memoryFiles();
+  await storeContent(his, delivers.header, delivers.body);
+  const theirs: Files = {
+    ...his,
+    read: async (name) => (await his.read(name)) ?? (await his.read((await his.list())[0] ?? '')),
+  };
+  const [files, rows] = [new Map<string, Uint8Array>(), new Map<string, Uint8Array>()];
+  const disk = memoryFiles(files);
+  const refusals = countRefusals(clock, pino({ level: 'silent' }));
+  const served = { records, files, rows, isFull: false } as Served;
+  served.again = async () =>
+    await openHeldZones({
+      self: alice.box.peer,
+      files: {
+        ...disk,
+        write: async (name, bytes) => {
+          if (served.isFull) throw new Error('no space left');
+          await disk.write(name, bytes);
+        },
+      },
+      table: memoryTable(rows),
+      clock,
+      records,
+      connectedPeers: () => [bob.box.peer],
+      open: async () => {
+        const [here, there] = frameStreamPair();
+        serveContent(theirs, there, () => true).catch(() => undefined);
+        return here;
+      },
+      nameOf: () => 'bob',
+      events: {
+        add: () => {},
+        list: () => [],
+        follow: () => () => {},
+        [Symbol.asyncDispose]: async () => {},
+      },
+      refusals,
+      log: pino({ level: 'silent' }),
+      changed: () => {},
+      replaced: async () => {},
+    });
+  served.zones = await served.again();
+  served.counts = () =>
+    Object.fromEntries(refusals.totals().flatMap(({ step, count }) => (count > 0 ? [[step, count]] : [])));
+  served.zones.tick();
+  served.zones.configure([{ ownerId: bob.ownerId, origin: 'bob.example' }]);
+  return served;
+}
+
+it('a content that is not what was signed is refused at its meaning: nothing is written, nothing served', async () => {
+  const bob = await person('bob');
+  const signed = version(bob.ownerId, 2);
+  const { zones, files, rows, counts } = await aliceServing(bob, signed.header, version(bob.ownerId, 3));
+  await expect.poll(counts).toEqual({ meaning: 1 });
+  expect([files.size, rows.size, zones.served(), zones.holds()]).toEqual([0, 0, [], []]);
+});
+
+it('a content that cannot be written is not served, and is once there is room', async () => {
+  const bob = await person('bob');
+  const signed = version(bob.ownerId, 2);
+  const served = await aliceServing(bob, signed.header, signed);
+  served.isFull = true;
+  await expect.poll(served.counts).toEqual({ write: 1 });
+  expect([served.rows.size, served.zones.served(), served.zones.holds()]).toEqual([0, [], []]);
+  served.isFull = false;
+  clock.advance(10_000);
+  served.zones.tick();
+  await expect.poll(() => served.zones.served().length).toBe(1);
+  expect([served.rows.size, served.counts()]).toEqual([1, { write: 1 }]);
+});
+
+it('a content that is not whole on disk any more is not served from it', async () => {
+  const bob = await person('bob');
+  const signed = version(bob.ownerId, 2);
+  const served = await aliceServing(bob, signed.header, signed);
+  await expect.poll(() => served.zones.served().length).toBe(1);
+  expect((await served.again()).served()).toHaveLength(1);
+  for (const [name, bytes] of served.files) served.files.set(name, bytes.with(20, (bytes[20] ?? 0) ^ 1));
+  expect((await served.again()).served()).toEqual([]);
+  expect(served.counts()).toEqual({ serve: 1 });
+});
+
+it('a friend who lies about what he or others hold changes neither what is served nor for how long', async () => {
+  const bob = await person('bob');
+  const signed = version(bob.ownerId, 2);
+  const served = await aliceServing(bob, signed.header, signed);
+  await expect.poll(() => served.zones.served().length).toBe(1);
+  const lie = { owner: bob.ownerId, origin: 'bob.example', epoch: 9, sequence: 99, serial: 99 };
+  const holds = encodeHoldsRecord({ sequence: 1, zones: [lie, { ...lie, origin: 'alice.example' }] });
+  await served.records.offer('holds', await bob.box.seal('holds', holds));
+  served.zones.holdersChanged();
+  served.zones.tick();
+  expect(served.zones.facts()).toMatchObject([{ origin: 'bob.example', serial: 1 }]);
+  expect(served.zones.served()).toMatchObject([{ expired: false, zone: { serial: 1 } }]);
+  expect(served.counts()).toEqual({});
+});
