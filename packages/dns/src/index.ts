@@ -81,6 +81,26 @@ export {
   stepSecondary,
 } from './secondary.ts';
 export {
+  signTsigQuery,
+  signTsigRefusal,
+  type TsigAnswerVerdict,
+  type TsigContext,
+  type TsigKeys,
+  type TsigRefusal,
+  TsigSigner,
+  type TsigVerdict,
+  TsigVerifier,
+  verifyTsigQuery,
+} from './tsig.ts';
+export { parseTsigKeyFile, type TsigKeyFile, tsigKeyFileExample } from './tsig-key-file.ts';
+export {
+  type TsigAlgorithm,
+  type TsigCrypto,
+  type TsigKey,
+  tsigErrorToText,
+  tsigRecordBytes,
+} from './tsig-record.ts';
+export {
   type BuiltZone,
   buildZone,
   decodeZone,

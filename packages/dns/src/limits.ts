@@ -129,3 +129,18 @@ export const fetchPatienceMs = 120_000;
 
 /** How long friends serve a zone without hearing from its owner. */
 export const expiresAfterDefaultMs: number = 1000 * 3_600_000;
+
+/** Seconds that the clocks of two servers with a TSIG key may differ (RFC 8945 §10: 300 recommended). */
+export const tsigFudgeS = 300;
+
+/** Unsigned messages between two signed ones of a transfer (RFC 8945 §5.3.1). */
+export const tsigUnsignedMax = 99;
+
+/** Octets of a file with a TSIG key; one key takes a hundred. */
+export const tsigKeyFileBytesMax = 65_536;
+
+/** Octets of a TSIG secret: with fewer it could be guessed (RFC 8945 §7 asks for as many as the MAC has). */
+export const tsigSecretBytesMin = 16;
+
+/** A longer secret adds nothing: HMAC folds it to one block (RFC 2104 §3). */
+export const tsigSecretBytesMax = 512;

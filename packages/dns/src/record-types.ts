@@ -101,6 +101,8 @@ export function isMetaType(type: number): boolean {
 
 export const classIn = 1;
 export const classChaos = 3;
+/** Of TSIG records (RFC 8945 §4.2) and of questions about any class. */
+export const classAny = 255;
 
 /** RCODEs of RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6891 §9 and RFC 7873 §8. */
 export const Rcode: {

@@ -17,5 +17,6 @@ export {
   startDnsServer,
 } from './listener.ts';
 export { querySoa, type SoaAnswer } from './query-client.ts';
+export { tsigCrypto } from './tsig-crypto.ts';
 export { watchZoneFile, type ZoneFileWatch, type ZoneFileWatchOptions } from './watch-zone-file.ts';
 export { readZoneFile, type ZoneFile } from './zone-file.ts';
