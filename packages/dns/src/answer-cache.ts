@@ -57,7 +57,10 @@ function slotOf(hash: number, mode: number): number {
 /** Names alike but for case; type and class octet by octet. */
 function sameQuestion(a: Uint8Array, b: Uint8Array, questionEnd: number): boolean {
   const nameEnd = questionEnd - 4;
-  for (let i = 12; i < nameEnd; i++) if (foldTable[a[i] ?? 0] !== foldTable[b[i] ?? 0]) return false;
-  for (let i = nameEnd; i < questionEnd; i++) if (a[i] !== b[i]) return false;
+  for (let i = 12; i < questionEnd; i++) {
+    const one = a[i] ?? 0;
+    const other = b[i] ?? 0;
+    if (one !== other && (i >= nameEnd || foldTable[one] !== foldTable[other])) return false;
+  }
   return true;
 }

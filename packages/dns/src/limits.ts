@@ -76,11 +76,14 @@ export const answerUnitBytes = 256;
 /** Of the answers above the rate every second is sent as a truncated one: an honest client behind it comes by TCP. */
 export const limitedPerSlip = 2;
 
+/** The same for loopback, where the rate is many times higher. */
+export const loopbackUnitBytes = 64;
+
 /** Networks whose rate is remembered: 1.3 MB; of more than these the least busy are forgotten. */
 export const limitedNetworksMax = 65_536;
 
 /** From loopback, which nobody elsewhere can forge, only repeats of one question are limited, and these loosely. */
-export const loopbackRateFactor = 10;
+export const loopbackRateFactor = 20;
 
 /** Octets that `nsid`, `hostname` and `version` may have; with it and the longest question an answer has room in 512. */
 export const identityBytesMax = 128;

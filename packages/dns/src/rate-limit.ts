@@ -1,4 +1,10 @@
-import { answerUnitBytes, limitedNetworksMax, limitedPerSlip, loopbackRateFactor } from './limits.ts';
+import {
+  answerUnitBytes,
+  limitedNetworksMax,
+  limitedPerSlip,
+  loopbackRateFactor,
+  loopbackUnitBytes,
+} from './limits.ts';
 
 /** What kinds of answers are counted apart, so that a flood of one kind leaves the others. */
 export const AnswerKind: { readonly data: 0; readonly noData: 1; readonly failure: 2 } = {
@@ -52,7 +58,7 @@ export class RateLimiter {
     const tag = mixed(local ? question : network + kind);
     const at = this.#bucket(tag, perSecond, nowMs);
     const left =
-      (this.#tokens[at] ?? 0) - 1 - Math.floor(sizeBytes / (local ? answerUnitBytes / 2 : answerUnitBytes));
+      (this.#tokens[at] ?? 0) - 1 - Math.floor(sizeBytes / (local ? loopbackUnitBytes : answerUnitBytes));
     if (left >= 0) {
       this.#tokens[at] = left;
       return 'send';
