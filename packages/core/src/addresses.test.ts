@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { formatHostPort, ipv6Groups, isLoopback, isPrivate, parseHostPort } from './addresses.ts';
-import { isName, visible } from './names.ts';
+import { isName, visible, visibleJson } from './names.ts';
 
 it('reads host and port, IPv6 in brackets only', () => {
   expect(parseHostPort('127.0.0.1:53')).toEqual({ host: '127.0.0.1', port: 53 });
@@ -66,6 +67,16 @@ it('names are short, lower case and harmless', () => {
   expect(isName('box-4')).toBe(true);
   for (const bad of ['', '-a', 'a-', 'Alice', 'a.b', 'a'.repeat(33), 'a b', '__proto__'])
     expect(isName(bad)).toBe(false);
+});
+
+it('JSON that is looked at cannot either, and says the same', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const shown = visibleJson(JSON.stringify({ text }));
+      expect(shown).not.toMatch(/\p{Cc}|\p{Bidi_Control}|[\u200b-\u200f\u2060-\u206f\ufeff]/u);
+      expect(JSON.parse(shown)).toEqual({ text });
+    }),
+  );
 });
 
 it('text from outside cannot move the cursor, turn the line round or fill the screen', () => {

@@ -28,7 +28,7 @@ export {
   toUtf8,
 } from './bytes.ts';
 export { CommandError, ExitCode } from './errors.ts';
-export { isName, namePattern, visible } from './names.ts';
+export { isName, namePattern, visible, visibleJson } from './names.ts';
 export type {
   AppendOutcome,
   Clock,

@@ -27,3 +27,17 @@ export function visible(text: string, maxLength = 200): string {
   }
   return shown;
 }
+
+/** What `visible` shows as escapes and JSON leaves as it is. */
+const leftByJson = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/**
+ * JSON text of the same value that is safe to look at: characters that move the cursor or turn the line round, and that
+ * JSON allows as they are, are written as escapes (RFC 8259 §7). Control characters below 20 hexadecimal are already.
+ */
+export function visibleJson(json: string): string {
+  return json.replaceAll(
+    leftByJson,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Clock, CommandError, ExitCode, formatHostPort, fromUtf8, type Random } from '@copain/core';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { parseConfig } from '../config.ts';
 import { besideConfig, type HomePaths } from '../config-paths.ts';
 import { formatProblems } from '../config-problems.ts';
@@ -10,6 +10,7 @@ import { type Agent, startAgent } from './agent.ts';
 import { type ControlCommand, controlCommands, controlHandlers } from './control.ts';
 import { type ControlHandler, startControlSocket } from './control-socket.ts';
 import { loadIdentity } from './identity.ts';
+import { makeLog } from './log.ts';
 import { startStatusHttp } from './status-http.ts';
 
 const systemClock: Clock = { nowMs: () => Date.now() };
@@ -38,13 +39,6 @@ async function readConfig(paths: HomePaths): Promise<Config> {
   });
 }
 
-async function makeLog(env: Readonly<Record<string, string | undefined>>): Promise<Logger> {
-  const level = env.PEER_LOG ?? 'info';
-  if (!process.stdout.isTTY) return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
-  const { default: pretty } = await import('pino-pretty');
-  return pino({ level, base: null }, pretty({ translateTime: 'SYS:HH:MM:ss', ignore: 'event' }));
-}
-
 /**
  * Runs the agent in the foreground until SIGTERM, SIGINT or `peer stop`; SIGHUP reloads. Resolves with the exit
  * status. Called by `peer up` only. Throws CommandError where it cannot start.
@@ -65,7 +59,10 @@ async function runOnce(options: RunOptions): Promise<'stopped' | 'again'> {
   const { paths, version } = options;
   const config = await readConfig(paths);
   const identity = await loadIdentity(paths.stateDir);
-  const log = await makeLog(options.env);
+  const log = await makeLog({
+    level: options.env.PEER_LOG ?? 'info',
+    isTerminal: process.stdout.isTTY,
+  });
   const { promise: ended, resolve: end } = Promise.withResolvers<'stopped' | 'again'>();
   const stop = (): void => end('stopped');
   // Listeners come before anything that takes time, so that a stop during the start is a clean stop too.

@@ -8,6 +8,7 @@ import {
   type HostPort,
   isLoopback,
   parseHostPort,
+  visibleJson,
 } from '@copain/core';
 import { renderPage, type StatusDocument } from '@copain/status';
 import { statusHttpLimits } from '../serving-limits.ts';
@@ -127,7 +128,11 @@ function answer(request: IncomingMessage, listen: HostPort, options: StatusHttpO
       return { ...shown, headers: { ...shown.headers, ...remember } };
     }
     case '/status.json':
-      return { code: 200, type: 'application/json', body: `${JSON.stringify(options.status(), null, 2)}\n` };
+      return {
+        code: 200,
+        type: 'application/json',
+        body: `${visibleJson(JSON.stringify(options.status(), null, 2))}\n`,
+      };
     case '/metrics':
       return { code: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: options.metrics() };
     default:

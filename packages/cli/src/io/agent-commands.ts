@@ -96,5 +96,5 @@ export async function version(session: Session, options: { friends?: boolean | u
 export async function keyWords(session: Session, name: string): Promise<void> {
   const { words } = (await session.ask('key.words', { name })) as { words: string[] };
   session.say(`Read these to ${visible(name)}; his \`peer key words\` must show the same:`);
-  session.answer('key.words', { name, words }, `${words.join(' ')}\n`);
+  session.answer('key.words', { name, words }, `${words.map((word) => visible(word)).join(' ')}\n`);
 }

@@ -49,9 +49,9 @@ export async function addBox(
   if (made.warning !== undefined) session.say(`peer: ${visible(made.warning, 400)}`);
   session.say(`On the new box: peer init --name ${name}, peer up, and with this code: peer join`);
   session.say(
-    `It makes that box yours. It works once, until ${made.expiresAt}, while this agent runs; take it back`,
+    `It makes that box yours. It works once, until ${visible(made.expiresAt)}, while this agent runs; take it back`,
   );
-  session.say(`with: peer invite --revoke ${made.id}`);
+  session.say(`with: peer invite --revoke ${visible(made.id)}`);
   const { id, code, expiresAt } = made;
   session.answer('box.add', { id, code, expiresAt }, `${code}\n`);
 }

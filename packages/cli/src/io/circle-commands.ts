@@ -46,8 +46,10 @@ export async function inviteFriend(
   })) as { id: string; code: string; expiresAt: string; warning?: string };
   if (invite.warning !== undefined) session.say(`peer: ${visible(invite.warning, 400)}`);
   session.say(`Give this code to ${name}, who types: peer join`);
-  session.say(`It works once, until ${invite.expiresAt}. Until then it is a secret; take it back with:`);
-  session.say(`  peer invite --revoke ${invite.id}`);
+  session.say(
+    `It works once, until ${visible(invite.expiresAt)}. Until then it is a secret; take it back with:`,
+  );
+  session.say(`  peer invite --revoke ${visible(invite.id)}`);
   const { id, code, expiresAt } = invite;
   if (options.qr) {
     const { renderUnicodeCompact } = await import('uqr');
@@ -220,7 +222,7 @@ export async function listFriends(session: Session): Promise<void> {
 }
 
 function unknownFriend(name: string, friends: readonly FriendStatus[]): CommandError {
-  const known = friends.map((friend) => friend.name).join(', ');
+  const known = friends.map((friend) => visible(friend.name, 40)).join(', ');
   const text = `there is no friend called "${visible(name)}"${known === '' ? '' : `; there is ${known}`}`;
   return new CommandError(ExitCode.badInput, text, { hint: 'peer friends' });
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { CommandError, ExitCode } from '@copain/core';
+import { CommandError, ExitCode, visibleJson } from '@copain/core';
 import { checkConfigFile, readConfig } from './config-file.ts';
 import type { Session } from './session.ts';
 
@@ -22,5 +22,9 @@ export async function checkConfig(session: Session, file: string | undefined): P
 export async function showConfig(session: Session): Promise<void> {
   const { configFile } = session.paths;
   const config = await readConfig(configFile);
-  session.answer('config.show', { file: configFile, config }, `${JSON.stringify(config, null, 2)}\n`);
+  session.answer(
+    'config.show',
+    { file: configFile, config },
+    `${visibleJson(JSON.stringify(config, null, 2))}\n`,
+  );
 }

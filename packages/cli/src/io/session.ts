@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import type { HomePaths } from '@copain/agent';
-import { CommandError, ExitCode } from '@copain/core';
+import { CommandError, ExitCode, visibleJson } from '@copain/core';
 import type { TextOptions, Tone } from '@copain/status';
 import { type AskOptions, ask } from './client.ts';
 import { homePaths } from './home-paths.ts';
@@ -55,7 +55,7 @@ export class Session {
   /** The answer, on stdout: the document with `--json`, else the text. */
   answer(schema: string, document: object, text: string): void {
     const shown = this.isJson
-      ? `${JSON.stringify({ schema: `peer.${schema}/1`, ...document }, null, 2)}\n`
+      ? `${visibleJson(JSON.stringify({ schema: `peer.${schema}/1`, ...document }, null, 2))}\n`
       : text;
     this.world.stdout.write(shown);
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CommandError, ExitCode, parseDuration, visible } from '@copain/core';
+import { CommandError, ExitCode, parseDuration, visible, visibleJson } from '@copain/core';
 import { type EventStatus, type StatusDocument, statusPlain, statusText } from '@copain/status';
 import { cliLimits } from '../limits.ts';
 import { readSince } from '../since.ts';
@@ -9,7 +9,7 @@ import type { Session } from './session.ts';
 
 async function showStatus(session: Session, isPlain: boolean): Promise<string> {
   const status = (await session.ask('status')) as StatusDocument;
-  if (session.isJson) return `${JSON.stringify(status, null, 2)}\n`;
+  if (session.isJson) return `${visibleJson(JSON.stringify(status, null, 2))}\n`;
   return isPlain ? statusPlain(status) : statusText(status, session.textOptions());
 }
 
@@ -57,7 +57,8 @@ export async function events(
     const event = value as EventStatus;
     isQuiet = false;
     if (session.isJson && !follow) listed.push(event);
-    else if (session.isJson) stdout.write(`${JSON.stringify({ schema: 'peer.event/1', ...event })}\n`);
+    else if (session.isJson)
+      stdout.write(`${visibleJson(JSON.stringify({ schema: 'peer.event/1', ...event }))}\n`);
     else stdout.write(`${event.at}  ${visible(event.kind, 40).padEnd(18)}  ${visible(event.text, 1000)}\n`);
   };
   await session.ask(
