@@ -8,17 +8,20 @@ import { measureDns } from './measure/dns.ts';
 import { collectFigures } from './measure/figures.ts';
 import { measureHealing } from './measure/heal.ts';
 import { measureIdle } from './measure/idle.ts';
+import { measurePackets } from './measure/packets.ts';
 
-const usage = `scripts/bench [circle|dns|idle|heal|all] [--json]
+const usage = `scripts/bench [circle|dns|packets|idle|heal|all] [--json]
   circle   a circle of three on loopback addresses: start, a zone change, held mail, memory (2 minutes)
   dns      answers a second of one core, beside NSD, Knot, BIND and a bare Node echo, by dnsperf; start and memory with
            1,000 zones (2 minutes; Debian packages dnsperf nsd knot bind9)
            --rounds 5       rounds of 2 s for each server
+  packets  mutated DNS messages: the slowest by itself, memory left behind (2 minutes)
+           --count 1000000  how many       --seed 1   which
   idle     what quiet agents send and hold, beside serf, in network namespaces (as root; Debian package serf)
            --boxes 3,5,10   sizes of the circle      --for 130   seconds measured each
   heal     circles of three in network namespaces (as root): one box's line is cut, and healed (10 minutes)
            --times 10       cuts in all              --cut 150s  how long each
-  all      circle, dns and idle (the default)`;
+  all      circle, dns, packets and idle (the default)`;
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,6 +31,8 @@ const { values: flags, positionals } = parseArgs({
     boxes: { type: 'string', default: '3,5,10' },
     for: { type: 'string', default: '130' },
     rounds: { type: 'string', default: '5' },
+    count: { type: 'string', default: '1000000' },
+    seed: { type: 'string', default: '1' },
     times: { type: 'string', default: '10' },
     cut: { type: 'string', default: '150s' },
   },
@@ -39,13 +44,17 @@ const times = Number(flags.times);
 const cutMs = 1000 * Number(/^(\d+)s?$/.exec(flags.cut)?.[1] ?? 0);
 const rounds = Number(flags.rounds);
 const roundsWellFormed = Number.isInteger(rounds) && rounds >= 1 && rounds <= 100;
+const packets = Number(flags.count);
+const seed = Number(flags.seed);
+const packetsWellFormed = Number.isInteger(packets) && packets >= 1 && Number.isInteger(seed);
 const healWellFormed = Number.isInteger(times) && times >= 1 && times <= 100 && cutMs >= 1000;
 const wellFormed =
   healWellFormed &&
   roundsWellFormed &&
+  packetsWellFormed &&
   sizes.every((n) => Number.isInteger(n) && n >= 2 && n <= 30) &&
   seconds >= 10;
-if (flags.help || !['circle', 'dns', 'idle', 'heal', 'all'].includes(what) || !wellFormed) {
+if (flags.help || !['circle', 'dns', 'packets', 'idle', 'heal', 'all'].includes(what) || !wellFormed) {
   console.log(usage);
   process.exit(flags.help ? 0 : 64);
 }
@@ -53,6 +62,7 @@ if (flags.help || !['circle', 'dns', 'idle', 'heal', 'all'].includes(what) || !w
 const figures = collectFigures({ print: !flags.json });
 if (what === 'circle' || what === 'all') await measureCircle(figures);
 if (what === 'dns' || what === 'all') await measureDns(figures, { rounds });
+if (what === 'packets' || what === 'all') measurePackets(figures, { packets, seed });
 if (what === 'heal') await measureHealing(figures, { times, cutMs });
 if (what === 'idle' || what === 'all') await measureIdle(figures, { sizes, seconds });
 if (flags.json) console.log(figures.json());

@@ -43,7 +43,14 @@ export {
   type ResourceRecord,
   type ZoneProblem,
 } from './master-file.ts';
-export { decodeMessage, encodeMessage, type Message, type MessageRecord, type Question } from './message.ts';
+export {
+  decodeMessage,
+  encodeMessage,
+  Flag,
+  type Message,
+  type MessageRecord,
+  type Question,
+} from './message.ts';
 export {
   compareNames,
   type DomainName,
