@@ -73,6 +73,8 @@ export interface StatusFacts {
   id: string;
   version: string;
   startedAtMs: number;
+  /** The last fault that stopped the box since its process began; it started again by itself. */
+  fault?: { atMs: number; where: string; inARow: number } | undefined;
   address: {
     ipv4: string | undefined;
     ipv6: string | undefined;

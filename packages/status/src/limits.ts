@@ -9,6 +9,7 @@ export const statusLimits: {
   readonly mailWaitsAfterMs: number;
   readonly expirySoonMs: number;
   readonly restoredShownMs: number;
+  readonly faultShownMs: number;
   readonly clockOffMs: number;
   readonly clockFarOffMs: number;
 } = {
@@ -30,6 +31,8 @@ export const statusLimits: {
   expirySoonMs: 604_800_000,
   /** That a box was put back from an older copy is worth a look for a day. */
   restoredShownMs: 86_400_000,
+  /** A fault of copain's own that it started again after is worth a look, and a report, for a day. */
+  faultShownMs: 86_400_000,
   /** A clock that differs from the friends' by more than this should be set: a slow line explains less. */
   clockOffMs: 60_000,
   /** TSIG tolerates 300 s (RFC 8945 §10); beyond it things go wrong. */

@@ -93,6 +93,16 @@ it('a friend with whom no protocol version is shared is something to do', () => 
   });
 });
 
+it('tells for a day of a fault that stopped the box', () => {
+  const at = (agoMs: number, inARow = 1): string[] =>
+    statusOf({ fault: { atMs: nowMs - agoMs, where: 'mail', inARow } }).verdict.todo.map(({ text }) => text);
+  expect(at(180_000)).toEqual([
+    'A fault in mail stopped this box 3 min ago; it started again by itself. The log has the whole fault.',
+  ]);
+  expect(at(180_000, 4)[0]).toContain('3 min ago, 4 times in a row; it started again by itself');
+  expect(at(statusLimits.faultShownMs)).toEqual([]);
+});
+
 it('says how far the clock is off, and how grave that is', () => {
   expect(commands(statusOf({ clock: { aheadMs: 59_999, friends: 2 } }))).not.toContain('timedatectl');
   const off = statusOf({ clock: { aheadMs: -120_000, friends: 1 } });

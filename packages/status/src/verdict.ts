@@ -126,6 +126,16 @@ function heldFindings({ facts }: Circle): Finding[] {
   });
 }
 
+/** A box that stopped and started again by itself is well for now, but somebody should hear why. */
+function faultFindings({ facts, nowMs }: Circle): Finding[] {
+  const { fault } = facts;
+  if (fault === undefined || nowMs - fault.atMs >= statusLimits.faultShownMs) return [];
+  const times = fault.inARow === 1 ? '' : `, ${fault.inARow} times in a row`;
+  const ago = humanDuration(Math.max(0, nowMs - fault.atMs));
+  const text = `A fault in ${fault.where} stopped this box ${ago} ago${times}; it started again by itself. The log has the whole fault.`;
+  return [{ weight: 'attention', todo: { text, command: 'peer events' } }];
+}
+
 /** A clock far off makes invites, zones and signatures expire at the wrong time, here or there. */
 function clockFindings({ facts }: Circle): Finding[] {
   const { clock } = facts;
@@ -268,6 +278,7 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
   const findings = [
     ...lineFindings(circle),
     ...standingFindings(circle),
+    ...faultFindings(circle),
     ...clockFindings(circle),
     ...problemFindings(circle),
     ...heldFindings(circle),

@@ -39,8 +39,8 @@ export interface Box extends AsyncDisposable {
   /** The JSON answer of a command that must exit 0. */
   json<Answer>(args: readonly string[]): Promise<Answer>;
   init(): Promise<void>;
-  /** Starts the agent and waits until it is ready. */
-  up(): Promise<void>;
+  /** Starts the agent, with these variables besides, and waits until it is ready. */
+  up(env?: NodeJS.ProcessEnv): Promise<void>;
   /** Ends the agent cleanly (SIGTERM) and gives its exit status and how long it took. */
   stop(): Promise<{ code: number | null; tookMs: number }>;
   /** Ends the agent with SIGKILL: no chance to save anything. */
@@ -91,10 +91,13 @@ export function createBox(options: BoxOptions): Box {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   }
 
-  async function up(): Promise<void> {
+  async function up(env: NodeJS.ProcessEnv = {}): Promise<void> {
     if (agent) throw new Error(`${name} is up already`);
     const [program, args] = within(namespace, [peerCommand, '--home', home, 'up']);
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     agent = child;
     // Should this process end before its teardown, the agent must not outlive it.
     const endWithUs = (): boolean => child.kill('SIGKILL');

@@ -5,6 +5,7 @@ import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
+import { type FaultHistory, faultText } from '../fault.ts';
 import { friendText } from '../friend-event.ts';
 import { judgeRename } from '../friend-rename.ts';
 import type { KnownRecord } from '../known-records.ts';
@@ -73,6 +74,8 @@ export interface AgentOptions {
   log: Logger;
   clock: Clock;
   random: Random;
+  /** The faults after which this process starts the box again. */
+  faults: FaultHistory | undefined;
 }
 
 const tickEveryMs = 1000;
@@ -104,6 +107,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     greet: (friend) => mesh?.sync.greet(friend),
   });
   const { events, knowledge, names, records, standing } = box;
+  if (options.faults !== undefined) events.add('box.fault', faultText(options.faults));
 
   const watch = startFriendsWatch(box, { mesh: () => mesh, mail: () => mail });
 

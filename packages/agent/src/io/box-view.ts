@@ -32,6 +32,7 @@ export function boxView(
       identity,
       version,
       startedAtMs,
+      faults: box.faults,
       records,
       names,
       watch,

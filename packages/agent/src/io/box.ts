@@ -6,6 +6,7 @@ import { openFiles, openTable } from '@copain/store/io';
 import type { Logger } from 'pino';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
+import type { FaultHistory } from '../fault.ts';
 import { foundText } from '../found-text.ts';
 import type { Knowledge, KnownRecord } from '../known-records.ts';
 import type { RoomCall } from '../wiring.ts';
@@ -28,6 +29,8 @@ export interface Box {
   clock: Clock;
   random: Random;
   startedAtMs: number;
+  /** The faults after which this process started the box again. */
+  faults: FaultHistory | undefined;
   /** As it is now; a reload changes it. */
   config: () => Config;
   stopping: AbortSignal;
@@ -58,7 +61,7 @@ export interface Box {
 export async function openBox(
   options: Pick<
     Box,
-    'identity' | 'paths' | 'version' | 'log' | 'clock' | 'random' | 'config' | 'stopping'
+    'identity' | 'paths' | 'version' | 'log' | 'clock' | 'random' | 'config' | 'stopping' | 'faults'
   > & {
     starting: AsyncDisposableStack;
     /** A record became known; `calls` are the rooms that it concerns. */
@@ -136,6 +139,7 @@ export async function openBox(
     clock,
     random: options.random,
     startedAtMs: clock.nowMs(),
+    faults: options.faults,
     config,
     stopping,
     failed,

@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Clock, CommandError, ExitCode, formatHostPort, fromUtf8, type Random } from '@copain/core';
 import type { Logger } from 'pino';
 import { parseConfig } from '../config.ts';
 import { besideConfig, type HomePaths } from '../config-paths.ts';
 import { formatProblems } from '../config-problems.ts';
 import type { Config } from '../config-schema.ts';
+import { afterFault, type Fault, type FaultHistory, whereOf } from '../fault.ts';
 import { type Agent, startAgent } from './agent.ts';
+import { catchFaults, type FaultCatcher } from './catch-faults.ts';
 import { type ControlCommand, controlCommands, controlHandlers } from './control.ts';
 import { type ControlHandler, startControlSocket } from './control-socket.ts';
 import { loadIdentity } from './identity.ts';
@@ -41,11 +44,59 @@ async function readConfig(paths: HomePaths): Promise<Config> {
 
 /**
  * Runs the agent in the foreground until SIGTERM, SIGINT or `peer stop`; SIGHUP reloads. Resolves with the exit
- * status. Called by `peer up` only. Throws CommandError where it cannot start.
+ * status. Called by `peer up` only. A fault ends what runs and starts it again from the disk, with backoff. Throws
+ * CommandError where it cannot start, and what hindered the start where it cannot start again after a fault.
  */
 export async function runAgent(options: RunOptions): Promise<number> {
-  while ((await runOnce(options)) === 'again');
-  return ExitCode.done;
+  const log = await makeLog({
+    level: options.env.PEER_LOG ?? 'info',
+    isTerminal: process.stdout.isTTY,
+  });
+  using faults = catchFaults(log);
+  let history: FaultHistory | undefined;
+  for (;;) {
+    const ending = await runOnce({ ...options, log, faults, history }).catch((error: unknown): Ending => {
+      // The first start is for the person to mend; later ones may find what a fault left half closed.
+      if (history === undefined) throw error;
+      log.error({ err: error }, 'the agent could not start again');
+      return { kind: 'fault', error, whileStarting: true };
+    });
+    if (ending.kind === 'stopped') return ExitCode.done;
+    if (ending.kind === 'again') continue;
+    const next = afterFault(history, faultOf(ending));
+    if (next.againAfterMs === undefined) throw ending.error;
+    history = next.history;
+    log.warn({ where: history.last.where, againAfterMs: next.againAfterMs }, 'starting again after a fault');
+    if (await isStoppedWithin(next.againAfterMs)) return ExitCode.done;
+  }
+}
+
+/** Waits, and says whether a signal to stop came meanwhile. */
+async function isStoppedWithin(waitMs: number): Promise<boolean> {
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort();
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  try {
+    await pause(waitMs, undefined, { signal: stopping.signal });
+  } catch {
+    // Only the signal ends the wait before its time.
+  } finally {
+    process.off('SIGTERM', stop);
+    process.off('SIGINT', stop);
+  }
+  return stopping.signal.aborted;
+}
+
+/** Why one life of the agent ended. */
+type Ending =
+  | { kind: 'stopped' }
+  | { kind: 'again' }
+  | { kind: 'fault'; error: unknown; whileStarting: boolean };
+
+function faultOf({ error, whileStarting }: { error: unknown; whileStarting: boolean }): Fault {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  return { atMs: systemClock.nowMs(), where: whereOf(stack), whileStarting };
 }
 
 interface RunOptions {
@@ -54,17 +105,21 @@ interface RunOptions {
   version: string;
 }
 
+interface LifeOptions extends RunOptions {
+  log: Logger;
+  faults: FaultCatcher;
+  /** The faults that ended the lives before. */
+  history: FaultHistory | undefined;
+}
+
 /** One life of the agent: until it is to stop, or to start again with what is on the disk by then. */
-async function runOnce(options: RunOptions): Promise<'stopped' | 'again'> {
-  const { paths, version } = options;
+async function runOnce(options: LifeOptions): Promise<Ending> {
+  const { paths, version, log, history } = options;
   const config = await readConfig(paths);
   const identity = await loadIdentity(paths.stateDir);
-  const log = await makeLog({
-    level: options.env.PEER_LOG ?? 'info',
-    isTerminal: process.stdout.isTTY,
-  });
-  const { promise: ended, resolve: end } = Promise.withResolvers<'stopped' | 'again'>();
-  const stop = (): void => end('stopped');
+  const { promise: ended, resolve: end } = Promise.withResolvers<Ending>();
+  options.faults.listen((error) => end({ kind: 'fault', error, whileStarting: false }));
+  const stop = (): void => end({ kind: 'stopped' });
   // Listeners come before anything that takes time, so that a stop during the start is a clean stop too.
   const onSignal = (): void => stop();
   process.on('SIGTERM', onSignal);
@@ -88,7 +143,12 @@ async function runOnce(options: RunOptions): Promise<'stopped' | 'again'> {
   try {
     const started = Promise.withResolvers<Agent>();
     started.promise.catch(() => undefined);
-    const lifecycle = { reload, stop, restart: () => end('again'), nowMs: () => systemClock.nowMs() };
+    const lifecycle = {
+      reload,
+      stop,
+      restart: () => end({ kind: 'again' }),
+      nowMs: () => systemClock.nowMs(),
+    };
     /** A command that comes while the agent starts waits until it is up. */
     const handler =
       (command: ControlCommand): ControlHandler =>
@@ -108,7 +168,16 @@ async function runOnce(options: RunOptions): Promise<'stopped' | 'again'> {
     );
     try {
       agent = parts.use(
-        await startAgent({ config, paths, identity, version, log, clock: systemClock, random: systemRandom }),
+        await startAgent({
+          config,
+          paths,
+          identity,
+          version,
+          log,
+          clock: systemClock,
+          random: systemRandom,
+          faults: history,
+        }),
       );
     } catch (error) {
       started.reject(new CommandError(ExitCode.unreachable, 'the agent could not start', { cause: error }));

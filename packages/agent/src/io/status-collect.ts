@@ -4,6 +4,7 @@ import type { FriendState, StatusFacts } from '@copain/status';
 import { offered } from '@copain/trust';
 import { clockSkew } from '../clock-skew.ts';
 import type { Config } from '../config-schema.ts';
+import type { FaultHistory } from '../fault.ts';
 import { recordsOf } from '../known-records.ts';
 import { versionGapText } from '../version-gap-text.ts';
 import { providers } from '../wiring.ts';
@@ -33,6 +34,7 @@ export interface StatusSources {
   identity: Identity;
   version: string;
   startedAtMs: number;
+  faults: FaultHistory | undefined;
   records: RecordStore;
   names: PeerNames;
   watch: Watch;
@@ -54,7 +56,7 @@ const bestFirst: readonly FriendState[] = ['up', 'slow', 'partial', 'suspect', '
 
 /** The facts of every room in the words of the status document. Called for each page, JSON and metrics request. */
 export function collectStatus(sources: StatusSources): StatusFacts {
-  const { config, identity, records, names, watch } = sources;
+  const { config, identity, records, names, watch, faults } = sources;
   const { roster, agreements } = records.knowledge();
   const liveness = new Map(watch.facts().map((facts) => [facts.peer, facts]));
   const holds = recordsOf(records.knowledge(), 'holds');
@@ -171,6 +173,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     id: identity.box.peer,
     version: sources.version,
     startedAtMs: sources.startedAtMs,
+    fault: faults === undefined ? undefined : { ...faults.last, inARow: faults.inARow },
     address: sources.address,
     clock: clockSkew(clocks.map((atZeroMs) => atZeroMs + performance.now() - sources.nowMs)),
     friends,
