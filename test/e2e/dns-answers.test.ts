@@ -64,7 +64,7 @@ describe.skipIf(whyNot({ programs: tools }, 'DNS answers'))('the tools of other 
     const block = await freshBlock();
     alice = scene.box({ name: 'alice', host: block.of(1) });
     await alice.init();
-    const own = '[dns]\nnsid = "alice-1"\nhostname = "alice.example"\nversion = "copain"\n';
+    const own = '[dns]\nworkers = 2\nnsid = "alice-1"\nhostname = "alice.example"\nversion = "copain"\n';
     alice.write('peer.toml', alice.read('peer.toml').replace('[dns]\n', own));
     await alice.up();
     const signed = await signedZone(joinPath(alice.home, 'signing'), origin);

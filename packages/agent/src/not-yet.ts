@@ -7,7 +7,6 @@ import type { Config } from './config-schema.ts';
 export function notYet(config: Config): string[] {
   const { dns, smtp, zones, mail } = config;
   return [
-    ...(dns.workers > 1 ? ['[dns] workers'] : []),
     ...(dns.transfer.length === 0 ? [] : ['[dns] transfer']),
     ...(smtp.raw.length === 0 ? [] : ['[[smtp.raw]]']),
     ...(zones.some((zone) => zone.source.kind === 'primary') ? ['[[zone]] primary'] : []),

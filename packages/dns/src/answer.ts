@@ -266,11 +266,11 @@ class CachingAnswerer implements Answerer {
         asker.nowMs,
       );
       if (verdict === 'drop') {
-        if (counts) counts.dropped++;
+        counts?.addDropped();
         return undefined;
       }
       if (verdict === 'slip') {
-        if (counts) counts.slipped++;
+        counts?.addSlipped();
         sent = this.#shortened(bytes, answer);
       }
     }

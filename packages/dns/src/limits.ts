@@ -147,3 +147,12 @@ export const tsigSecretBytesMin = 16;
 
 /** A longer secret adds nothing: HMAC folds it to one block (RFC 2104 §3). */
 export const tsigSecretBytesMax = 512;
+
+/** Queries that one thread passes on to the main one in a second: transfers and NOTIFY are rare. */
+export const forwardsPerSecondMax = 500;
+
+/** A thread that has not taken in new zones by then is ended and started anew; the largest zone takes a few seconds. */
+export const threadPatienceMs = 30_000;
+
+/** A thread that ended by itself is started again after this. */
+export const threadRestartMs = 1000;

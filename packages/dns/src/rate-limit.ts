@@ -19,6 +19,11 @@ export type RateVerdict = 'send' | 'slip' | 'drop';
 /** Entries of the table that a network may stand in. */
 const ways = 4;
 
+/** Octets of memory that a limiter for so many networks needs. */
+export function rateLimiterBytes(networks: number): number {
+  return 21 * ways * Math.max(1, Math.floor(networks / ways));
+}
+
 /**
  * Response rate limiting: a token bucket for each network and kind of answer, in a table of fixed size. A bucket holds
  * the tokens of one second; an answer takes one for each 256 octets begun. Who cannot be forged (TCP, a valid cookie)
@@ -27,20 +32,27 @@ const ways = 4;
 export class RateLimiter {
   readonly #perSecond: number;
   readonly #sets: number;
-  readonly #tags: Int32Array;
   readonly #tokens: Float64Array;
   readonly #atMs: Float64Array;
+  readonly #tags: Int32Array;
   readonly #limited: Uint8Array;
 
-  /** `perSecond` 0 limits nothing. */
-  constructor(perSecond: number, networks: number = limitedNetworksMax) {
+  /**
+   * `perSecond` 0 limits nothing. `memory`, as large as `rateLimiterBytes` says, may be shared between threads: what
+   * they write at the same instant may be lost, which is an answer more or less.
+   */
+  constructor(
+    perSecond: number,
+    networks: number = limitedNetworksMax,
+    memory: ArrayBufferLike = new ArrayBuffer(perSecond > 0 ? rateLimiterBytes(networks) : 0),
+  ) {
     this.#perSecond = perSecond;
     this.#sets = Math.max(1, Math.floor(networks / ways));
     const size = perSecond > 0 ? this.#sets * ways : 0;
-    this.#tags = new Int32Array(size);
-    this.#tokens = new Float64Array(size);
-    this.#atMs = new Float64Array(size);
-    this.#limited = new Uint8Array(size);
+    this.#tokens = new Float64Array(memory, 0, size);
+    this.#atMs = new Float64Array(memory, 8 * size, size);
+    this.#tags = new Int32Array(memory, 16 * size, size);
+    this.#limited = new Uint8Array(memory, 20 * size, size);
   }
 
   get isOn(): boolean {

@@ -1,28 +1,32 @@
 import type { Random } from '@copain/core';
-import { AnswerCounts, type AnswererOptions, cookieRotateMs, RateLimiter, rotateSecrets } from '@copain/dns';
-import { sha1 } from '@copain/dns/io';
+import { cookieRotateMs } from '@copain/dns';
+import { type AnswerPool, startAnswerPool } from '@copain/dns/io';
+import type { Logger } from 'pino';
 import type { Config } from '../config-schema.ts';
-
-/** What answering keeps while zones come and change: secrets behind cookies, the rate of each network, the counts. */
-export interface Answering extends Disposable {
-  options: AnswererOptions & { counts: AnswerCounts };
-}
 
 const secretBytes = 16;
 
-/** Starts to change the cookies' secret every day (RFC 7873 §7.1). */
-export function startAnswering(dns: Config['dns'], random: Random): Answering {
-  const cookies = { current: random.bytes(secretBytes), previous: undefined };
-  const rotation = setInterval(() => rotateSecrets(cookies, random.bytes(secretBytes)), cookieRotateMs);
+/** Starts the threads that answer, and changes the cookies' secret every day (RFC 7873 §7.1). */
+export function startAnswering(options: {
+  dns: Config['dns'];
+  random: Random;
+  log: Logger;
+}): { pool: AnswerPool } & AsyncDisposable {
+  const { dns, random, log } = options;
+  const pool = startAnswerPool({
+    threads: dns.listen.length === 0 ? 1 : dns.workers,
+    identity: { nsid: dns.nsid, hostname: dns.hostname, version: dns.version },
+    cookieSecret: random.bytes(secretBytes),
+    answersPerSecond: dns.answersPerSecond,
+    failed: ({ cause }) => log.error({ err: cause }, 'a thread that answers DNS'),
+  });
+  const rotation = setInterval(() => pool.rotate(random.bytes(secretBytes)), cookieRotateMs);
   rotation.unref();
   return {
-    options: {
-      sha1,
-      identity: { nsid: dns.nsid, hostname: dns.hostname, version: dns.version },
-      cookies,
-      limiter: new RateLimiter(dns.answersPerSecond),
-      counts: new AnswerCounts(),
+    pool,
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(rotation);
+      await pool[Symbol.asyncDispose]();
     },
-    [Symbol.dispose]: () => clearInterval(rotation),
   };
 }

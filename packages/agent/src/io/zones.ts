@@ -1,12 +1,5 @@
 import type { Clock, Files, FrameStream, HostPort, Random, Table } from '@copain/core';
-import {
-  type Answerer,
-  createAnswerer,
-  type NameKey,
-  nameKey,
-  type ZoneProblem,
-  type ZoneVersion,
-} from '@copain/dns';
+import { type NameKey, nameKey, type ZoneProblem, type ZoneVersion } from '@copain/dns';
 import { startDnsServer } from '@copain/dns/io';
 import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
@@ -87,8 +80,7 @@ export interface ZonesOptions {
 export async function startZones(options: ZonesOptions): Promise<Zones> {
   const { files, clock, identity, records, events, log } = options;
   await using starting = new AsyncDisposableStack();
-  const answering = starting.use(startAnswering(options.dns, options.random));
-  let answerer: Answerer = createAnswerer([], answering.options);
+  const { pool } = starting.use(startAnswering(options));
 
   let awaited: ReadonlySet<NameKey> = new Set();
   /** Known, and not here yet: a new set where it changed. */
@@ -100,7 +92,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
   const refresh = (): void => {
     awaited = nowAwaited();
     const mine = own.served().map((zone) => ({ zone, expired: false }));
-    answerer = createAnswerer([...held.served(), ...mine], { ...answering.options, awaited });
+    void pool.serve([...held.served(), ...mine], awaited);
     options.holds(held.holds());
     options.changed();
   };
@@ -163,7 +155,8 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
   const server = starting.use(
     await startDnsServer({
       listen: options.dns.listen,
-      answer: (query, asker) => answerer.answer(query, asker),
+      answer: (query, asker) => pool.answer(query, asker),
+      threads: pool.threads,
       events: {
         notListening: ({ address, cause }) =>
           log.warn({ address, err: cause }, 'cannot answer on this address'),
@@ -217,7 +210,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
         }),
       ),
     ],
-    queryCounts: () => answering.options.counts.list(),
+    queryCounts: () => pool.counts(),
     [Symbol.asyncDispose]: async () => await parts.disposeAsync(),
   };
 }

@@ -9,6 +9,7 @@
  * Promises: an idle or malicious client never keeps others out; a query that breaks the answer function is dropped and
  * reported. Decides nothing about zones.
  */
+export { type AnswerPool, type AnswerPoolOptions, startAnswerPool } from './answer-pool.ts';
 export { sha1, sha256 } from './hash.ts';
 export {
   type DnsServer,

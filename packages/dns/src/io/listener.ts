@@ -1,10 +1,12 @@
-import { createSocket, type SocketOptions, type Socket as UdpSocket } from 'node:dgram';
+import type { Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { CommandError, ExitCode, formatHostPort, type HostPort } from '@copain/core';
 import type { Asker } from '../answer.ts';
 import { rescanMs } from '../limits.ts';
+import type { UdpThreads } from './answer-pool.ts';
 import { startTcpConnections, type TcpConnections, type TcpLimits } from './tcp-connections.ts';
+import { answerDatagrams, openUdp } from './udp-answering.ts';
 
 /** Facts for logs. Callbacks must not throw and should be quick: `dropped` may come once a query. */
 export interface DnsServerEvents {
@@ -27,6 +29,8 @@ export interface DnsServerOptions {
   /** Called for each query; undefined means no answer. The asker is only valid during the call. */
   answer: (query: Uint8Array, asker: Asker) => Uint8Array | undefined;
   events?: DnsServerEvents;
+  /** Further threads that answer over UDP at the same addresses. */
+  threads?: UdpThreads | undefined;
   /** Tests shorten these; see limits.ts for the real ones. */
   limits?: Partial<TcpLimits> & { rescanMs?: number };
 }
@@ -85,6 +89,7 @@ class RunningServer implements DnsServer {
   constructor(options: DnsServerOptions) {
     this.#options = options;
     this.#events = options.events ?? {};
+    options.threads?.onForMain((...asked) => this.#answerForThread(...asked));
     this.#connections = startTcpConnections({
       answer: (query, remote) =>
         this.#answer(query, { transport: 'tcp', address: remote.host, nowMs: Date.now() }),
@@ -124,6 +129,11 @@ class RunningServer implements DnsServer {
     if (causes.length > 0 && causes.length === hosts.length) throw causes[0];
   }
 
+  async #close(endpoint: Endpoint): Promise<void> {
+    this.#options.threads?.close(formatHostPort(endpoint.address));
+    await closeEndpoint(endpoint);
+  }
+
   async #rescanNow(): Promise<void> {
     for (const wildcard of this.#options.listen) {
       const family = wildcards.get(wildcard.host);
@@ -141,7 +151,7 @@ class RunningServer implements DnsServer {
         if (id !== wildcardId(host, wildcard.port) || hosts.has(host)) continue;
         if (family !== (host.includes(':') ? 'IPv6' : 'IPv4')) continue;
         this.#endpoints.delete(id);
-        await closeEndpoint(endpoint);
+        await this.#close(endpoint);
         this.#events.notListening?.({ address: endpoint.address, cause: 'the address is gone' });
       }
     }
@@ -160,19 +170,17 @@ class RunningServer implements DnsServer {
   }
 
   async #bind(wanted: HostPort): Promise<Endpoint | { cause: unknown }> {
-    const isIpv6 = wanted.host.includes(':');
-    // Every address sent to is one that a query came from: nothing to look up, which saves a turn of the loop each.
-    const lookup: SocketOptions['lookup'] = (address, _options, found) =>
-      found(null, address, isIpv6 ? 6 : 4);
-    const udp = createSocket({ type: isIpv6 ? 'udp6' : 'udp4', ipv6Only: isIpv6, lookup });
+    const { threads } = this.#options;
+    let udp: UdpSocket | undefined;
     const tcp = createServer({ noDelay: true }, (socket: Socket) => this.#connections.accept(socket));
     try {
-      await bindUdp(udp, wanted);
+      udp = await openUdp(wanted, threads !== undefined);
       const address = { host: wanted.host, port: udp.address().port };
       await listenTcp(tcp, address);
-      this.#answerDatagrams(udp);
+      this.#answerUdp(udp);
       udp.on('error', (cause) => this.#events.failed?.({ cause }));
       tcp.on('error', (cause) => this.#events.failed?.({ cause }));
+      await threads?.open(formatHostPort(address), address);
       return { address, udp, tcp };
     } catch (cause) {
       await closeEndpoint({ udp, tcp });
@@ -190,24 +198,29 @@ class RunningServer implements DnsServer {
     }
   }
 
-  /** One asker serves all datagrams of a socket, and nobody is called back for what was sent: this is the hot path. */
-  #answerDatagrams(udp: UdpSocket): void {
-    const asker: Asker = { transport: 'udp', address: '', nowMs: 0 };
-    udp.on('message', (query, { address, port }) => {
-      asker.address = address;
-      asker.nowMs = Date.now();
-      // Port 0 cannot be answered; it is only ever forged.
-      const answer = port === 0 ? undefined : this.#answer(query, asker);
-      if (answer) udp.send(answer, port, address);
-      else this.#events.dropped?.({ transport: 'udp', remote: { host: address, port }, why: 'no-answer' });
+  #answerUdp(udp: UdpSocket): void {
+    answerDatagrams(udp, (query, asker, port) => {
+      const answer = this.#answer(query, asker);
+      if (!answer) {
+        const remote = { host: asker.address, port };
+        this.#events.dropped?.({ transport: 'udp', remote, why: 'no-answer' });
+      }
+      return answer;
     });
+  }
+
+  /** What another thread was asked and cannot answer: answered from the same address. */
+  #answerForThread(endpoint: string, query: Uint8Array, address: string, port: number): void {
+    const own = [...this.#endpoints.values()].find((one) => formatHostPort(one.address) === endpoint);
+    const answer = own && this.#answer(query, { transport: 'udp', address, nowMs: Date.now() });
+    if (answer) own.udp.send(answer, port, address);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     clearInterval(this.#timer);
     await this.#rescan;
-    const closing = [...this.#endpoints.values()].map(closeEndpoint);
+    const closing = [...this.#endpoints.values()].map((endpoint) => this.#close(endpoint));
     this.#endpoints.clear();
     // Only now, so that no connection comes in behind; the servers' close waits for the last of them.
     this.#connections.close();
@@ -220,16 +233,6 @@ function wildcardId(host: string, port: number): string {
   return `* ${host} ${port}`;
 }
 
-function bindUdp(udp: UdpSocket, { host, port }: HostPort): Promise<void> {
-  return new Promise((resolve, reject) => {
-    udp.once('error', reject);
-    udp.bind({ address: host, port }, () => {
-      udp.off('error', reject);
-      resolve();
-    });
-  });
-}
-
 function listenTcp(tcp: Server, { host, port }: HostPort): Promise<void> {
   return new Promise((resolve, reject) => {
     tcp.once('error', reject);
@@ -240,9 +243,9 @@ function listenTcp(tcp: Server, { host, port }: HostPort): Promise<void> {
   });
 }
 
-async function closeEndpoint({ udp, tcp }: { udp: UdpSocket; tcp: Server }): Promise<void> {
+async function closeEndpoint({ udp, tcp }: { udp: UdpSocket | undefined; tcp: Server }): Promise<void> {
   const closed = new Promise<void>((resolve) => tcp.close(() => resolve()));
-  await Promise.all([closed, new Promise<void>((resolve) => udp.close(() => resolve()))]);
+  await Promise.all([closed, new Promise<void>((resolve) => (udp ? udp.close(() => resolve()) : resolve()))]);
 }
 
 function errorCode(cause: unknown): string {
