@@ -65,6 +65,8 @@ interface Served {
   records: RecordStore;
   files: Map<string, Uint8Array>;
   rows: Map<string, Uint8Array>;
+  /** Whom a content was asked of. */
+  asked: string[];
   /** The disk takes nothing. */
   isFull: boolean;
   /** Starts again from what is on disk. */
@@ -72,11 +74,28 @@ interface Served {
   counts: () => Record<string, number>;
 }
 
+async function admit(alice: Identity, records: RecordStore, who: Identity, name: string): Promise<void> {
+  const inviteKey = await signingKeyFromSeed(sha256(new TextEncoder().encode(name)));
+  const challenge = new Uint8Array(32).fill(8);
+  const [circle, joiner, ownerId] = [alice.ownerId, who.box.peer, who.ownerId];
+  const proof = joinProofBytes({ circle, ownerId, joiner, responder: alice.box.peer, challenge });
+  const record = encodeMemberRecord({
+    circle,
+    name,
+    owner: who.ownerEnvelope,
+    inviteId: inviteIdOf(inviteKey.peer, sha256),
+    redeemed: { key: inviteKey.peer, joiner, challenge, signature: await inviteKey.sign(proof) },
+    atMs: 6,
+  });
+  await records.publish('member', record);
+}
+
 /** Alice's box, which serves bob.example; bob's box says that it has `says` and delivers `delivers`. */
 async function aliceServing(
   bob: Identity,
   says: ZoneVersion,
   delivers: { header: ZoneVersion; body: Uint8Array },
+  liar?: Identity,
 ): Promise<Served> {
   const alice = await person('alice');
   const records = await openRecordStore({
@@ -88,21 +107,8 @@ async function aliceServing(
     events: { refused: () => {}, damaged: () => {} },
   });
   await ownRecords(alice, records, alone).found('alice', 5);
-  const inviteKey = await signingKeyFromSeed(new Uint8Array(32).fill(4));
-  const challenge = new Uint8Array(32).fill(8);
-  const [circle, joiner, ownerId] = [alice.ownerId, bob.box.peer, bob.ownerId];
-  const proof = joinProofBytes({ circle, ownerId, joiner, responder: alice.box.peer, challenge });
-  await records.publish(
-    'member',
-    encodeMemberRecord({
-      circle,
-      name: 'bob',
-      owner: bob.ownerEnvelope,
-      inviteId: inviteIdOf(inviteKey.peer, sha256),
-      redeemed: { key: inviteKey.peer, joiner, challenge, signature: await inviteKey.sign(proof) },
-      atMs: 6,
-    }),
-  );
+  await admit(alice, records, bob, 'bob');
+  if (liar !== undefined) await admit(alice, records, liar, 'liar');
   const said = await records.offer('zone', await bob.box.seal('zone', encodeZoneVersion(says)));
   expect(said.kind).toBe('new');
 
@@ -115,7 +121,7 @@ async function aliceServing(
   const [files, rows] = [new Map<string, Uint8Array>(), new Map<string, Uint8Array>()];
   const disk = memoryFiles(files);
   const refusals = countRefusals(clock, pino({ level: 'silent' }));
-  const served = { records, files, rows, isFull: false } as Served;
+  const served = { records, files, rows, isFull: false, asked: [] as string[] } as Served;
   served.again = async () =>
     await openHeldZones({
       self: alice.box.peer,
@@ -129,9 +135,14 @@ async function aliceServing(
       table: memoryTable(rows),
       clock,
       records,
-      connectedPeers: () => [bob.box.peer],
-      open: async () => {
+      connectedPeers: () => [...(liar === undefined ? [] : [liar.box.peer]), bob.box.peer],
+      open: async (peer) => {
         const [here, there] = frameStreamPair();
+        served.asked.push(peer);
+        if (peer === liar?.box.peer) {
+          await there.end();
+          return here;
+        }
         serveContent(theirs, there, () => true).catch(() => undefined);
         return here;
       },
@@ -189,16 +200,29 @@ it('a content that is not whole on disk any more is not served from it', async (
 });
 
 it('a friend who lies about what he or others hold changes neither what is served nor for how long', async () => {
-  const bob = await person('bob');
-  const signed = version(bob.ownerId, 2);
-  const served = await aliceServing(bob, signed.header, signed);
+  const [bob, liar] = [await person('bob'), await person('liar')];
+  const first = version(bob.ownerId, 2);
+  const served = await aliceServing(bob, first.header, first, liar);
   await expect.poll(() => served.zones.served().length).toBe(1);
+  const term = served.zones.facts();
   const lie = { owner: bob.ownerId, origin: 'bob.example', epoch: 9, sequence: 99, serial: 99 };
-  const holds = encodeHoldsRecord({ sequence: 1, zones: [lie, { ...lie, origin: 'alice.example' }] });
-  await served.records.offer('holds', await bob.box.seal('holds', holds));
+  const others = { ...lie, origin: 'alice.example' };
+  const holds = encodeHoldsRecord({ sequence: 1, zones: [lie, others] });
+  expect((await served.records.offer('holds', await liar.box.seal('holds', holds))).kind).toBe('new');
+  // Nor does he sign a version in the owner's place.
+  const forged = encodeZoneVersion({ ...first.header, epoch: 9, sequence: 99 });
+  const outcome = await served.records.offer('zone', await liar.box.seal('zone', forged));
+  expect(outcome).toMatchObject({ kind: 'refused', why: 'wrong-signer' });
   served.zones.holdersChanged();
   served.zones.tick();
-  expect(served.zones.facts()).toMatchObject([{ origin: 'bob.example', serial: 1 }]);
+  expect(served.zones.facts()).toEqual(term);
   expect(served.zones.served()).toMatchObject([{ expired: false, zone: { serial: 1 } }]);
-  expect(served.counts()).toEqual({});
+
+  // The next version is asked of him first, since he says that he has more, and comes from who has it.
+  const second = { ...first.header, sequence: 2 };
+  served.asked.length = 0;
+  await served.records.offer('zone', await bob.box.seal('zone', encodeZoneVersion(second)));
+  served.zones.announced(bob.ownerId, 'bob.example');
+  await expect.poll(() => served.zones.holds()[0]?.sequence).toBe(2);
+  expect(served.asked).toEqual([liar.box.peer, bob.box.peer]);
 });
