@@ -178,6 +178,11 @@ describe.skipIf(skip)('an owner with two boxes, home and second', () => {
       const { friends } = await second.status();
       return friends.every(({ state }) => state !== 'up');
     });
+    // Whoever looks at it reads what happened, and what to type.
+    const { verdict } = await second.status();
+    expect(verdict).toMatchObject({ level: 'danger', todo: [{ command: 'peer key show' }] });
+    expect(await second.well(['status'])).toContain('This box was revoked by its owner');
+    expect(await second.well(['events'])).toContain('This box was revoked by its owner');
     await bob.stop();
     await bob.up();
     await steadily(async () => expect(await boxesShown(bob, 'alice')).toEqual(['alice up']), 2000);

@@ -107,10 +107,15 @@ describe.skipIf(skip)('one code that two members accept while they cannot hear e
       60_000,
     );
     expect(await winner.well(['events', '--since', '10m'])).not.toMatch(/circle\.invite-taken/);
+    expect((await loser.status()).verdict).toMatchObject({
+      level: 'danger',
+      todo: [{ command: 'peer join' }],
+    });
     const again = await inviteCode(box('bob'), 'second');
     expect((await tryToJoin(loser, again)).stdout).toMatch(/Joined/);
     // Whoever called him "guest" before goes on doing so: a name once given stays with its owner.
-    const { id } = await loser.status();
+    const { id, verdict } = await loser.status();
+    expect(verdict.text).not.toContain('in no circle');
     for (const member of members)
       await eventually(
         `${member.name} lists him too`,

@@ -35,6 +35,22 @@ describe.skipIf(skip)('a friend who is removed', () => {
       expect(await names(alice)).toEqual(['bob', 'carol']);
       expect(await names(bob)).toEqual(['alice', 'carol']);
     }, 1500);
+    // He is told what happened to him, and by whom.
+    await eventually('bob reads it', async () =>
+      (await bob.well(['status'])).includes('carol removed you from the circle for himself'),
+    );
+  });
+
+  it('two who remove each other: they are apart, each by his own word, and the circle keeps both', async () => {
+    const { alice, bob, carol } = trio;
+    const removed = await bob.json<{ forEverybody: boolean }>(['friends', 'remove', 'carol', '--yes']);
+    expect(removed.forEverybody).toBe(false);
+    await eventually('bob has only alice', async () => (await names(bob)).join() === 'alice');
+    await steadily(async () => {
+      expect(await names(alice)).toEqual(['bob', 'carol']);
+      expect(await names(carol)).toEqual(['alice']);
+    }, 1500);
+    expect((await alice.status()).verdict.level).not.toBe('danger');
   });
 
   it('by who admitted him: he is out everywhere, gets nothing more, and what he served for others ends', async () => {
@@ -47,6 +63,12 @@ describe.skipIf(skip)('a friend who is removed', () => {
     await eventually('alice has only carol', async () => (await names(alice)).join() === 'carol');
     await eventually('carol has only alice', async () => (await names(carol)).join() === 'alice');
     expect((await alice.peer(['friends', 'remove', 'bob', '--yes'])).code).toBe(65);
+    await eventually('bob reads that he is out, and what to do', async () => {
+      const { verdict } = await bob.status();
+      return verdict.level === 'danger' && verdict.todo[0]?.command === 'peer join';
+    });
+    expect(await bob.well(['status'])).toMatch(/was removed from the circle by (alice|carol)/);
+    expect(await bob.well(['events'])).toContain('You were removed from the circle by alice');
 
     alice.write('alice.zone', zoneText({ serial: 2, ns1: carol.host, ns2: carol.host }));
     await eventually(

@@ -95,6 +95,11 @@ export interface StatusFacts {
     /** What was asked for and waits until it may be signed, in words. */
     waiting: readonly string[];
   };
+  /** Is this box in its circle, and if not, why? `by`: who removed its owner; of a member, who did so for himself alone. */
+  membership: {
+    state: 'member' | 'revoked' | 'removed' | 'invite-taken';
+    by: readonly string[];
+  };
   /** This box's clock against the median of its friends'; undefined where no friend told the time yet. */
   clock: { aheadMs: number; friends: number } | undefined;
   friends: readonly FriendFacts[];

@@ -179,6 +179,8 @@ export interface StatusDocument {
     foundAt: string | null;
     waiting: string[];
   };
+  /** Is this box in its circle, and if not, why? `by`: who removed its owner; of a member, who did so for himself alone. */
+  membership: { state: 'member' | 'revoked' | 'removed' | 'invite-taken'; by: string[] };
   /** This box's clock less the median of its friends' (below zero: behind); null where no friend told the time. */
   clock: { aheadMs: number; friends: number } | null;
   friends: FriendStatus[];

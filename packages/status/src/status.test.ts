@@ -68,6 +68,7 @@ const factsOf = (change: Partial<StatusFacts> = {}): StatusFacts => ({
   mail: [ownMail('alice.example')],
   takeovers: [],
   standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
+  membership: { state: 'member', by: [] },
   line: {
     state: 'ok',
     sentBytes: 2048,
@@ -114,6 +115,38 @@ it('says how far the clock is off, and how grave that is', () => {
   expect(farOff.verdict).toMatchObject({
     level: 'danger',
     todo: [{ text: "This box's clock is 7 min ahead of those of 3 friends." }],
+  });
+});
+
+it('a box that is not in its circle any more says so before all else, why, and what to do', () => {
+  const quiet = { friends: [friend('bob', { state: 'down', confirmed: true })] };
+  const revoked = statusOf({ ...quiet, membership: { state: 'revoked', by: [] } });
+  expect(revoked.verdict.level).toBe('danger');
+  expect(revoked.verdict.text).toMatch(
+    /^This box was revoked by its owner: no friend takes anything from it/,
+  );
+  expect(revoked.verdict.todo).toEqual([
+    { weight: 'danger', text: expect.stringContaining('peer box add'), command: 'peer key show' },
+  ]);
+
+  const removed = statusOf({ ...quiet, membership: { state: 'removed', by: ['bob', 'eve\u202e'] } });
+  expect(removed.verdict.text).toContain('by bob and eve\\u{202e}');
+  expect(removed.verdict.text).toContain('alice.example is answered by this box alone');
+  expect(removed.verdict.todo).toMatchObject([{ weight: 'danger', command: 'peer join' }]);
+
+  const taken = statusOf({ ...quiet, zones: [], mail: [], membership: { state: 'invite-taken', by: [] } });
+  expect(taken.verdict.todo).toMatchObject([{ weight: 'danger', command: 'peer join' }]);
+  expect(taken.verdict.text).not.toContain('this box alone');
+
+  const apart = statusOf({ membership: { state: 'member', by: ['carol'] } });
+  expect(apart.verdict).toMatchObject({
+    level: 'attention',
+    todo: [
+      {
+        text: expect.stringContaining('carol removed you from the circle for himself'),
+        command: 'peer events',
+      },
+    ],
   });
 });
 

@@ -85,6 +85,60 @@ function lineFindings({ facts }: Circle): Finding[] {
   return [{ weight: 'danger', todo: { text, command: 'peer friends' } }];
 }
 
+/**
+ * A box that is out of its circle: what that means, and the one thing to do. Nothing else is worth saying then: friends
+ * who do not answer it any more are no finding of their own.
+ */
+function outOfCircle({ membership, zones, mail }: StatusFacts): Verdict | undefined {
+  const verdict = (text: string, todo: Omit<Todo, 'weight'>): Verdict => ({
+    level: 'danger',
+    text,
+    todo: [{ weight: 'danger', ...todo }],
+  });
+  const own = [
+    ...zones.flatMap(({ role, origin }) => (role === 'primary' ? [origin] : [])),
+    ...mail.flatMap(({ role, domain }) => (role === 'primary' ? [domain] : [])),
+  ];
+  const names = [...new Set(own)];
+  const alone =
+    names.length === 0
+      ? ''
+      : ` ${joinNames(names)} ${names.length === 1 ? 'is' : 'are'} answered by this box alone: take the friends out of NS and MX at your registrar.`;
+  switch (membership.state) {
+    case 'member':
+      return undefined;
+    case 'revoked':
+      return verdict(
+        'This box was revoked by its owner: no friend takes anything from it, hands it mail or answers it any more.',
+        {
+          text: 'If that was you, stop it: peer stop. To have a box here again, start in a new --home (peer init) and let it in on your other box: peer box add NAME. If it was not you, somebody has your owner key: replace it there with the paper key, peer key rotate --key-file FILE.',
+          command: 'peer key show',
+        },
+      );
+    case 'removed':
+      return verdict(
+        `This box's owner was removed from the circle by ${joinNames(membership.by)}, for good: friends give this box nothing any more, and take nothing from it.${alone}`,
+        {
+          text: 'Its keys never come back into this circle; an invite to another circle works. To be in again: a new box in a new --home (peer init), and a new invite.',
+          command: 'peer join',
+        },
+      );
+    case 'invite-taken':
+      return verdict(
+        `This box is in no circle: somebody else came in by the same invite at the same time, and the circle counts him alone.${alone}`,
+        { text: 'Ask for a new invite.', command: 'peer join' },
+      );
+  }
+}
+
+/** Whoever removed the owner of this box for himself alone: nothing flows between the two boxes. */
+function apartFindings({ facts }: Circle): Finding[] {
+  const { by } = facts.membership;
+  if (by.length === 0) return [];
+  const text = `${joinNames(by)} removed you from the circle for himself: his box gives yours nothing and takes nothing from it. One more member who does the same takes you out of the circle.`;
+  return [{ weight: 'attention', todo: { text, command: 'peer events' } }];
+}
+
 /** A box that is not sure of its own past says so, and what waits for it. */
 function standingFindings({ facts, nowMs, isOld }: Circle): Finding[] {
   const { maySign, found, by, foundAtMs, waiting } = facts.standing;
@@ -274,11 +328,14 @@ const gravity = { danger: 0, attention: 1, hint: 2 };
  * here because he is away is no finding: that is what this box is for.
  */
 export function judge(facts: StatusFacts, nowMs: number): Verdict {
+  const out = outOfCircle(facts);
+  if (out !== undefined) return out;
   const circle = openCircle(facts, nowMs);
   const findings = [
     ...lineFindings(circle),
     ...standingFindings(circle),
     ...faultFindings(circle),
+    ...apartFindings(circle),
     ...clockFindings(circle),
     ...problemFindings(circle),
     ...heldFindings(circle),

@@ -4,7 +4,7 @@ import type { RecordStore } from './record-store.ts';
 /** Whose box is whose, by what the circle knows now. */
 export interface PeerNames {
   ownerOf(peer: string): string | undefined;
-  /** The friend's name for a box; our own for ours. */
+  /** What this box calls whoever has a box, also after he was removed; our own name for ours. */
   ofPeer: (peer: string) => string;
   ofOwner: (ownerId: string) => string;
   /** The same, with the box's own name where its owner has several. */
@@ -26,9 +26,9 @@ export function peerNames(identity: Identity, records: RecordStore, ownName: () 
     return mine !== undefined && (taken || mine.boxes.length > 1) ? mine.name : ownName();
   };
   const ofOwner = (ownerId: string): string =>
-    ownerId === identity.ownerId ? own() : (roster().members.get(ownerId)?.name ?? 'a stranger');
+    ownerId === identity.ownerId ? own() : (records.knowledge().names.get(ownerId) ?? 'a stranger');
   const ofPeer = (peer: string): string =>
-    peer === identity.box.peer ? own() : ofOwner(roster().ownerOf.get(peer) ?? '');
+    peer === identity.box.peer ? own() : ofOwner(roster().everOwnerOf.get(peer) ?? '');
   return {
     ownerOf: (peer) => roster().ownerOf.get(peer),
     ofPeer,

@@ -120,6 +120,14 @@ export function startPlanner(box: Box, rooms: () => PlannedRooms): Planner {
     },
     noteRemoval: (ownerId, by) => {
       const { roster, records } = knowledge();
+      if (ownerId === identity.ownerId) {
+        const who = names.ofPeer(by);
+        const text = roster.members.has(ownerId)
+          ? `${who} removed you from the circle for himself: his box gives this one nothing any more. For the others it counts when one more member does the same.`
+          : `You were removed from the circle by ${who}: friends give this box nothing any more.`;
+        events.add(roster.members.has(ownerId) ? 'friend.removal-proposed' : 'friend.removed', text);
+        return;
+      }
       const admission = [...records.values()].find(
         (one) => one.kind === 'member' && toHex(one.signed.ownerRecord.hash) === ownerId,
       );

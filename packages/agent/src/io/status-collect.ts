@@ -6,6 +6,7 @@ import { clockSkew } from '../clock-skew.ts';
 import type { Config } from '../config-schema.ts';
 import type { FaultHistory } from '../fault.ts';
 import { recordsOf } from '../known-records.ts';
+import { membershipOf } from '../membership.ts';
 import { versionGapText } from '../version-gap-text.ts';
 import { providers } from '../wiring.ts';
 import type { EventLog } from './event-log.ts';
@@ -167,6 +168,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
 
   const clocks = [...roster.ownerOf].flatMap(([peer]) => sources.details.get(peer)?.clockAtZeroMs ?? []);
   const finding = sources.standing.finding();
+  const membership = membershipOf(records.knowledge(), identity.box.peer);
 
   return {
     name: config.name,
@@ -186,6 +188,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
       foundAtMs: finding.kind === 'none' ? undefined : finding.atMs,
       waiting: sources.later.list(),
     },
+    membership: { state: membership.state, by: membership.by.map(names.ofOwner) },
     takeovers: [],
     line: {
       state: watch.line(),

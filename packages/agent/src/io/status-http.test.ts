@@ -19,6 +19,7 @@ const status = buildStatus(
     zones: [],
     mail: [],
     takeovers: [],
+    membership: { state: 'member', by: [] },
     standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
     line: {
       state: 'ok',

@@ -104,6 +104,11 @@ async function writeSecretFile(path: string, text: string): Promise<void> {
       await folder.close();
     }
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST')
+      throw new CommandError(
+        ExitCode.cannotWrite,
+        `${visible(path, 400)} is there already; nothing was overwritten`,
+      );
     throw fileError(path, 'write', cause);
   }
 }
