@@ -253,7 +253,7 @@ describe.skipIf(whyNot({ programs, root: true }, 'Zonemaster'))('a zone served b
 
   it('sends a source of 8,000 queries a second no more octets than came from there', async () => {
     const queries = alice.write('queries', `${zone} NS\nwww.${zone} A\nnothing.${zone} A\n${zone} MX\n`);
-    const rate = ['-Q', '8000', '-q', '60000', '-c', '1', '-l', '3', '-t', '1'];
+    const rate = ['-e', '-Q', '8000', '-q', '60000', '-c', '1', '-l', '3', '-t', '1'];
     const flood = ['dnsperf', '-s', bob.host, '-d', queries, ...rate];
     const told = await runWell(flood, { namespace: outside(), limitMs: 60_000 });
     const number = (pattern: RegExp): number => Number(pattern.exec(told)?.[1] ?? Number.NaN);

@@ -31,7 +31,7 @@ workers = 2
 nsid = "bob-1"
 hostname = "bob.example"
 version = "copain"
-rate-limit = 500
+rate-limit = 700
 transfer = [{ address = "127.0.0.1:5301", tsig-file = "tsig.key" }]
 [smtp]
 listen = ["0.0.0.0:25"]
@@ -91,7 +91,7 @@ it('reads every key of the manual, in units a program can use', () => {
       nsid: 'bob-1',
       hostname: 'bob.example',
       version: 'copain',
-      answersPerSecond: 500,
+      answersPerSecond: 700,
       transfer: [{ address: { host: '127.0.0.1', port: 5301 }, tsigFile: 'tsig.key' }],
     },
     smtp: {
@@ -150,7 +150,7 @@ it('needs only a name, and fills in the rest', () => {
       nsid: undefined,
       hostname: undefined,
       version: undefined,
-      answersPerSecond: 200,
+      answersPerSecond: 500,
       transfer: [],
     },
     smtp: { listen: [{ host: '0.0.0.0', port: 25 }], hostname: undefined, tls: undefined, raw: [] },

@@ -68,10 +68,10 @@ export const cookieAheadMaxS = 300;
 export const cookieRotateMs: number = 24 * 3_600_000;
 
 /** Answers a second over UDP to one network (/24, /56) and of one kind, unless `[dns] rate-limit` says otherwise. */
-export const answersPerSecondDefault = 200;
+export const answersPerSecondDefault = 500;
 
 /** An answer counts once for each of these octets it has, so that large ones, which attackers want, run out first. */
-export const answerUnitBytes = 256;
+export const answerUnitBytes = 128;
 
 /** Of the answers above the rate every second is sent as a truncated one: an honest client behind it comes by TCP. */
 export const limitedPerSlip = 2;
@@ -83,7 +83,7 @@ export const loopbackUnitBytes = 64;
 export const limitedNetworksMax = 65_536;
 
 /** From loopback, which nobody elsewhere can forge, only repeats of one question are limited, and these loosely. */
-export const loopbackRateFactor = 20;
+export const loopbackRateFactor = 8;
 
 /** Octets that `nsid`, `hostname` and `version` may have; with it and the longest question an answer has room in 512. */
 export const identityBytesMax = 128;

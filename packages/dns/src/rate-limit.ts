@@ -26,7 +26,7 @@ export function rateLimiterBytes(networks: number): number {
 
 /**
  * Response rate limiting: a token bucket for each network and kind of answer, in a table of fixed size. A bucket holds
- * the tokens of one second; an answer takes one for each 256 octets begun. Who cannot be forged (TCP, a valid cookie)
+ * the tokens of one second; an answer takes one for each 128 octets begun. Who cannot be forged (TCP, a valid cookie)
  * is never asked about. Time is given; a clock that goes back costs nobody anything.
  */
 export class RateLimiter {
