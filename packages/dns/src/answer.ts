@@ -131,7 +131,8 @@ class CachingAnswerer implements Answerer {
     const { sha1, awaited } = this.#options;
     const asked = { name: question.name, type: question.type, dnssec, listAny };
     const reply = resolve(this.zones, asked, { sha1, awaited });
-    const flags = reply === undefined ? Flag.truncated : reply.authoritative ? Flag.authoritative : 0;
+    const truncated = reply === undefined ? Flag.truncated : 0;
+    const flags = truncated | (reply?.authoritative === false ? 0 : Flag.authoritative);
     return encoded(reply ?? emptyReply(Rcode.noError), { flags, question, limitBytes });
   }
 

@@ -4,6 +4,8 @@ import { instant } from './wording.ts';
 /** What is counted rather than observed; every count begins at 0 when the agent starts. */
 export interface MetricCounters {
   dnsQueries: readonly { rcode: string; transport: string; count: number }[];
+  /** Answers that were cut short, or left out, because a network asks too much. */
+  dnsLimited: readonly { action: 'truncated' | 'dropped'; count: number }[];
   mailAccepted: readonly { domain: string; count: number }[];
   mailDelivered: readonly { domain: string; count: number }[];
   refused: readonly { step: string; count: number }[];
@@ -105,6 +107,11 @@ export function metricsText(options: {
         labels: { rcode, transport },
         value: count,
       })),
+    ),
+    counter(
+      'copain_dns_limited_total',
+      'Answers cut short, or left out, by rate limiting.',
+      counters.dnsLimited.map(({ action, count }) => ({ labels: { action }, value: count })),
     ),
     gauge(
       'copain_mail_held_messages',

@@ -479,6 +479,7 @@ it('metrics have the promised names, escaped labels, and no sample for what is n
     nowMs,
     counters: {
       dnsQueries: [{ rcode: 'NOERROR', transport: 'udp', count: 7 }],
+      dnsLimited: [{ action: 'dropped', count: 3 }],
       mailAccepted: [{ domain: 'alice.example', count: 2 }],
       mailDelivered: [{ domain: 'alice.example', count: 1 }],
       lineBytes: [{ direction: 'sent', class: 'control', bytes: 99 }],

@@ -59,6 +59,7 @@ export function boxView(
       const domains = mail.facts().domains;
       const counters = {
         dnsQueries: zones.queryCounts(),
+        dnsLimited: zones.limitedCounts(),
         mailAccepted: domains.map(({ domain, acceptedTotal }) => ({ domain, count: acceptedTotal })),
         mailDelivered: domains.map(({ domain, deliveredTotal }) => ({ domain, count: deliveredTotal })),
         lineBytes: mesh.traffic.byClass(),

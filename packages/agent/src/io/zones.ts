@@ -50,6 +50,8 @@ export interface Zones extends AsyncDisposable {
   serve(stream: FrameStream, peer: string): Promise<void>;
   facts(): ZoneFact[];
   queryCounts(): { rcode: string; transport: string; count: number }[];
+  /** What rate limiting did. */
+  limitedCounts(): { action: 'truncated' | 'dropped'; count: number }[];
 }
 
 export interface ZonesOptions {
@@ -211,6 +213,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       ),
     ],
     queryCounts: () => pool.counts(),
+    limitedCounts: () => pool.limited(),
     [Symbol.asyncDispose]: async () => await parts.disposeAsync(),
   };
 }

@@ -154,6 +154,19 @@ it('takes every cookie that any of the threads made, also after the secret chang
   expect(renewed.has(first.option)).toBe(false);
 });
 
+it('limits what all threads send to one network together', async () => {
+  await using running = await start(3, 10);
+  using asking = await clients(many);
+  for (const socket of asking.sockets) socket.send(query(), running.address.port, running.address.host);
+  const judged = (): number =>
+    running.pool.limited().reduce((sum, { count }) => sum + count, 0) +
+    running.pool.counts().reduce((sum, { count }) => sum + count, 0) -
+    (running.pool.limited()[0]?.count ?? 0);
+  await expect.poll(judged).toBe(many);
+  // One question from loopback: ten times eight tokens, and an answer of this size takes two of them.
+  expect(running.pool.limited().reduce((sum, { count }) => sum + count, 0)).toBeGreaterThan(10);
+});
+
 it('what is for the main thread gets its answer from there, at the address that was asked', async () => {
   await using running = await start(3);
   using asking = await clients(many);

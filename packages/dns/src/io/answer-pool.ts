@@ -43,6 +43,8 @@ export interface AnswerPool extends AsyncDisposable {
   /** A new secret behind the cookies; those of the one before still count. */
   rotate(fresh: Uint8Array): void;
   counts(): ReturnType<AnswerCounts['list']>;
+  /** What rate limiting did, in all threads. */
+  limited(): { action: 'truncated' | 'dropped'; count: number }[];
   /** undefined where there is one thread only. */
   threads: UdpThreads | undefined;
 }
@@ -224,6 +226,15 @@ class RunningPool implements AnswerPool, UdpThreads {
   counts(): ReturnType<AnswerCounts['list']> {
     const [first, ...others] = this.#counts;
     return first?.list(others) ?? [];
+  }
+
+  limited(): { action: 'truncated' | 'dropped'; count: number }[] {
+    const sum = (of: (counts: AnswerCounts) => number): number =>
+      this.#counts.reduce((all, counts) => all + of(counts), 0);
+    return [
+      { action: 'truncated', count: sum(({ slipped }) => slipped) },
+      { action: 'dropped', count: sum(({ dropped }) => dropped) },
+    ];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
