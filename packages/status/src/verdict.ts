@@ -81,7 +81,8 @@ function prognosis(circle: Circle): string {
 
 function lineFindings({ facts }: Circle): Finding[] {
   if (facts.line.state !== 'cut') return [];
-  const text = 'This box hears none of its friends: its own line seems to be cut.';
+  const text =
+    'This box hears none of its friends: its own line seems to be cut. If it is not, ask one of them whether it was removed, or revoked, while it was off.';
   return [{ weight: 'danger', todo: { text, command: 'peer friends' } }];
 }
 
