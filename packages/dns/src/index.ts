@@ -11,7 +11,7 @@
  *
  * Promises: names are raw octets, so no label is ever mangled; a malformed message is an outcome, never an exception; a
  * zone has exactly one encoding; a version never gives way to an older one; effects come in the order of doing, what is
- * to be durable before what is seen. Does not sign zones, transfer them in DNS's own ways (AXFR), or resolve names.
+ * to be durable before what is seen. Does not sign zones or resolve names.
  */
 
 export {
@@ -88,6 +88,15 @@ export {
   stepSecondary,
 } from './secondary.ts';
 export {
+  type TransferableZone,
+  type TransferFact,
+  type TransferKind,
+  TransferOut,
+  type TransferOutOptions,
+  type TransferPeer,
+} from './transfer-out.ts';
+export type { MessageSource } from './transfer-stream.ts';
+export {
   signTsigQuery,
   signTsigRefusal,
   type TsigAnswerVerdict,
@@ -118,6 +127,7 @@ export {
 } from './zone.ts';
 export { type OpenedZone, openZoneBody } from './zone-body.ts';
 export { diffZones, type ZoneDiff } from './zone-diff.ts';
+export { type JournaledZone, journalZones, type ZoneJournal } from './zone-journal.ts';
 export { addToSerial, isNewerSerial } from './zone-serial.ts';
 export {
   compareZoneVersions,

@@ -156,3 +156,18 @@ export const threadPatienceMs = 30_000;
 
 /** A thread that ended by itself is started again after this. */
 export const threadRestartMs = 1000;
+
+/**
+ * Octets after which a message of a transfer is closed: names are only compressed towards the first 16 KiB (RFC 1035
+ * §4.1.4), and making one never keeps queries waiting for long.
+ */
+export const transferMessageBytes = 16_384;
+
+/** Transfers under way at once, each some kilobytes of memory; a server that starts asks for many zones together. */
+export const transfersAtOnceMax = 64;
+
+/** A transfer that is not through by then is broken off: the largest zone takes seconds to a server that reads. */
+export const transferMs = 600_000;
+
+/** Changes remembered of each zone for IXFR: whoever is further behind takes the whole zone. */
+export const journalChangesMax = 100;

@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { CommandError, ExitCode, formatHostPort, type HostPort } from '@copain/core';
 import type { Asker } from '../answer.ts';
 import { rescanMs } from '../limits.ts';
+import type { MessageSource } from '../transfer-stream.ts';
 import type { UdpThreads } from './answer-pool.ts';
 import { startTcpConnections, type TcpConnections, type TcpLimits } from './tcp-connections.ts';
 import { answerDatagrams, openUdp } from './udp-answering.ts';
@@ -26,8 +27,11 @@ export interface DnsServerEvents {
 export interface DnsServerOptions {
   /** Addresses for UDP and TCP both. A wildcard means one socket for each local address, now and later. */
   listen: readonly HostPort[];
-  /** Called for each query; undefined means no answer. The asker is only valid during the call. */
-  answer: (query: Uint8Array, asker: Asker) => Uint8Array | undefined;
+  /**
+   * Called for each query; undefined means no answer. The asker is only valid during the call. Several messages go over
+   * TCP alone.
+   */
+  answer: (query: Uint8Array, asker: Asker) => Uint8Array | MessageSource | undefined;
   events?: DnsServerEvents;
   /** Further threads that answer over UDP at the same addresses. */
   threads?: UdpThreads | undefined;
@@ -94,6 +98,7 @@ class RunningServer implements DnsServer {
       answer: (query, remote) =>
         this.#answer(query, { transport: 'tcp', address: remote.host, nowMs: Date.now() }),
       dropped: (remote, why) => this.#events.dropped?.({ transport: 'tcp', remote, why }),
+      failed: (cause) => this.#events.failed?.({ cause }),
       limits: options.limits ?? {},
     });
   }
@@ -188,7 +193,7 @@ class RunningServer implements DnsServer {
     }
   }
 
-  #answer(query: Uint8Array, asker: Asker): Uint8Array | undefined {
+  #answer(query: Uint8Array, asker: Asker): Uint8Array | MessageSource | undefined {
     try {
       return this.#options.answer(query, asker);
     } catch (cause) {
@@ -201,11 +206,10 @@ class RunningServer implements DnsServer {
   #answerUdp(udp: UdpSocket): void {
     answerDatagrams(udp, (query, asker, port) => {
       const answer = this.#answer(query, asker);
-      if (!answer) {
-        const remote = { host: asker.address, port };
-        this.#events.dropped?.({ transport: 'udp', remote, why: 'no-answer' });
-      }
-      return answer;
+      if (answer instanceof Uint8Array) return answer;
+      const remote = { host: asker.address, port };
+      this.#events.dropped?.({ transport: 'udp', remote, why: 'no-answer' });
+      return undefined;
     });
   }
 
@@ -213,7 +217,7 @@ class RunningServer implements DnsServer {
   #answerForThread(endpoint: string, query: Uint8Array, address: string, port: number): void {
     const own = [...this.#endpoints.values()].find((one) => formatHostPort(one.address) === endpoint);
     const answer = own && this.#answer(query, { transport: 'udp', address, nowMs: Date.now() });
-    if (answer) own.udp.send(answer, port, address);
+    if (answer instanceof Uint8Array) own?.udp.send(answer, port, address);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

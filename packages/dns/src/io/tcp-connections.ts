@@ -8,10 +8,12 @@ import {
   tcpQueryMs,
   tcpUnreadBytesAllMax,
   tcpUnreadBytesMax,
+  transferMs,
 } from '../limits.ts';
 import { networkOf } from '../rate-limit.ts';
 import { TcpFrames } from '../tcp-frames.ts';
 import { whoMakesRoom } from '../tcp-room.ts';
+import type { MessageSource } from '../transfer-stream.ts';
 
 /** See limits.ts for the reasons. */
 export interface TcpLimits {
@@ -22,10 +24,14 @@ export interface TcpLimits {
   queryMs: number;
   unreadBytes: number;
   unreadBytesAll: number;
+  transferMs: number;
 }
 
 export interface TcpConnectionsOptions {
-  answer: (query: Uint8Array, remote: HostPort) => Uint8Array | undefined;
+  /** One message, or several that are sent one after the other before the next query is answered. */
+  answer: (query: Uint8Array, remote: HostPort) => Uint8Array | MessageSource | undefined;
+  /** A transfer could not be continued; its connection is closed. */
+  failed: (cause: unknown) => void;
   dropped: (remote: HostPort, why: 'idle' | 'slow' | 'too-many') => void;
   limits: Partial<TcpLimits>;
 }
@@ -45,6 +51,8 @@ interface Connection {
   /** Since when a query has been waiting: to be whole, or for room for its answer. */
   pendingSinceMs: number | undefined;
   activeAtMs: number;
+  /** The transfer that is being sent. */
+  transfer: { source: MessageSource; sinceMs: number; isDue: boolean } | undefined;
 }
 
 export function startTcpConnections(options: TcpConnectionsOptions): TcpConnections {
@@ -56,6 +64,7 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
     queryMs: tcpQueryMs,
     unreadBytes: tcpUnreadBytesMax,
     unreadBytesAll: tcpUnreadBytesAllMax,
+    transferMs,
     ...options.limits,
   };
   /** In the order of last activity: the first is the one idle longest. */
@@ -65,6 +74,7 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
 
   const end = (connection: Connection, why: 'idle' | 'slow' | 'too-many') => {
     connections.delete(connection);
+    breakOff(connection);
     connection.socket.destroy();
     options.dropped(connection.remote, why);
   };
@@ -86,19 +96,68 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
     socket.writableNeedDrain &&
     (socket.writableLength > limits.unreadBytes || unreadByAll() > limits.unreadBytesAll);
 
+  /**
+   * Sends a transfer message by message, one in each turn of the event loop, so that queries are answered in between,
+   * and none while the client has too much to read.
+   */
+  const continueTransfer = (connection: Connection) => {
+    const { transfer, socket } = connection;
+    if (transfer === undefined || transfer.isDue || isStalled(socket)) return;
+    transfer.isDue = true;
+    setImmediate(() => {
+      if (connection.transfer !== transfer) return;
+      transfer.isDue = false;
+      try {
+        const message = transfer.source.next(Date.now());
+        if (message) {
+          socket.write(framed(message));
+          connection.pendingSinceMs = performance.now();
+          active(connection);
+          continueTransfer(connection);
+          return;
+        }
+      } catch (cause) {
+        // What was sent is not the zone: the end of the connection says so (RFC 5936 §2.2).
+        options.failed(cause);
+        breakOff(connection);
+        socket.destroy();
+        return;
+      }
+      connection.transfer = undefined;
+      connection.pendingSinceMs = undefined;
+      transfer.source.close('done');
+      answerPending(connection);
+    });
+  };
+
   /** Answers what is whole, as long as the client reads what it asked for; the rest waits for `drain`. */
   const answerPending = (connection: Connection) => {
     const { socket, remote, frames } = connection;
+    if (connection.transfer) {
+      // RFC 7766 §6.2.1.1 lets answers come in order: what was asked behind a transfer waits for its end.
+      connection.pendingSinceMs = performance.now();
+      socket.pause();
+      continueTransfer(connection);
+      return;
+    }
     // What is answered in one go leaves in as few packets as it can (RFC 7766 §8).
     socket.cork();
     while (!isStalled(socket)) {
       const query = frames.next();
       if (!query) break;
       const answer = options.answer(query, remote);
-      if (answer) socket.write(framed(answer));
       connection.pendingSinceMs = undefined;
+      if (answer instanceof Uint8Array) socket.write(framed(answer));
+      else if (answer) {
+        connection.transfer = { source: answer, sinceMs: performance.now(), isDue: false };
+        break;
+      }
     }
     socket.uncork();
+    if (connection.transfer) {
+      answerPending(connection);
+      return;
+    }
     if (frames.hasPart) connection.pendingSinceMs ??= performance.now();
     if (isStalled(socket)) socket.pause();
     else socket.resume();
@@ -115,6 +174,8 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
       const nowMs = performance.now();
       for (const connection of connections) {
         if (connection.pendingSinceMs !== undefined && nowMs - connection.pendingSinceMs > limits.queryMs)
+          end(connection, 'slow');
+        else if (connection.transfer && nowMs - connection.transfer.sinceMs > limits.transferMs)
           end(connection, 'slow');
         else if (nowMs - connection.activeAtMs > limits.idleMs) end(connection, 'idle');
       }
@@ -141,21 +202,33 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
         frames: new TcpFrames(),
         pendingSinceMs: undefined,
         activeAtMs: performance.now(),
+        transfer: undefined,
       };
       connections.add(connection);
       socket.on('data', (chunk) => take(connection, chunk));
       socket.on('drain', () => answerPending(connection));
       // Resets are everyday events for a server; the close that follows is what counts.
       socket.on('error', () => socket.destroy());
-      socket.on('close', () => connections.delete(connection));
+      socket.on('close', () => {
+        connections.delete(connection);
+        breakOff(connection);
+      });
     },
     close: () => {
       closed = true;
       clearInterval(sweep);
-      for (const { socket } of connections) socket.destroy();
+      for (const connection of connections) {
+        breakOff(connection);
+        connection.socket.destroy();
+      }
       connections.clear();
     },
   };
+}
+
+function breakOff(connection: Connection): void {
+  connection.transfer?.source.close('broken');
+  connection.transfer = undefined;
 }
 
 /** RFC 1035 §4.2.2: the length first, in one write with the message (RFC 7766 §8). */
