@@ -1,4 +1,4 @@
-import { concatBytes, toUtf8 } from '@copain/core';
+import { concatBytes } from '@copain/core';
 import { parseIpv4, parseIpv6 } from './address-text.ts';
 import { AnswerCache, type EncodedAnswer } from './answer-cache.ts';
 import type { AnswerCounts, Transport } from './answer-counts.ts';
@@ -14,14 +14,15 @@ import {
   writeOpt,
 } from './edns.ts';
 import { encoded, failure } from './encoded-answer.ts';
-import { identityBytesMax, messageBytesMax, tcpIdleMs, udpEdnsBytesMax, udpPlainBytesMax } from './limits.ts';
+import { messageBytesMax, tcpIdleMs, udpEdnsBytesMax, udpPlainBytesMax } from './limits.ts';
 import { decodeQuery, Flag, type Incoming, type Question } from './message.ts';
-import { keyToName, type NameKey, nameKey, nameOf } from './name.ts';
+import { type NameKey, nameKey } from './name.ts';
 import { QueryView } from './query-view.ts';
 import { networkOf, type RateLimiter } from './rate-limit.ts';
 import { classChaos, classIn, Rcode, RecordType } from './record-types.ts';
 import { emptyReply } from './reply.ts';
 import { resolve, type ServedZone, type ServedZones } from './resolve.ts';
+import { chaosReply, identityOctets, type ServerIdentity } from './server-identity.ts';
 
 /** Who asks, how and when. Address as text without a zone; `nowMs` since 1970. */
 export interface Asker {
@@ -34,11 +35,7 @@ export interface Asker {
 export interface AnswererOptions {
   /** SHA-1 for NSEC3 proofs; fulfilled by `sha1` of the io side. */
   sha1: Sha1;
-  /**
-   * What this server says of itself, each of at most 128 octets: the NSID option (RFC 5001), and what CHAOS TXT queries
-   * for `version.bind` and `hostname.bind` or `id.server` (RFC 4892) are told. undefined: nothing, REFUSED.
-   */
-  identity?: { nsid?: string | undefined; version?: string | undefined; hostname?: string | undefined };
+  identity?: ServerIdentity;
   /** undefined: cookies are ignored like any unknown option. */
   cookies?: CookieSecrets;
   limiter?: RateLimiter;
@@ -80,6 +77,7 @@ class CachingAnswerer implements Answerer {
   /** Of the query at hand: the options of its answer, and whether its sender cannot be forged. */
   #answerOptions: Uint8Array = noOptions;
   #isProven = false;
+  #lastAddress: { text: string; octets: Uint8Array } = { text: '', octets: noOptions };
 
   constructor(zones: ServedZones, options: AnswererOptions) {
     this.zones = zones;
@@ -190,16 +188,8 @@ class CachingAnswerer implements Answerer {
   }
 
   #chaos(question: Question): EncodedAnswer {
-    const { version, hostname } = this.#options.identity ?? {};
-    const key = nameKey(question.name);
-    const text = versionKeys.has(key) ? version : hostnameKeys.has(key) ? hostname : undefined;
-    if (text === undefined || question.type !== RecordType.TXT)
-      return failure(Rcode.refused, this.#view.questionEnd, ExtendedError.notSupported);
-    const octets = identityOctets(text);
-    const rdatas = [concatBytes(Uint8Array.of(octets.length), octets)];
-    const rrset = { type: RecordType.TXT, ttl: 0, rdatas, signatures: [], signatureTtl: 0 };
-    const answer = [{ owner: keyToName(key), rrset, signed: false }];
-    const reply = { ...emptyReply(Rcode.noError), answer };
+    const reply = chaosReply(question, this.#options.identity ?? {});
+    if (!reply) return failure(Rcode.refused, this.#view.questionEnd, ExtendedError.notSupported);
     return encoded(reply, { flags: 0, question, limitBytes: udpPlainBytesMax });
   }
 
@@ -227,20 +217,30 @@ class CachingAnswerer implements Answerer {
     if (expireS !== undefined) options.push(optionBytes(EdnsOption.expire, u32Bytes(expireS)));
     // RFC 7828 §3.2.1: over UDP it is ignored.
     if (asks.keepalive && asker.transport === 'tcp') options.push(keepaliveOption);
-    this.#answerOptions = concatBytes(...options);
+    const [first] = options;
+    this.#answerOptions = options.length === 1 && first ? first : concatBytes(...options);
   }
 
   #cookie(secrets: CookieSecrets, asker: Asker): Uint8Array {
     const { bytes, cookieAt, cookieLength } = this.#view.asks;
     const cookie = bytes.subarray(cookieAt, cookieAt + cookieLength);
     const nowS = Math.floor(asker.nowMs / 1000);
-    const address = parseIpv4(asker.address) ?? parseIpv6(asker.address) ?? new Uint8Array();
+    const address = this.#octetsOf(asker.address);
     const worth = judgeCookie(secrets, cookie, { address, nowS });
     if (worth !== 'unknown') this.#isProven = true;
     if (worth === 'fresh') return optionBytes(EdnsOption.cookie, cookie);
     const clientCookie = cookie.subarray(0, clientCookieBytes);
     const made = makeServerCookie(secrets.current, { clientCookie, address }, nowS);
     return optionBytes(EdnsOption.cookie, clientCookie, made);
+  }
+
+  /** Queries of one client often come in a row. */
+  #octetsOf(address: string): Uint8Array {
+    if (address !== this.#lastAddress.text) {
+      const octets = parseIpv4(address) ?? parseIpv6(address) ?? new Uint8Array();
+      this.#lastAddress = { text: address, octets };
+    }
+    return this.#lastAddress.octets;
   }
 
   /** RFC 7314 §3: seconds until the zone expires here; of our own zones, what its SOA allows secondaries. */
@@ -326,13 +326,6 @@ const keepaliveOption = optionBytes(
   // RFC 7828 §3.1: in units of 100 ms.
   Uint8Array.of((tcpIdleMs / 100) >> 8, (tcpIdleMs / 100) & 255),
 );
-const versionKeys = new Set(['version.bind.', 'version.server.'].map((name) => nameKey(nameOf(name))));
-const hostnameKeys = new Set(['hostname.bind.', 'id.server.'].map((name) => nameKey(nameOf(name))));
-
-function identityOctets(text: string): Uint8Array {
-  return toUtf8(text).subarray(0, identityBytesMax);
-}
-
 function u32Bytes(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value);

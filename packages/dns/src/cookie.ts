@@ -37,7 +37,11 @@ function cookieHash(
   { clientCookie, address }: CookieBinding,
   head: Uint8Array,
 ): Uint8Array {
-  return sipHash24(secret, concatBytes(clientCookie, head, address));
+  const bound = new Uint8Array(16 + address.length);
+  bound.set(clientCookie);
+  bound.set(head, 8);
+  bound.set(address, 16);
+  return sipHash24(secret, bound);
 }
 
 /**

@@ -1,4 +1,3 @@
-import { concatBytes } from '@copain/core';
 import { RecordType } from './record-types.ts';
 
 /** Option codes of the IANA registry that mean something here. All others are ignored (RFC 6891 §6.1.2). */
@@ -84,8 +83,19 @@ export const emptyOptBytes = 11;
 
 /** One option in wire form: code, length, data. */
 export function optionBytes(code: number, ...data: readonly Uint8Array[]): Uint8Array {
-  const whole = concatBytes(...data);
-  return concatBytes(Uint8Array.of(code >> 8, code & 255, whole.length >> 8, whole.length & 255), whole);
+  let length = 0;
+  for (const piece of data) length += piece.length;
+  const option = new Uint8Array(4 + length);
+  option[0] = code >> 8;
+  option[1] = code & 255;
+  option[2] = length >> 8;
+  option[3] = length & 255;
+  let at = 4;
+  for (const piece of data) {
+    option.set(piece, at);
+    at += piece.length;
+  }
+  return option;
 }
 
 /**

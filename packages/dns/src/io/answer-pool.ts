@@ -6,6 +6,7 @@ import { limitedNetworksMax } from '../limits.ts';
 import type { NameKey } from '../name.ts';
 import { RateLimiter, rateLimiterBytes } from '../rate-limit.ts';
 import type { ServedZone } from '../resolve.ts';
+import type { ServerIdentity } from '../server-identity.ts';
 import { encodeZone, type Zone } from '../zone.ts';
 import { type AnswerThread, type ForMain, startAnswerThread } from './answer-thread.ts';
 import { sha1 } from './hash.ts';
@@ -14,7 +15,7 @@ import type { ToWorker } from './worker-messages.ts';
 export interface AnswerPoolOptions {
   /** Threads that answer over UDP, this one among them: 1 to 64. */
   threads: number;
-  identity: NonNullable<AnswererOptions['identity']>;
+  identity: ServerIdentity;
   /** 16 random octets. */
   cookieSecret: Uint8Array;
   /** See `RateLimiter`; all threads count together. */

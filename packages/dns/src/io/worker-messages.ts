@@ -1,3 +1,5 @@
+import type { ServerIdentity } from '../server-identity.ts';
+
 /** What the main thread tells a worker. Generations of zones are prepared first, and used when all have them. */
 export type ToWorker =
   | { kind: 'open'; endpoint: string; host: string; port: number }
@@ -22,7 +24,7 @@ export type FromWorker =
 
 /** What a worker is started with. */
 export interface WorkerSetup {
-  identity: { nsid?: string | undefined; version?: string | undefined; hostname?: string | undefined };
+  identity: ServerIdentity;
   secrets: { current: Uint8Array; previous: Uint8Array | undefined };
   answersPerSecond: number;
   limiterMemory: SharedArrayBuffer;
