@@ -6,11 +6,12 @@ import { parseArgs } from 'node:util';
 import { measureCircle } from './measure/circle.ts';
 import { measureDns } from './measure/dns.ts';
 import { collectFigures } from './measure/figures.ts';
+import { measureFlood } from './measure/flood.ts';
 import { measureHealing } from './measure/heal.ts';
 import { measureIdle } from './measure/idle.ts';
 import { measurePackets } from './measure/packets.ts';
 
-const usage = `scripts/bench [circle|dns|packets|idle|heal|all] [--json]
+const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|all] [--json]
   circle   a circle of three on loopback addresses: start, a zone change, held mail, memory (2 minutes)
   dns      answers a second of one core, beside NSD, Knot, BIND and a bare Node echo, by dnsperf; start and memory with
            1,000 zones (2 minutes; Debian packages dnsperf nsd knot bind9)
@@ -21,6 +22,8 @@ const usage = `scripts/bench [circle|dns|packets|idle|heal|all] [--json]
            --boxes 3,5,10   sizes of the circle      --for 130   seconds measured each
   heal     circles of three in network namespaces (as root): one box's line is cut, and healed (10 minutes)
            --times 10       cuts in all              --cut 150s  how long each
+  flood    a box that strangers flood with 200 connections a second, in network namespaces (as root; 3 minutes)
+           --flood 60       seconds each
   all      circle, dns, packets and idle (the default)`;
 
 const { values: flags, positionals } = parseArgs({
@@ -33,6 +36,7 @@ const { values: flags, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     count: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: '1' },
+    flood: { type: 'string', default: '60' },
     times: { type: 'string', default: '10' },
     cut: { type: 'string', default: '150s' },
   },
@@ -40,6 +44,7 @@ const { values: flags, positionals } = parseArgs({
 const [what = 'all'] = positionals;
 const sizes = flags.boxes.split(',').map(Number);
 const seconds = Number(flags.for);
+const floodSeconds = Number(flags.flood);
 const times = Number(flags.times);
 const cutMs = 1000 * Number(/^(\d+)s?$/.exec(flags.cut)?.[1] ?? 0);
 const rounds = Number(flags.rounds);
@@ -53,8 +58,14 @@ const wellFormed =
   roundsWellFormed &&
   packetsWellFormed &&
   sizes.every((n) => Number.isInteger(n) && n >= 2 && n <= 30) &&
-  seconds >= 10;
-if (flags.help || !['circle', 'dns', 'packets', 'idle', 'heal', 'all'].includes(what) || !wellFormed) {
+  seconds >= 10 &&
+  floodSeconds >= 10 &&
+  floodSeconds <= 600;
+if (
+  flags.help ||
+  !['circle', 'dns', 'packets', 'idle', 'heal', 'flood', 'all'].includes(what) ||
+  !wellFormed
+) {
   console.log(usage);
   process.exit(flags.help ? 0 : 64);
 }
@@ -63,6 +74,7 @@ const figures = collectFigures({ print: !flags.json });
 if (what === 'circle' || what === 'all') await measureCircle(figures);
 if (what === 'dns' || what === 'all') await measureDns(figures, { rounds });
 if (what === 'packets' || what === 'all') measurePackets(figures, { packets, seed });
+if (what === 'flood') await measureFlood(figures, { seconds: floodSeconds });
 if (what === 'heal') await measureHealing(figures, { times, cutMs });
 if (what === 'idle' || what === 'all') await measureIdle(figures, { sizes, seconds });
 if (flags.json) console.log(figures.json());

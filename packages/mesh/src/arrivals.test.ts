@@ -63,13 +63,59 @@ it('a friend comes in beside any crowd, also one that shares his address', () =>
   const crowd = Array.from({ length: 300 }, (_, i) => ({ connection: `c${i}`, host: `10.0.${i % 20}.1` }));
   const friend = { connection: 'friend', host: '203.0.113.7', known: true };
   expect(arrive(arrive(noArrivals(0), crowd)[0], [friend])[1]).toEqual([{ kind: 'admit' }]);
-  // At his own address 300 arrive at once and stay silent; each attempt of his after that still finds room.
-  const neighbours = Array.from({ length: 300 }, (_, i) => ({ ...friend, connection: `n${i}` }));
-  const [state] = arrive(noArrivals(0), neighbours);
-  const attempts = Array.from({ length: 10 }, (_, i) => ({ ...friend, connection: `try ${i}` }));
-  const [after, effects] = arrive(state, attempts);
-  expect(admitted(effects)).toBe(10);
-  for (let i = 0; i < 10; i++) expect(after.pending.has(`try ${i}`)).toBe(true);
+  // At his own address a crowd arrives without end, silent or with handshakes; each attempt of his proves who he is.
+  const neighbours = Array.from({ length: 3000 }, (_, i) => ({ ...friend, connection: `n${i}` }));
+  let [state] = arrive(noArrivals(0), neighbours);
+  for (let i = 0; i < 10; i++) {
+    const [waits, arrived] = arrive(state, [{ ...friend, connection: `try ${i}` }]);
+    expect(arrived[0]).toEqual({ kind: 'wait' });
+    const [next, effects] = stepArrivals(waits, { kind: 'spoke', connection: `try ${i}`, friend: 'bob' }, 0);
+    expect(effects[0]).toEqual({ kind: 'admit' });
+    // And nobody of the crowd that comes after him pushes him out.
+    state = arrive(
+      next,
+      neighbours.map((one) => ({ ...one, connection: `${i} ${one.connection}` })),
+    )[0];
+    expect(state.pending.has(`try ${i}`)).toBe(true);
+    [state] = stepArrivals(state, { kind: 'settled', connection: `try ${i}` }, 0);
+  }
+});
+
+it('a friend proves who he is from a new address too, and a share of his own is all that he has', () => {
+  const crowd = Array.from({ length: 3000 }, (_, i) => ({ connection: `c${i}`, host: `10.0.${i % 200}.1` }));
+  let [state] = arrive(noArrivals(0), crowd);
+  let admissions = 0;
+  for (let i = 0; i < 100; i++) {
+    [state] = arrive(state, [{ connection: `f${i}`, host: '10.0.7.9' }]);
+    const [next, effects] = stepArrivals(state, { kind: 'spoke', connection: `f${i}`, friend: 'bob' }, 0);
+    state = next;
+    admissions += admitted(effects);
+  }
+  expect(admissions).toBe(arrivalLimits.friend.burst);
+  const waiting = [...state.pending.values()].filter(({ room }) => room === 'friends');
+  expect(waiting.length).toBe(arrivalLimits.friend.pending);
+});
+
+it('whoever has no share left and proves nothing is refused, and a word costs nobody the share that he has', () => {
+  const crowd = Array.from({ length: 100 }, (_, i) => ({ connection: `c${i}`, host: '198.51.100.7' }));
+  const [state, effects] = arrive(noArrivals(0), crowd);
+  expect(effects.filter(({ kind }) => kind === 'wait').length).toBe(100 - arrivalLimits.network.burst);
+  const [refused, last] = stepArrivals(state, { kind: 'spoke', connection: 'c99', friend: undefined }, 0);
+  expect(last).toEqual([{ kind: 'refuse', why: 'source' }]);
+  expect(refused.pending.has('c99')).toBe(false);
+  const [same, nothing] = stepArrivals(state, { kind: 'spoke', connection: 'c0', friend: undefined }, 0);
+  expect(nothing).toEqual([]);
+  expect(same.pending.has('c0')).toBe(true);
+  expect(stepArrivals(state, { kind: 'spoke', connection: 'gone', friend: 'bob' }, 0)[1]).toEqual([]);
+});
+
+it('all hosts of friends together get theirs', () => {
+  const crowd = Array.from({ length: 5000 }, (_, i) => ({
+    connection: `c${i}`,
+    host: `203.0.113.${i % 100}`,
+    known: true,
+  }));
+  expect(admitted(arrive(noArrivals(0), crowd)[1])).toBe(arrivalLimits.allKnown.burst);
 });
 
 it("strangers' connections from a friend's address are limited too", () => {
@@ -105,35 +151,45 @@ it('whatever arrives, what is kept is bounded, and every arrival gets exactly on
       host: constantFrom('198.51.100.1', '198.51.100.9', '203.0.113.1', '2001:db8::1', 'nonsense'),
       known: boolean(),
       waitMs: integer({ min: -1000, max: 2000 }),
-      settles: boolean(),
+      next: constantFrom('settles', 'proves', 'speaks', 'is silent'),
     }),
     { maxLength: 400 },
   );
+  const kinds = (effects: readonly ArrivalEffect[]) =>
+    effects.filter((effect) => effect.kind !== 'evict').map(({ kind }) => kind);
   assert(
     property(arrivals, (list) => {
       let state = noArrivals(0);
       let nowMs = 0;
-      for (const [i, { host, known, waitMs, settles }] of list.entries()) {
+      for (const [i, { host, known, waitMs, next: what }] of list.entries()) {
         nowMs += waitMs;
-        const [next, effects] = stepArrivals(
-          state,
-          { kind: 'arrived', connection: `${i}`, host, known },
-          nowMs,
-        );
-        const verdicts = effects.filter((effect) => effect.kind !== 'evict');
-        expect(verdicts.length).toBe(1);
-        expect(next.pending.has(`${i}`)).toBe(verdicts[0]?.kind === 'admit');
+        const connection = `${i}`;
+        const [next, effects] = stepArrivals(state, { kind: 'arrived', connection, host, known }, nowMs);
+        const [verdict, ...others] = kinds(effects);
+        expect(others).toEqual([]);
+        const { room } = next.pending.get(connection) ?? {};
+        expect(room).toBe(verdict === 'wait' ? 'waiting' : known ? 'known' : 'strangers');
         for (const effect of effects) {
           if (effect.kind !== 'evict') continue;
-          expect(state.pending.has(effect.connection) && !next.pending.has(effect.connection)).toBe(true);
-          expect(state.pending.get(effect.connection)?.known).toBe(known);
+          expect(next.pending.has(effect.connection)).toBe(false);
+          expect(state.pending.get(effect.connection)?.room).toBe(room);
         }
-        state = settles ? stepArrivals(next, { kind: 'settled', connection: `${i}` }, nowMs)[0] : next;
-        const waiting = [...state.pending.values()];
-        expect(waiting.filter((one) => !one.known).length).toBeLessThanOrEqual(
-          arrivalLimits.strangers.pending,
-        );
-        expect(waiting.filter((one) => one.known).length).toBeLessThanOrEqual(arrivalLimits.maxKnownPending);
+        state = next;
+        if (what === 'settles') [state] = stepArrivals(next, { kind: 'settled', connection }, nowMs);
+        if (what === 'proves' || what === 'speaks') {
+          const friend = what === 'proves' ? 'bob' : undefined;
+          const [after, more] = stepArrivals(next, { kind: 'spoke', connection, friend }, nowMs);
+          // Whoever waits is told once, at the first word; whoever was let in is not told again.
+          expect(kinds(more).length).toBe(verdict === 'wait' ? 1 : 0);
+          expect(after.pending.has(connection)).toBe(!kinds(more).includes('refuse'));
+          state = after;
+        }
+        const inRoom = (name: string): number =>
+          [...state.pending.values()].filter((one) => one.room === name).length;
+        expect(inRoom('strangers')).toBeLessThanOrEqual(arrivalLimits.strangers.pending);
+        expect(inRoom('known')).toBeLessThanOrEqual(arrivalLimits.allKnown.pending);
+        expect(inRoom('waiting')).toBeLessThanOrEqual(arrivalLimits.waiting.inAll);
+        expect(inRoom('friends')).toBeLessThanOrEqual(arrivalLimits.friend.pending);
         expect(state.buckets.size).toBeLessThanOrEqual(arrivalLimits.maxSources);
       }
     }),

@@ -1,3 +1,4 @@
+import { maxGuestsPerNetwork } from './limits.ts';
 import type { TrafficClass } from './line-scheduler.ts';
 
 /** Who a connection is from: a friend by the roster, a guest who may use the join protocol and nothing else, or nobody. */
@@ -94,6 +95,13 @@ export interface GateView {
 export function admitConnection(peer: string, view: GateView): Admission {
   if (view.friends.has(peer)) return 'friend';
   return view.invitesAnswered && view.guests < view.maxGuests ? 'guest' : 'nobody';
+}
+
+/** May one more guest come from this network? `networks`: those of the guests that are here, one entry a connection. */
+export function hasRoomForGuest(network: string, networks: Iterable<string>): boolean {
+  let same = 0;
+  for (const one of networks) if (one === network) same += 1;
+  return same < maxGuestsPerNetwork;
 }
 
 /** Step 3: may he use this protocol? */

@@ -31,7 +31,10 @@ export const connectionSilenceMs = 90_000;
 /** A stranger at the gate: how long, how much, how many at once. */
 export const guestDeadlineMs = 20_000;
 export const maxGuestFrameBytes = 24_576;
-export const maxGuests = 8;
+export const maxGuests = 16;
+
+/** Guests from one IPv4 /24 or IPv6 /48: a household that joins together, and no network that takes all the places. */
+export const maxGuestsPerNetwork = 4;
 
 /**
  * What one friend may say on his sync streams. All that a box may know comes at once where somebody was away; after that
@@ -113,20 +116,32 @@ export const directRetryMaxMs = 300_000;
 export const directSilenceMs = 25_000;
 
 /**
- * Connections before Noise. A handshake and a refusal cost 5 to 7 ms, so 20 strangers a second are an eighth of a core
- * here and at most half of one on a small board. A friend redials every 2 to 30 s, and each of his boxes may share one
- * address with many strangers (CGNAT), so a host at which a friend was met has more, and for itself: even 300 silent
- * connections at once leave room for him.
+ * Connections before Noise. A handshake and a refusal cost 5 to 7 ms, so all that may be computed for others than proven
+ * friends (20 strangers a second, and 20 at hosts of friends) is a quarter of a core here. Friends prove who they are
+ * before it (`ArrivalProof`) and have their own shares; that of a host is for friends whose clock or copain is too old
+ * to prove anything, and for their neighbours.
  */
 export const arrivalLimits = {
   /** An IPv4 /24 or IPv6 /48. */
   network: { perSecond: 4, burst: 20, pending: 64 },
   strangers: { perSecond: 20, burst: 60, pending: 256 },
-  knownHost: { perSecond: 50, burst: 400, pending: 128 },
-  maxKnownPending: 512,
-  /** Sources remembered; a bucket that is forgotten is a full one, and the bucket of all strangers holds beyond. */
+  /** A host at which a friend was met; and all of them. A friend redials every 2 to 30 s. */
+  knownHost: { perSecond: 10, burst: 50, pending: 128 },
+  allKnown: { perSecond: 20, burst: 100, pending: 512 },
+  /** A friend's box with its proof: dials, second dials at silence, bulk. */
+  friend: { perSecond: 2, burst: 20, pending: 8 },
+  maxFriendsPending: 512,
+  /**
+   * Without a share, before they said a word. The first bytes come with the end of TCP's handshake or, where they were
+   * lost, a second or three later.
+   */
+  waiting: { perSource: 128, inAll: 512, forMs: 5000 },
+  /** Sources remembered; a bucket that is forgotten is a full one, and the buckets of all hold beyond. */
   maxSources: 512,
 } as const;
+
+/** Proofs of friends remembered, so that none counts twice: all that ten friends may use in a quarter of an hour. */
+export const maxProofsRemembered = 20_000;
 
 /**
  * From the first byte to an authenticated connection. Over an uplink with 2 s in its queue a handshake takes four round

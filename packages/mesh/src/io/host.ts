@@ -8,9 +8,11 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
+import { arrivalNetwork } from '../arrivals.ts';
 import {
   type Admission,
   admitProtocol,
+  hasRoomForGuest,
   type ProtocolName,
   protocolClass,
   protocolLimits,
@@ -32,6 +34,7 @@ import { arrivalGate } from './arrival-gate.ts';
 import { echoMs } from './connection-echo.ts';
 import { paceOf } from './connection-pace.ts';
 import { openFirst, resolveAddresses, type Way } from './dial-ways.ts';
+import { proveFirst, watchFirstBytes } from './first-bytes.ts';
 import { frameStream } from './frame-stream.ts';
 import type { Line } from './line.ts';
 import { writeInOnePiece } from './one-segment.ts';
@@ -175,10 +178,25 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const { events, admit } = options;
   const guestTimers = new Map<string, NodeJS.Timeout>();
   const spoken = (name: ProtocolName): string[] => [...(options.versions?.[name] ?? protocols[name])];
+  /** Connections of guests, whose they are and from which network; whoever became a friend is none any more. */
+  const guests = new Map<string, { peer: string; network: string }>();
+  const guestNetworks = (): string[] =>
+    [...guests.values()].filter(({ peer }) => admit(peer) === 'guest').map(({ network }) => network);
   const arrivals = arrivalGate({
+    privateKey: options.privateKey,
     nowMs: () => performance.now(),
+    wallMs: () => Date.now(),
     refused: (host, why) => events.refused(host, why, 'arrival'),
   });
+  const whyNotIn = (peer: string, remote: HostPort | undefined): string | undefined => {
+    const admission = admit(peer);
+    if (admission === 'nobody') return 'not a friend';
+    const crowded =
+      admission === 'guest' &&
+      remote !== undefined &&
+      !hasRoomForGuest(arrivalNetwork(remote.host), guestNetworks());
+    return crowded ? 'too many guests from one network' : undefined;
+  };
   const isFriend = (peer: PeerId): boolean => admit(peer.toString()) === 'friend';
   // The library's dial queue joins dials to one peer and tries his addresses one after the other; ours go side by side.
   let transports: { dial(to: Multiaddr, options: { signal: AbortSignal }): Promise<Connection> } | undefined;
@@ -216,8 +234,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
         const target = fromMultiaddr(address);
         return target !== undefined && isPrivate(target.host) && !options.allowPrivate();
       },
-      denyOutboundConnection: async (_peer, connection) => {
+      denyOutboundConnection: async (peer, connection) => {
         writeInOnePiece(connection);
+        const proof = arrivals.proofFor(peer.toString());
+        if (proof !== undefined) proveFirst(connection, proof);
         return false;
       },
       denyInboundConnection: async (connection) => {
@@ -225,12 +245,16 @@ export async function startHost(options: HostOptions): Promise<Host> {
         const remote = fromMultiaddr(connection.remoteAddr);
         if (remote === undefined) return false;
         connection.addEventListener('close', () => arrivals.settled(remote));
-        return !arrivals.admits(remote, (why) => connection.abort(new Error(why)));
+        const admitted = await arrivals.admits(remote, {
+          close: (why) => connection.abort(new Error(why)),
+          firstBytes: (spoke) => watchFirstBytes(connection, spoke),
+        });
+        return !admitted;
       },
-      denyInboundEncryptedConnection: async (peer) => {
-        const nobody = admit(peer.toString()) === 'nobody';
-        if (nobody) events.refused(peer.toString(), 'not a friend', 'gate');
-        return nobody;
+      denyInboundEncryptedConnection: async (peer, connection) => {
+        const why = whyNotIn(peer.toString(), fromMultiaddr(connection.remoteAddr));
+        if (why !== undefined) events.refused(peer.toString(), why, 'gate');
+        return why !== undefined;
       },
       denyInboundRelayReservation: async (peer) =>
         !isFriend(peer) || options.relaysFor?.(peer.toString()) !== true,
@@ -332,13 +356,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
     }
     const remote = fromMultiaddr(connection.remoteAddr);
     if (inbound && remote !== undefined) arrivals.settled(remote);
-    if (inbound && admit(peer) === 'nobody') {
+    if (inbound && whyNotIn(peer, remote) !== undefined) {
       // Many may have been let through the gate at once, before any of them counted.
       events.refused(peer, 'too many guests', 'gate');
       connection.abort(new Error('not let in'));
       return;
     }
     if (inbound && admit(peer) === 'guest') {
+      if (remote !== undefined) guests.set(connection.id, { peer, network: arrivalNetwork(remote.host) });
       // A guest has one short conversation; whoever stays longer without becoming a friend is shown out.
       const timer = setTimeout(() => {
         guestTimers.delete(connection.id);
@@ -367,6 +392,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const connection = event.detail;
     clearTimeout(guestTimers.get(connection.id));
     guestTimers.delete(connection.id);
+    guests.delete(connection.id);
     if (bulk.delete(connection.id)) return;
     const peer = connection.remotePeer.toString();
     const last = ofPeer(peer).length === 0;
