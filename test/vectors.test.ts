@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { inflateRawSync } from 'node:zlib';
 import { equalBytes, type FrameStream, toHex } from '@copain/core';
 import { manualClock } from '@copain/core/testing';
-import { decodeZoneVersion, encodeZone, encodeZoneVersion, openZoneBody } from '@copain/dns';
+import { decodeZoneVersion, diffBodies, encodeZone, encodeZoneVersion, openZoneBody } from '@copain/dns';
 import { decodeSyncFrame, encodeSyncFrame, peerTag, withoutFacts } from '@copain/mesh';
 import { openEnvelope, sha256, signingKeyFromSeed, verifySignature } from '@copain/mesh/io';
 import { memoryTable } from '@copain/store';
@@ -259,6 +259,25 @@ it('a zone is fetched with exactly these frames, and is what was signed', async 
   await expect(fetchContent(version, streamOf([bytesOf(zone.notThere.frame)]))).rejects.toThrow(
     'he does not have it',
   );
+
+  const { delta } = zone;
+  const next = bytesOf(delta.content);
+  const nextVersion = {
+    ...version,
+    serial: version.serial + 1,
+    contentHash: sha256(next),
+    sizeBytes: next.length,
+  };
+  expect(diffBodies(content, next)).toEqual({
+    removed: bytesOf(delta.removed),
+    added: bytesOf(delta.added),
+  });
+  sent.length = 0;
+  const [asked, answer] = delta.frames.map(({ frame }) => frame);
+  const stream = streamOf([bytesOf(answer ?? ''), bytesOf(delta.packed)]);
+  const applied = await fetchContent(nextVersion, stream, fetched);
+  expect(toHex(applied.body)).toBe(delta.content);
+  expect(sent).toEqual([asked]);
 });
 
 it('no vector is larger than its kind allows', () => {

@@ -1,4 +1,5 @@
 import { concatBytes, fromHex, toHex, toUtf8 } from '@copain/core';
+import { diffBodies, encodeZoneDelta } from '@copain/dns';
 import { encodeSyncFrame, peerTag, peerTags, type SyncFrame } from '@copain/mesh';
 import { sha256 } from '@copain/mesh/io';
 import { type CanonicalValue, decodeCanonical, encodeCanonical } from '@copain/trust';
@@ -172,21 +173,30 @@ export function joinFrames(circle: CircleOfTwo) {
   ];
 }
 
-/** A transfer of the small zone. `packed` is one stored block of DEFLATE: every packer's output is good that unpacks to the content. */
-export function zoneFrames(circle: CircleOfTwo) {
-  const { text, content, version } = smallZone(circle.aliceId);
-  const size = Uint8Array.of(content.length & 255, content.length >> 8);
-  const packed = concatBytes(
+/** One stored block of DEFLATE. */
+function stored(bytes: Uint8Array): Uint8Array {
+  const size = Uint8Array.of(bytes.length & 255, bytes.length >> 8);
+  return concatBytes(
     Uint8Array.of(1),
     size,
     size.map((byte) => byte ^ 255),
-    content,
+    bytes,
   );
+}
+
+/** A transfer of the small zone, and of the next version as a delta. `packed` is one stored block of DEFLATE: every packer's output is good that unpacks to the content. */
+export function zoneFrames(circle: CircleOfTwo) {
+  const { text, content, version } = smallZone(circle.aliceId);
+  const packed = stored(content);
   const request = encodeCanonical({
     owner: circle.aliceId,
     origin: 'alice.example',
     hash: version.contentHash,
   });
+  const next = smallZone(circle.aliceId, { serial: version.serial + 1, mail: '2001:db8::26' });
+  const changes = diffBodies(content, next.content);
+  const delta = encodeZoneDelta(changes) ?? new Uint8Array();
+  const packedDelta = stored(delta);
   const answer = vectorOf('/copain/zone/1', 'holder');
   return {
     text,
@@ -198,6 +208,28 @@ export function zoneFrames(circle: CircleOfTwo) {
     ],
     packed: toHex(packed),
     notThere: answer(encodeCanonical({ sizeBytes: 0 })),
+    delta: {
+      why: 'the asker has the content above, and asks for that of the next version',
+      content: toHex(next.content),
+      removed: toHex(changes.removed),
+      added: toHex(changes.added),
+      frames: [
+        vectorOf(
+          '/copain/zone/1',
+          'asker',
+        )(
+          encodeCanonical({
+            owner: circle.aliceId,
+            origin: 'alice.example',
+            hash: sha256(next.content),
+            have: version.contentHash,
+          }),
+        ),
+        answer(encodeCanonical({ delta: true, sizeBytes: packedDelta.length })),
+      ],
+      cbor: toHex(delta),
+      packed: toHex(packedDelta),
+    },
   };
 }
 

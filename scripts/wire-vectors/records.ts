@@ -61,9 +61,15 @@ _dns TXT "v=1" "second string"
 `;
 
 /** A small zone, its carried form, and the version of it that Alice signs. */
-export function smallZone(ownerId: string): { text: string; content: Uint8Array; version: ZoneVersion } {
+export function smallZone(
+  ownerId: string,
+  next?: { serial: number; mail: string },
+): { text: string; content: Uint8Array; version: ZoneVersion } {
   const origin = nameOf('alice.example.');
-  const { records } = parseMasterFile({ text: zoneText, file: 'vector', origin, defaultTtl: 3600 });
+  const text = next
+    ? zoneText.replace('2027011501', `${next.serial}`).replace('2001:db8::25', next.mail)
+    : zoneText;
+  const { records } = parseMasterFile({ text, file: 'vector', origin, defaultTtl: 3600 });
   const built = buildZone(origin, records);
   if (built.kind !== 'zone') throw new Error('the zone of the vectors does not load');
   const content = encodeZone(built.zone);
@@ -79,7 +85,7 @@ export function smallZone(ownerId: string): { text: string; content: Uint8Array;
     expiresAfterMs: 1000 * 3_600_000,
     atMs,
   };
-  return { text: zoneText, content, version };
+  return { text, content, version };
 }
 
 function firstRecord(person: Person, name: string): OwnerRecord {

@@ -23,10 +23,12 @@ export {
 } from './answer.ts';
 export { AnswerCounts, type Transport } from './answer-counts.ts';
 export { type CookieSecrets, rotateSecrets } from './cookie.ts';
+export { type DeltaShelf, deltaBetween, shelveDelta } from './delta-shelf.ts';
 export type { Sha1 } from './denial.ts';
 export {
   answersPerSecondDefault,
   cookieRotateMs,
+  deltaBytesMax,
   expiresAfterDefaultMs,
   identityBytesMax,
   zoneBytesMax,
@@ -116,17 +118,21 @@ export {
   tsigErrorToText,
   tsigRecordBytes,
 } from './tsig-record.ts';
-export {
-  type BuiltZone,
-  buildZone,
-  decodeZone,
-  encodeZone,
-  type RRset,
-  type Zone,
-  zoneRecords,
-} from './zone.ts';
+export type { RRset, Zone } from './zone.ts';
 export { type OpenedZone, openZoneBody } from './zone-body.ts';
+export { type BuiltZone, buildZone } from './zone-build.ts';
+export {
+  applyZoneDelta,
+  decodeZoneDelta,
+  diffBodies,
+  encodeZoneDelta,
+  joinDeltas,
+  type PatchedZone,
+  type ZoneDelta,
+  type ZoneWithBody,
+} from './zone-delta.ts';
 export { diffZones, type ZoneDiff } from './zone-diff.ts';
+export { decodeZone, encodeZone, zoneRecords } from './zone-encoding.ts';
 export { type JournaledZone, journalZones, type ZoneJournal } from './zone-journal.ts';
 export { addToSerial, isNewerSerial } from './zone-serial.ts';
 export {

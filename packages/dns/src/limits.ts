@@ -23,6 +23,18 @@ export const aliasesPerAnswerMax = 20;
 export const zoneBytesMax: number = 64 * 1024 * 1024;
 
 /**
+ * Octets of one delta between two versions of a zone, unpacked. Above it the whole content is sent, and the work of
+ * applying one stays within some tens of milliseconds.
+ */
+export const deltaBytesMax: number = 128 * 1024;
+
+/** Steps from one version to the next that are kept for each zone: a friend who missed more gets the whole content. */
+export const deltasPerZoneMax = 16;
+
+/** Octets of all deltas kept, over all zones; the oldest go first. */
+export const deltasKeptBytesMax: number = 16 * 1024 * 1024;
+
+/**
  * Records of one zone. Taking in half a million costs a box some seconds of its one thread; 64 MiB of the smallest
  * records would cost minutes, during which it answers nobody.
  */

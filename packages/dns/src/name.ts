@@ -111,10 +111,9 @@ export function nameToText(name: DomainName): string {
 
 /** The map key of a name; equal for names that differ only in case (RFC 4343). */
 export function nameKey(name: DomainName): NameKey {
-  let key = '';
+  const key: NameKey = Reflect.apply(String.fromCharCode, undefined, name);
   // Length octets are at most 63, below 'A', so folding every octet leaves them alone.
-  for (let i = 0; i < name.length; i++) key += String.fromCharCode(foldOctet(name[i] ?? 0));
-  return key;
+  return /[A-Z]/.test(key) ? key.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : key;
 }
 
 /** The name, in lower case, that a key stands for. */
@@ -128,12 +127,6 @@ export function keyToName(key: NameKey): DomainName {
 export function parentKey(key: NameKey): NameKey {
   const length = key.charCodeAt(0);
   return length === 0 ? key : key.slice(length + 1);
-}
-
-/** The name one label up, without copying. The root's parent is the root. */
-function parentName(name: DomainName): DomainName {
-  const length = name[0] ?? 0;
-  return length === 0 ? name : name.subarray(length + 1);
 }
 
 /** A-Z to a-z, all other octets as they are. */
@@ -155,9 +148,16 @@ export function sameName(a: DomainName, b: DomainName): boolean {
 
 /** Is `name` the origin itself or below it? */
 export function isAtOrBelow(name: DomainName, origin: DomainName): boolean {
-  let rest = name;
-  while (rest.length > origin.length) rest = parentName(rest);
-  return sameName(rest, origin);
+  let at = 0;
+  while (name.length - at > origin.length) {
+    const length = name[at] ?? 0;
+    if (length === 0) return false;
+    at += length + 1;
+  }
+  if (name.length - at !== origin.length) return false;
+  for (let i = 0; i < origin.length; i++)
+    if (foldOctet(name[at + i] ?? 0) !== foldOctet(origin[i] ?? 0)) return false;
+  return true;
 }
 
 /** Is `name` below the origin, the origin itself not counted? */
@@ -188,15 +188,25 @@ export function compareNames(a: DomainName, b: DomainName): number {
 
 /**
  * A text that sorts, by JavaScript's `<`, as its name does in canonical order (RFC 4034 §6.1); for sorting many names
- * without taking them apart at each comparison. Each octet is shifted by one so that the end of a label sorts first.
+ * without taking them apart at each comparison. Labels from the right, each closed by a zero; the two lowest octets are
+ * written with two characters, so that the end of a label sorts before all of them.
  */
 export function canonicalSortKey(name: DomainName): string {
+  return sortKeyOf(nameKey(name));
+}
+
+/** The same for a name of which the key is known. */
+export function sortKeyOf(key: NameKey): string {
   let text = '';
-  for (const label of foldedLabels(name).reverse()) {
-    for (const octet of label) text += String.fromCharCode(octet + 1);
-    text += '\0';
+  for (let at = 0, length = key.charCodeAt(0); length > 0; at += length + 1, length = key.charCodeAt(at)) {
+    const label = key.slice(at + 1, at + 1 + length);
+    text = `${label.includes('\0') || label.includes('\x01') ? escapeLowest(label) : label}\0${text}`;
   }
   return text;
+}
+
+function escapeLowest(label: string): string {
+  return label.replaceAll('\x01', '\x01\x02').replaceAll('\0', '\x01\x01');
 }
 
 /** The key of `*.NAME`. Where that would pass 255 octets, no node can have it. */

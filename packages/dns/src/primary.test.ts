@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { loadZone } from './load-zone.ts';
 import { nameOf } from './name.ts';
 import { type PrimaryInput, type PrimaryState, startPrimaryState, stepPrimary } from './primary.ts';
-import { decodeZone, encodeZone } from './zone.ts';
+import { decodeZone, encodeZone } from './zone-encoding.ts';
 
 const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
 const owner = 'ab'.repeat(32);

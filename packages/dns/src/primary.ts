@@ -3,7 +3,9 @@ import { expiresAfterDefaultMs, zoneBytesMax } from './limits.ts';
 import { formatProblem, type ZoneProblem } from './master-file.ts';
 import { type DomainName, lowerName, sameName } from './name.ts';
 import { RecordType } from './record-types.ts';
-import { buildZone, decodeZone, encodeZone, type Zone, zoneRecords } from './zone.ts';
+import type { Zone } from './zone.ts';
+import { contentWithSerial, decodeZone, encodeZone, nodeRecords } from './zone-encoding.ts';
+import { patchZone } from './zone-patch.ts';
 import { addToSerial, isNewerSerial } from './zone-serial.ts';
 import type { ZoneVersion } from './zone-version.ts';
 
@@ -57,7 +59,7 @@ export function startPrimaryState(
     origin: lowerName(options.origin),
     expiresAfterMs: options.expiresAfterMs ?? expiresAfterDefaultMs,
     published: options.published?.header,
-    bareHash: zone && sha256(encodeZone(withSerial(zone, 0))),
+    bareHash: zone && options.published && sha256(contentWithSerial(options.published.body, 0)),
     problems: [],
   };
 }
@@ -76,7 +78,8 @@ export function stepPrimary(
   if (!zone || problems.some(({ severity }) => severity === 'error')) return refuse(state, problems);
   if (!sameName(zone.origin, state.origin))
     return refuse(state, [...problems, mistake(input, 'this is another zone')]);
-  const bareHash = sha256(encodeZone(withSerial(zone, 0)));
+  const content = encodeZone(zone);
+  const bareHash = sha256(contentWithSerial(content, 0));
   const last = state.published;
   const raised = last === undefined || isNewerSerial(zone.serial, last.serial) === true;
   const unchanged =
@@ -93,7 +96,7 @@ export function stepPrimary(
   }
   const same = unchanged && !raised ? withSerialOf(zone, last.serial) : undefined;
   const served = raised ? zone : (same ?? withSerial(zone, addToSerial(last.serial, 1)));
-  const body = encodeZone(served);
+  const body = contentWithSerial(content, served.serial);
   if (body.length > zoneBytesMax) {
     return refuse(state, [...problems, mistake(input, `the zone is larger than ${zoneBytesMax} octets`)]);
   }
@@ -140,13 +143,13 @@ const withSerialOf = (zone: Zone, serial: number): Zone =>
 
 /** The same zone with another serial in its SOA (RFC 1035 §3.3.13). Only for zones without signatures. */
 function withSerial(zone: Zone, serial: number): Zone {
-  const records = zoneRecords(zone).map((record) => {
+  const records = nodeRecords(zone.apex).map((record) => {
     if (record.type !== RecordType.SOA) return record;
     const rdata = record.rdata.slice();
     new DataView(rdata.buffer).setUint32(rdata.length - 20, serial);
     return { ...record, rdata };
   });
-  const built = buildZone(zone.origin, records);
+  const built = patchZone(zone, new Map([[zone.originKey, { owner: zone.origin, records }]]));
   if (built.kind === 'refused')
     throw new Error(`a zone stopped being one with another serial: ${built.text}`);
   return built.zone;

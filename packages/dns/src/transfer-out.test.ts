@@ -11,7 +11,9 @@ import { type TransferFact, TransferOut, type TransferPeer } from './transfer-ou
 import type { MessageSource } from './transfer-stream.ts';
 import { signTsigQuery, TsigVerifier } from './tsig.ts';
 import { findTsig, type TsigKey } from './tsig-record.ts';
-import { buildZone, encodeZone, type Zone } from './zone.ts';
+import type { Zone } from './zone.ts';
+import { buildZone } from './zone-build.ts';
+import { encodeZone } from './zone-encoding.ts';
 import { journalZones, serialOf, type ZoneJournal } from './zone-journal.ts';
 
 const origin = nameOf('alice.example');

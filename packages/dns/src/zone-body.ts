@@ -1,6 +1,7 @@
 import { equalBytes } from '@copain/core';
 import type { Sha256 } from './primary.ts';
-import { decodeZone, type Zone } from './zone.ts';
+import type { Zone } from './zone.ts';
+import { decodeZone } from './zone-encoding.ts';
 import type { ZoneVersion } from './zone-version.ts';
 
 /** The zone in a body that was fetched or read from disk, or why it is not what its header says. */

@@ -1,7 +1,8 @@
 import { canonicalSortKey, nameToText } from './name.ts';
 import { rdataToText } from './rdata-print.ts';
 import { RecordType, typeToText } from './record-types.ts';
-import { type Zone, zoneRecords } from './zone.ts';
+import type { Zone } from './zone.ts';
+import { zoneRecords } from './zone-encoding.ts';
 
 /** How two versions of a zone differ: records as lines of a master file, in canonical order of their owners. */
 export interface ZoneDiff {

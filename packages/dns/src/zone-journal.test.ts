@@ -3,9 +3,11 @@ import { expect, it } from 'vitest';
 import { loadZone } from './load-zone.ts';
 import type { ResourceRecord } from './master-file.ts';
 import { nameOf } from './name.ts';
-import { buildZone, encodeZone, type Zone } from './zone.ts';
+import type { Zone } from './zone.ts';
+import { buildZone } from './zone-build.ts';
 import type { ZoneChange } from './zone-changes.ts';
 import { soaOf } from './zone-changes.ts';
+import { encodeZone } from './zone-encoding.ts';
 import { changeSince, journalZones, serialOf, wholeZone, type ZoneJournal } from './zone-journal.ts';
 
 const origin = nameOf('alice.example');

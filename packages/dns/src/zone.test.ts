@@ -4,7 +4,9 @@ import { zoneRecordsMax } from './limits.ts';
 import { loadZone } from './load-zone.ts';
 import { nameOf } from './name.ts';
 import { RecordType } from './record-types.ts';
-import { buildZone, decodeZone, encodeZone, rrsetOf, type Zone, zoneRecords } from './zone.ts';
+import { rrsetOf, type Zone } from './zone.ts';
+import { buildZone } from './zone-build.ts';
+import { decodeZone, encodeZone, zoneRecords } from './zone-encoding.ts';
 
 const origin = nameOf('alice.example');
 const head = '$TTL 300\n@ SOA ns hostmaster 7 4h 1h 2w 60\n@ NS ns\nns A 192.0.2.53\n';

@@ -157,6 +157,7 @@ async function aliceServing(
       log: pino({ level: 'silent' }),
       changed: () => {},
       replaced: async () => {},
+      stepped: () => {},
     });
   served.zones = await served.again();
   served.counts = () =>

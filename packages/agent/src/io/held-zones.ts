@@ -12,6 +12,7 @@ import {
   startSecondaryState,
   stepSecondary,
   type Zone,
+  type ZoneDelta,
   type ZoneKey,
   type ZoneVersion,
   zoneKey,
@@ -27,9 +28,12 @@ import { inTurns } from './turns.ts';
 import {
   AlteredContent,
   contentFile,
+  type FetchedContent,
   fetchContent,
+  readBody,
   readContent,
   storeContent,
+  UselessDelta,
   type ZoneContent,
 } from './zone-content.ts';
 
@@ -53,6 +57,8 @@ export interface HeldZones extends AsyncDisposable {
   served(): ServedZone[];
   /** Origins of zones that this box is to serve and has not got yet. */
   awaited(): DomainName[];
+  /** The content hash of the version that is answered from. */
+  contentHash(zone: { owner: string; origin: DomainName }): Uint8Array | undefined;
   /** What our `holds` record says. */
   holds(): HoldsRecord['zones'];
   facts(): HeldZoneFact[];
@@ -94,6 +100,8 @@ export async function openHeldZones(options: {
   changed(): void;
   /** A version replaced another; contents of older ones may go. */
   replaced(): Promise<void>;
+  /** A version came as what changed since another; others may want it so too. */
+  stepped(before: ZoneVersion, after: ZoneVersion, delta: ZoneDelta): void;
 }): Promise<HeldZones> {
   const { self, files, table, clock, records, events, refusals, log } = options;
   const held = new Map<ZoneKey, Held>();
@@ -252,14 +260,29 @@ export async function openHeldZones(options: {
     start();
   };
 
+  /** What changed since the version that is here, where there is one and `from` knows it; else the whole content. */
+  const fetchFrom = async (header: ZoneVersion, from: string): Promise<FetchedContent> => {
+    const open = async () => await options.open(from, AbortSignal.timeout(openTimeoutMs));
+    const before = held.get(zoneKey(header));
+    const body = before && (await readBody(files, before.header).catch(() => undefined));
+    if (before === undefined || body === undefined) return await fetchContent(header, await open());
+    try {
+      const content = await fetchContent(header, await open(), { zone: before.zone, body });
+      if (content.delta !== undefined) options.stepped(before.header, header, content.delta);
+      return content;
+    } catch (error) {
+      if (!(error instanceof UselessDelta)) throw error;
+      const fields = { origin: originText(header.origin), from, why: error.message };
+      refusals.count('meaning', fields, 'a delta was refused; asking for the whole zone');
+      return await fetchContent(header, await open());
+    }
+  };
+
   const fetches = inTurns(fetchesAtOnce);
   const fetch = async (header: ZoneVersion, from: string): Promise<void> => {
     try {
-      const content = await fetches.run(from, async () => {
-        const stream = await options.open(from, AbortSignal.timeout(openTimeoutMs));
-        return await fetchContent(header, stream);
-      });
-      arrived.set(versionText(header), { ...content, header });
+      const content = await fetches.run(from, async () => await fetchFrom(header, from));
+      arrived.set(versionText(header), { zone: content.zone, body: content.body, header });
       step({ kind: 'fetched', header, from });
       // Nobody wants it any more: something newer is served, or the zone is not ours to serve.
       if (!todo.some((one) => one.kind === 'save' && sameZoneVersion(one.header, header))) forgetUpTo(header);
@@ -345,6 +368,7 @@ export async function openHeldZones(options: {
         return { zone, expired: state?.expired ?? false, expiresAtMs: state?.freshUntilMs };
       }),
     awaited: () => [...duties].flatMap(([key, { origin }]) => (held.has(key) ? [] : [origin])),
+    contentHash: (zone) => held.get(zoneKey(zone))?.header.contentHash,
     holds: () =>
       [...held.values()].map(({ header }) => ({
         owner: header.owner,

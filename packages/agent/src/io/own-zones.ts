@@ -2,6 +2,7 @@ import { type Clock, type Files, type FrameStream, toHex } from '@copain/core';
 import {
   compareZoneVersions,
   type DomainName,
+  diffBodies,
   diffZones,
   encodeZone,
   encodeZoneVersion,
@@ -12,6 +13,7 @@ import {
   startPrimaryState,
   stepPrimary,
   type Zone,
+  type ZoneDelta,
   type ZoneDiff,
   type ZoneProblem,
   type ZoneVersion,
@@ -26,7 +28,14 @@ import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
-import { contentFile, fetchContent, readContent, storeContent, type ZoneContent } from './zone-content.ts';
+import {
+  contentFile,
+  fetchContent,
+  readBody,
+  readContent,
+  storeContent,
+  type ZoneContent,
+} from './zone-content.ts';
 import type { ZonePast } from './zone-past.ts';
 
 const openTimeoutMs = 30_000;
@@ -106,6 +115,8 @@ export function ownZones(options: {
   changed(): void;
   /** A new version is out; contents of older ones may go. */
   published(): Promise<void>;
+  /** A version is about to be announced that differs so from the one before. */
+  stepped(before: ZoneVersion, after: ZoneVersion, delta: ZoneDelta): void;
 }): OwnZones {
   const { files, clock, identity, standing, records, past, events, log } = options;
   const zones = new Map<string, OwnZone>();
@@ -172,6 +183,15 @@ export function ownZones(options: {
     }
   };
 
+  /** Friends ask within milliseconds of the announcement: what changed is to be known by then. */
+  const noteStep = async (
+    before: ZoneVersion | undefined,
+    { header, body }: { header: ZoneVersion; body: Uint8Array },
+  ): Promise<void> => {
+    const old = before && (await readBody(files, before).catch(() => undefined));
+    if (before !== undefined && old !== undefined) options.stepped(before, header, diffBodies(old, body));
+  };
+
   const act = async (zone: OwnZone, effect: PrimaryEffect): Promise<void> => {
     switch (effect.kind) {
       case 'publish': {
@@ -179,6 +199,7 @@ export function ownZones(options: {
         writing.add(name);
         try {
           await storeContent(files, effect.header, effect.body);
+          await noteStep(zone.state.published, effect);
           await records.publish('zone', encodeZoneVersion(effect.header));
           await past.note(zone.config.origin, effect.header);
         } finally {

@@ -1,7 +1,15 @@
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
-import { type Files, type FrameStream, toHex } from '@copain/core';
-import { openZoneBody, type Zone, type ZoneVersion } from '@copain/dns';
+import { equalBytes, type Files, type FrameStream, toHex } from '@copain/core';
+import {
+  applyZoneDelta,
+  decodeZoneDelta,
+  deltaBytesMax,
+  openZoneBody,
+  type Zone,
+  type ZoneDelta,
+  type ZoneVersion,
+} from '@copain/dns';
 import { sha256 } from '@copain/dns/io';
 import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
 import { originText } from '../known-records.ts';
@@ -41,6 +49,15 @@ export async function readContent(files: Files, header: ZoneVersion): Promise<Zo
   return packed === undefined ? undefined : await unpack(packed, header);
 }
 
+/** The octets of a version's records from disk, exactly what was signed, without reading the records; else undefined. */
+export async function readBody(files: Files, header: ZoneVersion): Promise<Uint8Array | undefined> {
+  const packed = await files.read(contentFile(header.contentHash));
+  const body =
+    packed && (await inflate(packed, { maxOutputLength: header.sizeBytes }).catch(() => undefined));
+  if (body === undefined || !equalBytes(sha256(body), header.contentHash)) return undefined;
+  return new Uint8Array(body);
+}
+
 /** The records of a version out of their compressed form: undefined unless size and hash are those that were signed. */
 async function unpack(packed: Uint8Array, header: ZoneVersion): Promise<ZoneContent | undefined> {
   // The output limit is the signed size, so that a small file cannot grow into a large one.
@@ -51,16 +68,42 @@ async function unpack(packed: Uint8Array, header: ZoneVersion): Promise<ZoneCont
   return opened.kind === 'zone' ? { body: bytes, zone: opened.zone } : undefined;
 }
 
-/** Asks one friend for the records of a version. Rejects where he has none, or what comes is not what was signed. */
-export async function fetchContent(header: ZoneVersion, stream: FrameStream): Promise<ZoneContent> {
+/** What came instead of a whole content was no step to the version asked for; the content itself is to be asked for. */
+export class UselessDelta extends Error {
+  override name = 'UselessDelta';
+}
+
+/** A content that was fetched; with the delta by which it came, where it was one. */
+export interface FetchedContent extends ZoneContent {
+  delta: ZoneDelta | undefined;
+}
+
+/**
+ * Asks one friend for the records of a version: whole, or as what changed since `base` where he knows that. Rejects
+ * where he has none, or what comes is not what was signed; with UselessDelta where asking without `base` may do better.
+ */
+export async function fetchContent(
+  header: ZoneVersion,
+  stream: FrameStream,
+  base?: ZoneContent,
+): Promise<FetchedContent> {
   const timer = setTimeout(() => stream.abort(new Error('the transfer takes too long')), fetchTimeoutMs);
   try {
     const origin = originText(header.origin);
-    await stream.send(encodeCanonical({ owner: header.owner, origin, hash: header.contentHash }));
+    const have = base && sha256(base.body);
+    await stream.send(
+      encodeCanonical({ owner: header.owner, origin, hash: header.contentHash, ...(have && { have }) }),
+    );
     await stream.end();
     const first = await stream.receive();
     const fields = readFields(first === undefined ? undefined : decodeCanonical(first, 256));
-    const sizeBytes = fields.integer('sizeBytes', 0, packedMaxBytes(header.sizeBytes));
+    const isDelta = fields.has('delta') && fields.flag('delta');
+    if (isDelta && base === undefined) throw new AlteredContent('a delta came that was not asked for');
+    const sizeBytes = fields.integer(
+      'sizeBytes',
+      0,
+      packedMaxBytes(isDelta ? deltaBytesMax : header.sizeBytes),
+    );
     if (!fields.ok || sizeBytes === 0) throw new Error('he does not have it');
     const packed = new Uint8Array(sizeBytes);
     let filled = 0;
@@ -70,9 +113,10 @@ export async function fetchContent(header: ZoneVersion, stream: FrameStream): Pr
       packed.set(chunk, filled);
       filled += chunk.length;
     }
+    if (isDelta && base !== undefined) return await applyPacked(packed, header, base);
     const content = await unpack(packed, header);
     if (content === undefined) throw new AlteredContent('what came is not what the owner signed');
-    return content;
+    return { ...content, delta: undefined };
   } catch (error) {
     stream.abort(error instanceof Error ? error : new Error('transfer failed'));
     throw error;
@@ -81,19 +125,52 @@ export async function fetchContent(header: ZoneVersion, stream: FrameStream): Pr
   }
 }
 
-/** Answers a friend who asks for a zone's records; `mayHave` decides for (owner, origin). Sends size 0 for a no. */
+async function applyPacked(
+  packed: Uint8Array,
+  header: ZoneVersion,
+  base: ZoneContent,
+): Promise<FetchedContent> {
+  const bytes = await inflate(packed, { maxOutputLength: deltaBytesMax }).catch(() => undefined);
+  const delta = bytes && decodeZoneDelta(new Uint8Array(bytes));
+  if (delta === undefined) throw new UselessDelta('malformed');
+  const patched = applyZoneDelta(base, delta, header, sha256);
+  if (patched.kind === 'refused') throw new UselessDelta(patched.why);
+  return { zone: patched.zone, body: patched.body, delta };
+}
+
+/**
+ * Answers a friend who asks for a zone's records; `mayHave` decides. Sends size 0 for a no.
+ * `deltaFor` gives what changed since the content that he says he has, where that is known.
+ */
 export async function serveContent(
   files: Files,
   stream: FrameStream,
-  mayHave: (owner: string, origin: string) => boolean,
+  mayHave: (owner: string, origin: string, contentHash: Uint8Array) => boolean,
+  deltaFor?: (step: {
+    owner: string;
+    origin: string;
+    from: Uint8Array;
+    to: Uint8Array;
+  }) => Uint8Array | undefined,
 ): Promise<void> {
   const request = await stream.receive();
   const fields = readFields(request === undefined ? undefined : decodeCanonical(request, 1024));
   const owner = fields.text('owner', 64);
   const origin = fields.text('origin', 1024);
   const contentHash = fields.bytes('hash', 32, 32);
-  const packed = fields.ok && mayHave(owner, origin) ? await files.read(contentFile(contentHash)) : undefined;
-  await stream.send(encodeCanonical({ sizeBytes: packed?.length ?? 0 }));
+  const have = fields.has('have') ? fields.bytes('have', 32, 32) : undefined;
+  const isGranted = fields.ok && mayHave(owner, origin, contentHash);
+  const delta =
+    isGranted && have !== undefined ? deltaFor?.({ owner, origin, from: have, to: contentHash }) : undefined;
+  const packed =
+    delta !== undefined
+      ? await deflate(delta)
+      : isGranted
+        ? await files.read(contentFile(contentHash))
+        : undefined;
+  await stream.send(
+    encodeCanonical({ sizeBytes: packed?.length ?? 0, ...(delta !== undefined && { delta: true }) }),
+  );
   for (let at = 0; packed !== undefined && at < packed.length; at += chunkBytes) {
     await stream.send(packed.subarray(at, at + chunkBytes));
   }

@@ -1,10 +1,29 @@
-import type { Clock, Files, FrameStream, HostPort, Random, Table } from '@copain/core';
-import { type NameKey, nameKey, type ZoneProblem, type ZoneVersion } from '@copain/dns';
+import {
+  type Clock,
+  equalBytes,
+  type Files,
+  type FrameStream,
+  type HostPort,
+  type Random,
+  type Table,
+} from '@copain/core';
+import {
+  type DeltaShelf,
+  deltaBetween,
+  type NameKey,
+  nameKey,
+  parseName,
+  shelveDelta,
+  type ZoneDelta,
+  type ZoneProblem,
+  type ZoneVersion,
+  zoneKey,
+} from '@copain/dns';
 import { startDnsServer } from '@copain/dns/io';
 import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
 import type { Config, ZoneConfig } from '../config-schema.ts';
-import { originText, recordsOf } from '../known-records.ts';
+import { originText, recordsOf, zoneRecordKey } from '../known-records.ts';
 import { startAnswering } from './answering.ts';
 import type { EventLog } from './event-log.ts';
 import { openHeldZones } from './held-zones.ts';
@@ -112,6 +131,21 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     }
   };
 
+  let shelf: DeltaShelf = [];
+  const stepped = (before: ZoneVersion, after: ZoneVersion, delta: ZoneDelta): void => {
+    const step = { key: zoneKey(after), from: before.contentHash, to: after.contentHash, delta };
+    shelf = shelveDelta(shelf, step, after.sizeBytes);
+  };
+  /** Is this the content of the newest version that is known, or of the one that is answered from? */
+  const isContentOf = (zone: { owner: string; origin: string }, contentHash: Uint8Array): boolean => {
+    const parsed = parseName(zone.origin);
+    if (parsed.kind !== 'name') return false;
+    const record = records.knowledge().records.get(zoneRecordKey(zone.owner, zone.origin));
+    const newest = record?.kind === 'zone' ? record.signed.record.contentHash : undefined;
+    const answered = held.contentHash({ owner: zone.owner, origin: parsed.name });
+    return [newest, answered].some((one) => one !== undefined && equalBytes(one, contentHash));
+  };
+
   const held = starting.use(
     await openHeldZones({
       self: identity.box.peer,
@@ -127,6 +161,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       log,
       changed: refresh,
       replaced: sweep,
+      stepped,
     }),
   );
   const past = await openZonePast(
@@ -151,6 +186,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       log,
       changed: refresh,
       published: sweep,
+      stepped,
     }),
   );
   refresh();
@@ -194,7 +230,14 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       await serveContent(
         files,
         stream,
-        (owner, origin) => asker === owner || options.providers(owner, origin).includes(asker),
+        (owner, origin, contentHash) =>
+          (asker === owner || options.providers(owner, origin).includes(asker)) &&
+          isContentOf({ owner, origin }, contentHash),
+        ({ owner, origin, from, to }) => {
+          const parsed = parseName(origin);
+          if (parsed.kind !== 'name') return undefined;
+          return deltaBetween(shelf, { key: zoneKey({ owner, origin: parsed.name }), from, to });
+        },
       );
     },
     facts: () => [
