@@ -506,3 +506,22 @@ it('init says which port is taken, and leaves it out only when told to', async (
   expect(await configText()).toMatch(/\[smtp\]\nlisten = \[\]/);
   await new Promise((resolve) => taken.close(resolve));
 });
+
+it('peer version --friends has a line more for a friend with whom no version is shared', async () => {
+  const gap = 'speaks sync 1, this box 3 and 2: update copain there';
+  const friends = [
+    { name: 'bob', version: '0.1.0', incompatible: null },
+    { name: 'carol', version: null, incompatible: gap },
+  ];
+  await startAgent(({ command }) =>
+    command === 'version'
+      ? [{ result: { version: '0.1.0', name: 'alice', id: 'x' } }]
+      : command === 'friends'
+        ? [{ result: { friends } }]
+        : undefined,
+  );
+  const shown = await peer(['version', '--friends']);
+  expect(shown.out.trimEnd().split('\n').slice(-3)).toEqual(['bob 0.1.0', 'carol not known', `  ${gap}`]);
+  const { out } = await peer(['version', '--friends', '--json']);
+  expect(JSON.parse(out)).toMatchObject({ friends });
+});
