@@ -10,8 +10,9 @@ import { measureFlood } from './measure/flood.ts';
 import { measureHealing } from './measure/heal.ts';
 import { measureIdle } from './measure/idle.ts';
 import { measurePackets } from './measure/packets.ts';
+import { measurePropagation } from './measure/propagate.ts';
 
-const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|all] [--json]
+const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|all] [--json]
   circle   a circle of three on loopback addresses: start, a zone change, held mail, memory (2 minutes)
   dns      answers a second of one core, beside NSD, Knot, BIND and a bare Node echo, by dnsperf; start and memory with
            1,000 zones (2 minutes; Debian packages dnsperf nsd knot bind9)
@@ -24,6 +25,9 @@ const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|all] [--json]
            --times 10       cuts in all              --cut 150s  how long each
   flood    a box that strangers flood with 200 connections a second, in network namespaces (as root; 3 minutes)
            --flood 60       seconds each
+  propagate  a zone change until three secondaries answer it, in good and bad times, beside BIND and Knot primaries of NSD,
+           Knot and BIND, in network namespaces (as root; 10 minutes; Debian packages nsd knot bind9 bind9-dnsutils)
+           --rounds 5       changes of each kind      --cuts 10,40,100   seconds off the network
   all      circle, dns, packets and idle (the default)`;
 
 const { values: flags, positionals } = parseArgs({
@@ -39,6 +43,7 @@ const { values: flags, positionals } = parseArgs({
     flood: { type: 'string', default: '60' },
     times: { type: 'string', default: '10' },
     cut: { type: 'string', default: '150s' },
+    cuts: { type: 'string', default: '10,40,100' },
   },
 });
 const [what = 'all'] = positionals;
@@ -49,6 +54,7 @@ const times = Number(flags.times);
 const cutMs = 1000 * Number(/^(\d+)s?$/.exec(flags.cut)?.[1] ?? 0);
 const rounds = Number(flags.rounds);
 const roundsWellFormed = Number.isInteger(rounds) && rounds >= 1 && rounds <= 100;
+const cutsMs = flags.cuts.split(',').map((text) => 1000 * Number(text));
 const packets = Number(flags.count);
 const seed = Number(flags.seed);
 const packetsWellFormed = Number.isInteger(packets) && packets >= 1 && Number.isInteger(seed);
@@ -57,13 +63,14 @@ const wellFormed =
   healWellFormed &&
   roundsWellFormed &&
   packetsWellFormed &&
+  cutsMs.every((ms) => ms >= 1000 && ms <= 600_000) &&
   sizes.every((n) => Number.isInteger(n) && n >= 2 && n <= 30) &&
   seconds >= 10 &&
   floodSeconds >= 10 &&
   floodSeconds <= 600;
 if (
   flags.help ||
-  !['circle', 'dns', 'packets', 'idle', 'heal', 'flood', 'all'].includes(what) ||
+  !['circle', 'dns', 'packets', 'idle', 'heal', 'flood', 'propagate', 'all'].includes(what) ||
   !wellFormed
 ) {
   console.log(usage);
@@ -76,5 +83,6 @@ if (what === 'dns' || what === 'all') await measureDns(figures, { rounds });
 if (what === 'packets' || what === 'all') measurePackets(figures, { packets, seed });
 if (what === 'flood') await measureFlood(figures, { seconds: floodSeconds });
 if (what === 'heal') await measureHealing(figures, { times, cutMs });
+if (what === 'propagate') await measurePropagation(figures, { rounds, cutsMs });
 if (what === 'idle' || what === 'all') await measureIdle(figures, { sizes, seconds });
 if (flags.json) console.log(figures.json());

@@ -4,7 +4,10 @@ import { basename, dirname, resolve } from 'node:path';
 
 export interface ZoneFileWatchOptions {
   path: string;
-  /** Called some 50 ms after the last change of a burst; may be called where nothing changed in the end. */
+  /**
+   * Called 50 ms after the last write to a file, 5 ms after one was renamed into its place, which makes it whole at once;
+   * may be called where nothing changed in the end.
+   */
   onChange: () => void;
   debounceMs?: number;
   /** How often the files are looked at even without a hint, for file systems that give none. */
@@ -17,6 +20,8 @@ export interface ZoneFileWatch extends AsyncDisposable {
 }
 
 const debounceDefaultMs = 50;
+/** A file that is created and then written is told apart from one that was renamed by the writes that follow. */
+const renamedAfterMs = 5;
 const pollDefaultMs = 2000;
 
 /**
@@ -39,6 +44,8 @@ class RunningWatch implements ZoneFileWatch {
   #debounce: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
   #disposed = false;
+  /** Something of the burst was a write, not a rename. */
+  #isWritten = false;
 
   constructor(options: ZoneFileWatchOptions) {
     this.#options = options;
@@ -64,8 +71,8 @@ class RunningWatch implements ZoneFileWatch {
     if (this.#watcher || this.#disposed) return;
     try {
       const names = () => new Set(this.#files.map((file) => basename(file)));
-      this.#watcher = watch(this.#folder, { persistent: false }, (_event, name) => {
-        if (name === null || names().has(name)) this.#changed();
+      this.#watcher = watch(this.#folder, { persistent: false }, (event, name) => {
+        if (name === null || names().has(name)) this.#changed(event === 'rename');
       });
       this.#watcher.on('error', () => this.#unwatch());
     } catch {
@@ -79,13 +86,16 @@ class RunningWatch implements ZoneFileWatch {
     this.#watcher = undefined;
   }
 
-  #changed(): void {
+  #changed(isRenamed = false): void {
+    this.#isWritten ||= !isRenamed;
     clearTimeout(this.#debounce);
-    this.#debounce = setTimeout(() => void this.#tell(), this.#options.debounceMs ?? debounceDefaultMs);
+    const waitMs = this.#isWritten ? (this.#options.debounceMs ?? debounceDefaultMs) : renamedAfterMs;
+    this.#debounce = setTimeout(() => void this.#tell(), waitMs);
   }
 
   /** Looks first and tells then, so that the poll sees whatever changes while the files are being read. */
   async #tell(): Promise<void> {
+    this.#isWritten = false;
     const signature = await this.#look();
     if (this.#disposed) return;
     this.#signature = signature;
