@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../../test/e2e/lib/run.ts';
+import { run, within } from '../../test/e2e/lib/run.ts';
 
 /** Where a server of a measurement runs. */
 export interface Place {
@@ -123,9 +123,10 @@ zone:
 `;
   }
 
-  const children: ChildProcess[] = commands.map(([place, command]) =>
-    spawn('ip', ['netns', 'exec', place.namespace, ...command], { stdio: 'ignore' }),
-  );
+  const children: ChildProcess[] = commands.map(([place, command]) => {
+    const [program, args] = within(place.namespace, command);
+    return spawn(program, args, { stdio: 'ignore' });
+  });
   return {
     change: async (host) => {
       const update = `server ${primary.host}\nzone ${origin}\nupdate delete www.${origin} A\nupdate add www.${origin} 300 A 192.0.2.${host}\nsend\n`;

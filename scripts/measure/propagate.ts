@@ -9,6 +9,7 @@ import { type Box, createBox } from '../../test/e2e/lib/box.ts';
 import { eventually } from '../../test/e2e/lib/eventually.ts';
 import { type Network, startNetwork } from '../../test/e2e/lib/network.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
+import { within } from '../../test/e2e/lib/run.ts';
 import { join } from '../../test/e2e/lib/scene.ts';
 import { zoneText } from '../../test/e2e/lib/zone-text.ts';
 import type { Figures } from './figures.ts';
@@ -30,9 +31,8 @@ interface Poller extends AsyncDisposable {
 
 function startPoller(namespace: string, zone: string, hosts: readonly string[]): Poller {
   const script = new URL('soa-poller.ts', import.meta.url).pathname;
-  const child = spawn('ip', ['netns', 'exec', namespace, process.execPath, script, zone, ...hosts], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const [program, args] = within(namespace, [process.execPath, script, zone, ...hosts]);
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const seen = new Map<string, { serial: number; atMs: number }[]>(hosts.map((host) => [host, []]));
   createInterface({ input: child.stdout }).on('line', (line) => {
     const [host = '', serial = '', atMs = ''] = line.split(' ');

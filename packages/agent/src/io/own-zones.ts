@@ -18,7 +18,7 @@ import {
   type ZoneProblem,
   type ZoneVersion,
 } from '@copain/dns';
-import { readZoneFile, sha256, watchZoneFile, type ZoneFileWatch } from '@copain/dns/io';
+import { readZoneFile, sha256, watchZoneFile, type ZoneFile, type ZoneFileWatch } from '@copain/dns/io';
 import type { Logger } from 'pino';
 import { besideConfig } from '../config-paths.ts';
 import type { ZoneConfig } from '../config-schema.ts';
@@ -89,6 +89,8 @@ interface OwnZone {
   file: string | undefined;
   zone: Zone | undefined;
   watch: ZoneFileWatch | undefined;
+  /** What the file gave when it was read last. */
+  found: ZoneFile | undefined;
   held: 'waiting' | 'behind' | undefined;
   /** The newest version, while its content is not here. */
   missing: ZoneVersion | undefined;
@@ -226,7 +228,8 @@ export function ownZones(options: {
   const read = async (zone: OwnZone, file: string, asked?: { force: boolean }): Promise<void> => {
     if (zones.get(zone.config.origin) !== zone) return;
     try {
-      const found = await readZoneFile({ path: file, origin: zone.origin });
+      const found = await readZoneFile({ path: file, origin: zone.origin, before: zone.found });
+      zone.found = found;
       zone.watch?.follow(found.files);
       const input = {
         kind: 'file' as const,
@@ -318,6 +321,7 @@ export function ownZones(options: {
       file: config.source.kind === 'file' ? besideConfig(options.configFile, config.source.file) : undefined,
       zone: undefined,
       watch: undefined,
+      found: undefined,
       held: undefined,
       missing: undefined,
       isFetching: false,

@@ -104,3 +104,25 @@ it('notices by polling what the folder does not tell: included files, a folder r
   await writeFile(path, `${head};again\n`);
   await change.wait();
 });
+
+it('a file that is the same is not read again, one that includes another is', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'copain-zone-again-'));
+  try {
+    const path = join(folder, 'zone');
+    const text = '$TTL 300\n@ SOA ns host 1 3600 600 3600000 300\n@ NS ns\nns A 192.0.2.1\n';
+    const origin = nameOf('alice.example');
+    await writeFile(path, text);
+    const first = await readZoneFile({ path, origin });
+    expect(await readZoneFile({ path, origin, before: first })).toBe(first);
+    await writeFile(path, `${text}www A 192.0.2.2\n`);
+    const second = await readZoneFile({ path, origin, before: first });
+    expect(second.zone?.nodes.size).toBe(3);
+    await writeFile(join(folder, 'more'), 'a A 192.0.2.3\n');
+    await writeFile(path, `${text}$INCLUDE more\n`);
+    const third = await readZoneFile({ path, origin, before: second });
+    await writeFile(join(folder, 'more'), 'a A 192.0.2.3\nb A 192.0.2.3\n');
+    expect((await readZoneFile({ path, origin, before: third })).zone?.nodes.size).toBe(4);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
