@@ -74,6 +74,7 @@ export {
   type Sha256,
   startPrimaryState,
   stepPrimary,
+  stillCurrent,
 } from './primary.ts';
 export { RateLimiter } from './rate-limit.ts';
 export { rdataToText } from './rdata-print.ts';

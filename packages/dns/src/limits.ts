@@ -142,6 +142,9 @@ export const fetchRetryMs: { readonly first: number; readonly last: number } = {
 /** A fetch that neither delivered nor failed by then counts as failed, so that a lost answer never stops a zone. */
 export const fetchPatienceMs = 120_000;
 
+/** An owner says anew, signed, that a version is still his newest: friends who do not reach him hear it from others. */
+export const stillCurrentEveryMs: number = 6 * 3_600_000;
+
 /** How long friends serve a zone without hearing from its owner. */
 export const expiresAfterDefaultMs: number = 1000 * 3_600_000;
 

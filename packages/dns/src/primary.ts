@@ -1,5 +1,5 @@
 import { equalBytes } from '@copain/core';
-import { expiresAfterDefaultMs, zoneBytesMax } from './limits.ts';
+import { expiresAfterDefaultMs, stillCurrentEveryMs, zoneBytesMax } from './limits.ts';
 import { formatProblem, type ZoneProblem } from './master-file.ts';
 import { type DomainName, lowerName, sameName } from './name.ts';
 import { RecordType } from './record-types.ts';
@@ -121,6 +121,17 @@ export function stepPrimary(
     effects.push({ kind: 'note', text });
   }
   return [{ ...state, published: header, bareHash, problems }, effects];
+}
+
+/**
+ * The published version with a fresh date, to be signed and announced: "this is still my newest". Its content is what
+ * friends have, so they fetch nothing. Undefined while the last one is younger than six hours, by a clock that may also
+ * have been set back.
+ */
+export function stillCurrent({ published }: PrimaryState, nowMs: number): ZoneVersion | undefined {
+  if (!published || Math.abs(nowMs - published.atMs) < stillCurrentEveryMs) return undefined;
+  const { sequence, contentHash } = published;
+  return { ...published, sequence: sequence + 1, previousHash: contentHash, atMs: nowMs };
 }
 
 function refuse(state: PrimaryState, problems: readonly ZoneProblem[]): [PrimaryState, PrimaryEffect[]] {

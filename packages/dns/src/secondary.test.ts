@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { fetchPatienceMs, fetchRetryMs, zoneBytesMax } from './limits.ts';
 import { nameOf } from './name.ts';
+import { startPrimaryState, stillCurrent } from './primary.ts';
 import {
   type SecondaryEffect,
   type SecondaryInput,
@@ -269,3 +270,57 @@ it('always comes to the newest version and never goes back, whatever is lost on 
     { numRuns: 2000 },
   );
 }, 60_000);
+
+it('weeks with an owner whom only another friend reaches: served while he lives, expired when he is gone, back with him', () => {
+  const day = 24 * hour;
+  const anySkewMs = fc.integer({ min: -2 * day, max: 2 * day });
+  const anyDelayMs = fc.array(fc.integer({ min: 0, max: 30 * hour }), { minLength: 1, maxLength: 20 });
+  fc.assert(
+    fc.property(anySkewMs, anyDelayMs, (ownerAheadMs, delaysMs) => {
+      const start = 100 * day;
+      const goneMs = start + 60 * day;
+      const backMs = goneMs + 70 * day;
+      const first = version(1, { atMs: start + ownerAheadMs });
+      const options = { owner: first.owner, origin: first.origin };
+      let owner = { ...startPrimaryState(options, () => new Uint8Array(32)), published: first };
+      let friend = startSecondaryState([{ header: first, freshUntilMs: start + first.expiresAfterMs }]);
+      const under: { arrivesMs: number; header: ZoneVersion }[] = [];
+      let heads = 0;
+      let lastHeadMs = start;
+      for (let nowMs = start; nowMs < backMs + 10 * day; nowMs += hour) {
+        const isOff = nowMs >= goneMs && nowMs < backMs;
+        const header = isOff ? undefined : stillCurrent(owner, nowMs + ownerAheadMs);
+        if (header) {
+          owner = { ...owner, published: header };
+          under.push({ arrivesMs: nowMs + (delaysMs[heads % delaysMs.length] ?? 0), header });
+          heads += 1;
+          lastHeadMs = nowMs;
+        }
+        for (const { header: late } of under.filter(
+          ({ arrivesMs }) => arrivesMs >= nowMs && arrivesMs < nowMs + hour,
+        ))
+          [friend] = stepSecondary(
+            friend,
+            { kind: 'announced', header: late, from: 'bob', direct: false },
+            nowMs + hour,
+          );
+        [friend] = stepSecondary(friend, { kind: 'tick' }, nowMs);
+        // A restart forgets nothing that counts.
+        const zone = friend.zones.get(key);
+        if (!zone?.serving) throw new Error('not served');
+        friend = startSecondaryState([{ header: zone.serving, freshUntilMs: zone.freshUntilMs }]);
+        [friend] = stepSecondary(friend, { kind: 'tick' }, nowMs);
+        const isExpired = friend.zones.get(key)?.expired ?? true;
+        const slackMs = 6 * hour + 30 * hour + 2 * day + 2 * hour;
+        if (nowMs < goneMs) expect(isExpired).toBe(false);
+        if (isOff && nowMs > lastHeadMs + first.expiresAfterMs + slackMs) expect(isExpired).toBe(true);
+        if (isOff && nowMs < lastHeadMs + first.expiresAfterMs - slackMs) expect(isExpired).toBe(false);
+        if (nowMs > backMs + slackMs) expect(isExpired).toBe(false);
+      }
+      // Four a day while the owner is there, and nothing but heads: the content stayed where it is.
+      expect(heads).toBeGreaterThanOrEqual(4 * 69);
+      expect(heads).toBeLessThanOrEqual(4 * 71);
+    }),
+    { numRuns: 20 },
+  );
+});

@@ -1,3 +1,4 @@
+import { equalBytes } from '@copain/core';
 import { fetchPatienceMs, fetchRetryMs, holdersPerZoneMax, zoneBytesMax, zonesHeldMax } from './limits.ts';
 import {
   compareZoneVersions,
@@ -181,6 +182,8 @@ function announced(
   const isServed = zone.serving !== undefined && sameZoneVersion(header, zone.serving);
   if (isServed) return settle(state, key, renew(zone, key, heardAtMs, nowMs));
   if (order === 0) return settle(state, key, pursue(zone, state, nowMs));
+  if (zone.serving && sameContent(zone.serving, header))
+    return settle(state, key, confirmed(zone, header, { heardAtMs, nowMs }));
   return settle(
     state,
     key,
@@ -190,6 +193,36 @@ function announced(
 
 function settle(state: SecondaryState, key: ZoneKey, [zone, effects]: Step<HeldZone>): Step<SecondaryState> {
   return [{ ...state, zones: new Map(state.zones).set(key, zone) }, effects];
+}
+
+const sameContent = (a: ZoneVersion, b: ZoneVersion): boolean =>
+  a.serial === b.serial && a.sizeBytes === b.sizeBytes && equalBytes(a.contentHash, b.contentHash);
+
+/** A newer version of the very content that is served: there is nothing to fetch, and a wanted one in between is past. */
+function confirmed(
+  zone: HeldZone,
+  header: ZoneVersion,
+  { heardAtMs, nowMs }: { heardAtMs: number; nowMs: number },
+): Step<HeldZone> {
+  const freshUntilMs = Math.max(zone.freshUntilMs, heardAtMs + header.expiresAfterMs);
+  const next: HeldZone = {
+    ...zone,
+    serving: header,
+    wanted: undefined,
+    fetching: undefined,
+    tried: [],
+    pauses: 0,
+    retryAtMs: 0,
+    freshUntilMs,
+    expired: freshUntilMs <= nowMs,
+  };
+  return [
+    next,
+    [
+      { kind: 'save', header, freshUntilMs },
+      { kind: 'serve', header },
+    ],
+  ];
 }
 
 /** A late, relayed head never prolongs life beyond what its own date allows, and nothing ever shortens it. */

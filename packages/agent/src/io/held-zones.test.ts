@@ -65,6 +65,8 @@ interface Served {
   records: RecordStore;
   files: Map<string, Uint8Array>;
   rows: Map<string, Uint8Array>;
+  /** What bob has. */
+  his: Files;
   /** Whom a content was asked of. */
   asked: string[];
   /** The disk takes nothing. */
@@ -121,7 +123,7 @@ async function aliceServing(
   const [files, rows] = [new Map<string, Uint8Array>(), new Map<string, Uint8Array>()];
   const disk = memoryFiles(files);
   const refusals = countRefusals(clock, pino({ level: 'silent' }));
-  const served = { records, files, rows, isFull: false, asked: [] as string[] } as Served;
+  const served = { records, files, rows, isFull: false, asked: [] as string[], his } as Served;
   served.again = async () =>
     await openHeldZones({
       self: alice.box.peer,
@@ -220,10 +222,30 @@ it('a friend who lies about what he or others hold changes neither what is serve
   expect(served.zones.served()).toMatchObject([{ expired: false, zone: { serial: 1 } }]);
 
   // The next version is asked of him first, since he says that he has more, and comes from who has it.
-  const second = { ...first.header, sequence: 2 };
+  const other = version(bob.ownerId, 5);
+  const second = { ...other.header, sequence: 2 };
+  await storeContent(served.his, second, other.body);
   served.asked.length = 0;
   await served.records.offer('zone', await bob.box.seal('zone', encodeZoneVersion(second)));
   served.zones.announced(bob.ownerId, 'bob.example');
   await expect.poll(() => served.zones.holds()[0]?.sequence).toBe(2);
   expect(served.asked).toEqual([liar.box.peer, bob.box.peer]);
+});
+
+it('a fresh word of the owner that a friend passes on prolongs a zone, and nothing is fetched for it', async () => {
+  const bob = await person('bob');
+  const first = version(bob.ownerId, 2);
+  const served = await aliceServing(bob, first.header, first);
+  await expect.poll(() => served.zones.served().length).toBe(1);
+  served.asked.length = 0;
+  clock.advance(1_800_000);
+  const fresh = { ...first.header, sequence: 2, previousHash: first.header.contentHash, atMs: clock.nowMs() };
+  await served.records.offer('zone', await bob.box.seal('zone', encodeZoneVersion(fresh)));
+  served.zones.announced(bob.ownerId, 'bob.example');
+  await expect.poll(() => served.zones.holds()[0]?.sequence).toBe(2);
+  expect(served.asked).toEqual([]);
+  expect(served.zones.facts()).toMatchObject([{ expiresAtMs: clock.nowMs() + first.header.expiresAfterMs }]);
+  const restarted = await served.again();
+  expect(restarted.holds()).toMatchObject([{ sequence: 2 }]);
+  expect(restarted.served()).toMatchObject([{ expired: false }]);
 });

@@ -1,4 +1,4 @@
-import { type Clock, type Files, type FrameStream, type Table, toHex } from '@copain/core';
+import { type Clock, equalBytes, type Files, type FrameStream, type Table, toHex } from '@copain/core';
 import {
   compareZoneVersions,
   type DomainName,
@@ -147,13 +147,16 @@ export async function openHeldZones(options: {
   };
 
   /** What was fetched for this version. It is there: `save` and `serve` follow `fetched`, and nothing removes it between. */
-  const fetchedFor = (header: ZoneVersion): Held & ZoneContent => {
+  const fetchedFor = (header: ZoneVersion): Held & { body: Uint8Array | undefined } => {
     const version = versionText(header);
     const content = arrived.get(version);
     const announced = envelopes.get(version);
-    if (content === undefined || announced === undefined)
-      throw new Error('the content of a fetched zone is gone');
-    return { ...content, envelope: announced.envelope };
+    const known = held.get(zoneKey(header));
+    if (announced !== undefined && content !== undefined) return { ...content, envelope: announced.envelope };
+    // A newer version of the content that is on disk already.
+    if (announced !== undefined && known && equalBytes(known.header.contentHash, header.contentHash))
+      return { zone: known.zone, body: undefined, header, envelope: announced.envelope };
+    throw new Error('the content of a fetched zone is gone');
   };
   const forgetUpTo = (header: ZoneVersion): void => {
     arrived.delete(versionText(header));
@@ -171,7 +174,7 @@ export async function openHeldZones(options: {
       case 'save': {
         const fetched = fetchedFor(effect.header);
         try {
-          await storeContent(files, effect.header, fetched.body);
+          if (fetched.body !== undefined) await storeContent(files, effect.header, fetched.body);
           await writeRow(fetched, effect.freshUntilMs);
         } catch (error) {
           const origin = originText(effect.header.origin);
@@ -186,10 +189,11 @@ export async function openHeldZones(options: {
       }
       case 'serve': {
         const { header } = effect;
-        const { zone, envelope } = fetchedFor(header);
+        const { zone, envelope, body } = fetchedFor(header);
         held.set(zoneKey(header), { zone, header, envelope });
         forgetUpTo(header);
         options.changed();
+        if (body === undefined) break;
         const whose = `${originText(header.origin)} of ${options.nameOf(header.owner)}`;
         events.add('zone.updated', `${whose} is answered here with serial ${header.serial}.`);
         await options.replaced();

@@ -1,4 +1,4 @@
-import { type Clock, type Files, type FrameStream, toHex } from '@copain/core';
+import { type Clock, equalBytes, type Files, type FrameStream, toHex } from '@copain/core';
 import {
   compareZoneVersions,
   type DomainName,
@@ -12,6 +12,7 @@ import {
   sameZoneVersion,
   startPrimaryState,
   stepPrimary,
+  stillCurrent,
   type Zone,
   type ZoneDelta,
   type ZoneDiff,
@@ -123,6 +124,7 @@ export function ownZones(options: {
   const { files, clock, identity, standing, records, past, events, log } = options;
   const zones = new Map<string, OwnZone>();
   const writing = new Set<string>();
+  let isSaying = false;
 
   /** The epoch of our owner record, under which zones are signed. */
   const epoch = (): number =>
@@ -152,7 +154,8 @@ export function ownZones(options: {
     const { published } = zone.state;
     if (header === undefined) return false;
     if (published !== undefined && compareZoneVersions(header, published) <= 0) return false;
-    await past.note(zone.config.origin, header);
+    const isAnother = published === undefined || !equalBytes(published.contentHash, header.contentHash);
+    if (isAnother) await past.note(zone.config.origin, header);
     const content = await readContent(files, header);
     if (content !== undefined) take(zone, header, content);
     else {
@@ -311,6 +314,15 @@ export function ownZones(options: {
     }
   });
 
+  /** Says again that the newest version is the newest, of one zone at a time. */
+  const sayStillCurrent = async (zone: OwnZone): Promise<void> => {
+    const nowMs = Math.round(clock.nowMs());
+    const header = zone.missing === undefined && standing.maySign() && stillCurrent(zone.state, nowMs);
+    if (!header || zone.zone === undefined || zones.get(zone.config.origin) !== zone) return;
+    await records.publish('zone', encodeZoneVersion(header));
+    zone.state = { ...zone.state, published: header };
+  };
+
   const add = (config: ZoneConfig): void => {
     const parsed = parseName(config.origin);
     if (parsed.kind !== 'name') return;
@@ -378,6 +390,16 @@ export function ownZones(options: {
       });
     },
     tick: () => {
+      // One a second, so that a thousand zones of one age do not go out at once.
+      const due = [...zones.values()].find(
+        (zone) => zone.zone !== undefined && stillCurrent(zone.state, clock.nowMs()) !== undefined,
+      );
+      if (due !== undefined && !isSaying && standing.maySign()) {
+        isSaying = true;
+        void inTurn(due, () => sayStillCurrent(due)).finally(() => {
+          isSaying = false;
+        });
+      }
       for (const zone of zones.values()) {
         const { missing } = zone;
         if (missing === undefined || zone.isFetching || clock.nowMs() < zone.fetchAgainAtMs) continue;
