@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { loadZone } from './load-zone.ts';
 import { nameOf } from './name.ts';
 import { type PrimaryInput, type PrimaryState, startPrimaryState, stepPrimary } from './primary.ts';
 import { decodeZone, encodeZone } from './zone-encoding.ts';
+import { isNewerSerial } from './zone-serial.ts';
 
 const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
 const owner = 'ab'.repeat(32);
@@ -139,4 +141,39 @@ it('signs the same content anew under a later epoch, with numbers from one, also
   const far = { ...state, published: { ...state.published, sequence: Number.MAX_SAFE_INTEGER } };
   const [healed] = stepPrimary(far, file(3, '', 3), 2000, sha256);
   expect(healed.published).toMatchObject({ epoch: 3, sequence: 1, serial: 3 });
+});
+
+it('whatever serials a file is given, what is served only rises (RFC 1982), round the end of the numbers too', () => {
+  const anySerial = fc.oneof(
+    fc.nat(0xffffffff),
+    fc.constantFrom(0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 0xfffffffe, 0xffffffff),
+  );
+  const origin = nameOf('alice.example');
+  fc.assert(
+    fc.property(fc.array(anySerial, { minLength: 2, maxLength: 12 }), (serials) => {
+      let state = startPrimaryState({ owner: 'ab'.repeat(32), origin }, sha256);
+      let last: number | undefined;
+      for (const [index, serial] of serials.entries()) {
+        const text = `$TTL 300\n@ SOA ns host ${serial} 4h 1h 2w 60\n@ NS ns\nns A 192.0.2.${index}\n`;
+        const input = {
+          kind: 'file' as const,
+          file: 'z',
+          epoch: 1,
+          ...loadZone({ text, file: 'z', origin }),
+        };
+        const [next, effects] = stepPrimary(state, input, index, sha256);
+        state = next;
+        const published = effects.find((effect) => effect.kind === 'publish');
+        if (published === undefined) throw new Error('a change was not published');
+        const { header, body } = published;
+        expect(decodeZone(body, origin)?.serial).toBe(header.serial);
+        if (last !== undefined) expect(isNewerSerial(header.serial, last)).toBe(true);
+        const isRaised = last === undefined || isNewerSerial(serial, last) === true;
+        // The owner's own serial is taken wherever it may be, and he is told where it is not.
+        expect(header.serial === serial).toBe(isRaised);
+        expect(effects.some(({ kind }) => kind === 'note')).toBe(!isRaised);
+        last = header.serial;
+      }
+    }),
+  );
 });
