@@ -140,10 +140,10 @@ function readTsig(message: Uint8Array, ownerAt: number, typeAt: number): TsigFie
     algorithmName: lowerName(algorithm.name),
     timeS: view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2),
     fudgeS: view.getUint16(at + 6),
-    mac: message.slice(macAt, behindMac),
+    mac: copyOf(message, macAt, behindMac),
     originalId: view.getUint16(behindMac),
     error: view.getUint16(behindMac + 2),
-    other: message.slice(behindMac + 6),
+    other: copyOf(message, behindMac + 6, message.length),
   };
 }
 
@@ -174,7 +174,7 @@ export function tsigVariables(tsig: TsigFields): Uint8Array {
 
 /** A message as it was before it was signed (RFC 8945 §4.3.2): its own id, no TSIG record. `at` as `findTsig` gave it. */
 export function withoutTsig(message: Uint8Array, tsig: TsigFields, at: number): Uint8Array {
-  const bytes = message.slice(0, at);
+  const bytes = copyOf(message, 0, at);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, tsig.originalId);
   view.setUint16(10, view.getUint16(10) - 1);
@@ -204,6 +204,11 @@ export function withTsig(message: Uint8Array, tsig: TsigFields): Uint8Array {
 export function isOfKey(tsig: TsigFields, key: TsigKey): boolean {
   const algorithm = algorithmName(key.algorithm);
   return nameKey(tsig.keyName) === nameKey(key.name) && nameKey(tsig.algorithmName) === nameKey(algorithm);
+}
+
+/** A copy whatever kind of array it is: the `slice` of Node's Buffer would be a view. */
+export function copyOf(message: Uint8Array, from: number, to: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(message.subarray(from, to));
 }
 
 /** 16 bits in network order. */

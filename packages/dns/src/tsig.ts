@@ -3,6 +3,7 @@ import { tsigFudgeS, tsigUnsignedMax } from './limits.ts';
 import { lowerName, type NameKey, nameKey } from './name.ts';
 import {
   algorithmName,
+  copyOf,
   findTsig,
   isOfKey,
   macBytes,
@@ -195,7 +196,7 @@ export class TsigVerifier {
     if (found.kind === 'none') {
       if (this.#isFirst || this.#unsigned.length >= tsigUnsignedMax)
         return { kind: 'failed', why: 'not-signed' };
-      this.#unsigned.push(message.slice());
+      this.#unsigned.push(copyOf(message, 0, message.length));
       return { kind: 'unsigned' };
     }
     const { tsig, at } = found;
