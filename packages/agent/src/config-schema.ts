@@ -174,6 +174,14 @@ const listener: Meaning<HostPort> = {
   message: 'is no address to listen on: an IP address and a port, e.g. "0.0.0.0:53" or "[::]:53"',
 };
 
+const transferAddress: Meaning<HostPort> = {
+  read: (written) => {
+    const address = parseHostPort(written);
+    return address && address.port > 0 && ipAddress.test(address.host) ? address : undefined;
+  },
+  message: 'is no IP address and port, e.g. "127.0.0.1:5301"',
+};
+
 const listeners = (...defaults: string[]): v.GenericSchema<unknown, HostPort[]> =>
   v.optional(listOf(text(listener), 'addresses to listen on'), defaults) as v.GenericSchema<
     unknown,
@@ -218,7 +226,7 @@ const mesh: v.GenericSchema<unknown, Config['mesh']> = v.pipe(
 );
 
 const transferTo = v.pipe(
-  v.strictObject({ address: text(remote), 'tsig-file': unlessEmpty(file) }),
+  v.strictObject({ address: text(transferAddress), 'tsig-file': unlessEmpty(file) }),
   v.transform(({ address, 'tsig-file': tsigFile }) => ({ address, tsigFile })),
 );
 

@@ -5,9 +5,8 @@ import type { Config } from './config-schema.ts';
  * so that nobody relies on what is not there.
  */
 export function notYet(config: Config): string[] {
-  const { dns, smtp, zones, mail } = config;
+  const { smtp, zones, mail } = config;
   return [
-    ...(dns.transfer.length === 0 ? [] : ['[dns] transfer']),
     ...(smtp.raw.length === 0 ? [] : ['[[smtp.raw]]']),
     ...(zones.some((zone) => zone.source.kind === 'primary') ? ['[[zone]] primary'] : []),
     ...(zones.some((zone) => zone.follow.length > 0) ? ['[[zone]] follow'] : []),

@@ -6,6 +6,7 @@ export function restartNotes(started: Config, after: Config): string[] {
     '[mesh] listen': config.mesh.listen,
     '[dns] listen': config.dns.listen,
     '[dns] nsid, hostname, version': [config.dns.nsid, config.dns.hostname, config.dns.version],
+    '[dns] transfer': config.dns.transfer,
     '[dns] workers': config.dns.workers,
     '[dns] rate-limit': config.dns.answersPerSecond,
     '[smtp] listen': config.smtp.listen,

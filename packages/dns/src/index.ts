@@ -22,6 +22,8 @@ export {
   createAnswerer,
 } from './answer.ts';
 export { AnswerCounts, type Transport } from './answer-counts.ts';
+export { formatBase64 } from './base-text.ts';
+export { buildCatalog, type CatalogMember, catalogName, nextCatalogSerial } from './catalog-zone.ts';
 export { type CookieSecrets, rotateSecrets } from './cookie.ts';
 export { type DeltaShelf, deltaBetween, shelveDelta } from './delta-shelf.ts';
 export type { Sha1 } from './denial.ts';
@@ -58,6 +60,7 @@ export {
   type DomainName,
   isAtOrBelow,
   isBelow,
+  keyToName,
   lowerName,
   type NameKey,
   nameKey,
@@ -67,6 +70,13 @@ export {
   parseName,
   sameName,
 } from './name.ts';
+export {
+  type NotifyEffect,
+  type NotifyInput,
+  type NotifyState,
+  startNotifyState,
+  stepNotify,
+} from './notify-out.ts';
 export {
   type PrimaryEffect,
   type PrimaryInput,
@@ -122,6 +132,7 @@ export {
 export type { RRset, Zone } from './zone.ts';
 export { type OpenedZone, openZoneBody } from './zone-body.ts';
 export { type BuiltZone, buildZone } from './zone-build.ts';
+export { soaOf } from './zone-changes.ts';
 export {
   applyZoneDelta,
   decodeZoneDelta,

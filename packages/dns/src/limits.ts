@@ -186,3 +186,24 @@ export const transferMs = 600_000;
 
 /** Changes remembered of each zone for IXFR: whoever is further behind takes the whole zone. */
 export const journalChangesMax = 100;
+
+/** A NOTIFY without an answer is sent again after this, doubling (RFC 1996 §3.6 proposes 60 s). */
+export const notifyRetryMs: { readonly first: number; readonly last: number } = { first: 1000, last: 60_000 };
+
+/** A server that refused a NOTIFY is tried again after this, doubling: it may not know the zone yet. */
+export const notifyRefusedRetryMs: { readonly first: number; readonly last: number } = {
+  first: 10_000,
+  last: 3_600_000,
+};
+
+/** Of so many datagrams without an answer, half a minute's, people are told. */
+export const notifySilentAfter = 6;
+
+/** NOTIFY datagrams sent to one server at once, so that a thousand zones do not overrun its socket. */
+export const notifiesPerStepMax = 100;
+
+/** NOTIFY datagrams whose answers are waited for; the oldest gives way, and is sent again in its time. */
+export const notifiesInFlightMax = 4096;
+
+/** Zones in a catalog: as many as friends' zones and a good many of our own. */
+export const catalogMembersMax = 11_000;

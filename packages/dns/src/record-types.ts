@@ -104,6 +104,9 @@ export const classChaos = 3;
 /** Of TSIG records (RFC 8945 §4.2) and of questions about any class. */
 export const classAny = 255;
 
+/** OPCODEs that mean something here (RFC 1035 §4.1.1, RFC 1996 §2.1). */
+export const Opcode: { readonly query: 0; readonly notify: 4 } = { query: 0, notify: 4 };
+
 /** RCODEs of RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6891 §9 and RFC 7873 §8. */
 export const Rcode: {
   readonly noError: 0;

@@ -203,8 +203,14 @@ it('whoever is listed by address alone gets it unsigned', () => {
 it('the key of one address is worth nothing at another', () => {
   const { transfers, ask } = serverOf([zoneOf(3)]);
   expect(transfers.concerns('127.0.0.1')).toBe(true);
-  expect(transfers.concerns('127.0.0.2')).toBe(false);
-  expect(rcodeOf(ask(query(RecordType.AXFR, { sign: key }), { address: '127.0.0.2' }))).toBe(9);
+  expect(transfers.concerns('192.0.2.1')).toBe(false);
+  expect(rcodeOf(ask(query(RecordType.AXFR, { sign: key }), { address: '192.0.2.1' }))).toBe(9);
+});
+
+it('a server on this machine may ask from any of its loopback addresses', () => {
+  const { transfers, ask } = serverOf([zoneOf(3)]);
+  expect(transfers.concerns('127.0.0.53')).toBe(true);
+  expect(rcodeOf(ask(query(RecordType.AXFR, { sign: key }), { address: '127.0.0.53' }))).toBe(0);
 });
 
 it('a zone that is not here is NOTAUTH, one that has expired SERVFAIL', () => {

@@ -68,7 +68,7 @@ export class TransferOut {
   constructor(options: TransferOutOptions) {
     this.#options = options;
     for (const peer of options.peers) {
-      const { host } = peer.address;
+      const host = sourceOf(peer.address.host);
       const peers = [...(this.#peersAt.get(host) ?? []), peer];
       this.#peersAt.set(host, peers);
       const keys = peers.flatMap(({ key }) => (key ? [[nameKey(key.name), key] as const] : []));
@@ -78,7 +78,7 @@ export class TransferOut {
 
   /** Is this the address of a peer? Queries from everybody else are answered as if there were no transfers. */
   concerns(address: string): boolean {
-    return this.#peersAt.has(address);
+    return this.#peersAt.has(sourceOf(address));
   }
 
   /** The answer to a query from the address of a peer: one message, several, or none. Never throws. */
@@ -87,7 +87,7 @@ export class TransferOut {
     if (incoming.kind !== 'query') return this.#options.answer(query, asker);
     const { crypto } = this.#options;
     const nowS = Math.floor(asker.nowMs / 1000);
-    const keys = this.#keysAt.get(asker.address) ?? new Map<NameKey, TsigKey>();
+    const keys = this.#keysAt.get(sourceOf(asker.address)) ?? new Map<NameKey, TsigKey>();
     const verdict = verifyTsigQuery(query, { keys, crypto, nowS });
     switch (verdict.kind) {
       case 'malformed':
@@ -96,12 +96,12 @@ export class TransferOut {
         this.#note(incoming, asker, { how: 'badsig' });
         return signTsigRefusal(failed(incoming, Rcode.notAuth), verdict, { crypto, nowS });
       case 'unsigned': {
-        const peer = this.#peersAt.get(asker.address)?.find(({ key }) => key === undefined);
+        const peer = this.#peersAt.get(sourceOf(asker.address))?.find(({ key }) => key === undefined);
         return this.#serve(query, incoming, { asker, peer, signer: undefined, signatureBytes: 0 });
       }
       case 'verified': {
         const { key, tsig } = verdict;
-        const peer = this.#peersAt.get(asker.address)?.find((one) => one.key === key);
+        const peer = this.#peersAt.get(sourceOf(asker.address))?.find((one) => one.key === key);
         const signer = new TsigSigner({ key, crypto, queryMac: tsig.mac });
         const client = { asker, peer, signer, signatureBytes: tsigRecordBytes(key) };
         return this.#serve(query, incoming, client);
@@ -187,6 +187,14 @@ export class TransferOut {
     const { how, fromSerial, serial } = fact;
     this.#options.noted({ peer: address, origin: nameKey(question.name), how, fromSerial, serial });
   }
+}
+
+/**
+ * An address as it is compared: which of its own loopback addresses a machine asks from is chance, and nobody else can
+ * ask from any of them.
+ */
+function sourceOf(address: string): string {
+  return address.startsWith('127.') ? '127.0.0.1' : address;
 }
 
 /** The serial of the version that the client has (RFC 1995 §3), undefined where he did not say it. */

@@ -6,6 +6,8 @@ export interface MetricCounters {
   dnsQueries: readonly { rcode: string; transport: string; count: number }[];
   /** Answers that were cut short, or left out, because a network asks too much. */
   dnsLimited: readonly { action: 'truncated' | 'dropped'; count: number }[];
+  /** What servers of `[dns] transfer` asked for, by what became of it. */
+  dnsTransfers: readonly { kind: string; count: number }[];
   mailAccepted: readonly { domain: string; count: number }[];
   mailDelivered: readonly { domain: string; count: number }[];
   refused: readonly { step: string; count: number }[];
@@ -112,6 +114,11 @@ export function metricsText(options: {
       'copain_dns_limited_total',
       'Answers cut short, or left out, by rate limiting.',
       counters.dnsLimited.map(({ action, count }) => ({ labels: { action }, value: count })),
+    ),
+    counter(
+      'copain_dns_transfers_total',
+      'Zone transfers to servers of [dns] transfer, by what became of them.',
+      counters.dnsTransfers.map(({ kind, count }) => ({ labels: { kind }, value: count })),
     ),
     gauge(
       'copain_mail_held_messages',

@@ -122,6 +122,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ...box,
       dns: config.dns,
       configFile: paths.configFile,
+      boxName: config.name,
       files: box.zoneFiles,
       connectedPeers: () => watch.heard(),
       open: async (peer, signal) => await theMesh().host.open(peer, 'zone', { signal }),

@@ -60,6 +60,7 @@ export function boxView(
       const counters = {
         dnsQueries: zones.queryCounts(),
         dnsLimited: zones.limitedCounts(),
+        dnsTransfers: zones.transferCounts(),
         mailAccepted: domains.map(({ domain, acceptedTotal }) => ({ domain, count: acceptedTotal })),
         mailDelivered: domains.map(({ domain, deliveredTotal }) => ({ domain, count: deliveredTotal })),
         lineBytes: mesh.traffic.byClass(),

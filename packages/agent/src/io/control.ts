@@ -37,6 +37,7 @@ export const controlCommands = [
   'zone.diff',
   'zone.history',
   'zone.check',
+  'zone.serve-with',
   'mail.list',
   'mail.show',
   'mail.flush',
@@ -200,6 +201,7 @@ export function controlHandlers(
         hint: `peer zone show ${origin}`,
       });
     },
+    'zone.serve-with': async () => ({ servers: agent.zones.serveWith() }),
     'zone.history': async (args) => {
       const origin = text(args, 'origin');
       zoneNamed(origin);

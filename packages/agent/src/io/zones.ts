@@ -12,6 +12,7 @@ import {
   deltaBetween,
   type NameKey,
   nameKey,
+  nameOf,
   parseName,
   shelveDelta,
   type ZoneDelta,
@@ -32,6 +33,7 @@ import { type FileDiff, ownZones } from './own-zones.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Refusals } from './refusals.ts';
 import type { Standing } from './standing.ts';
+import { startTransfers, type Transfers } from './transfers.ts';
 import { contentFile, serveContent } from './zone-content.ts';
 import { openZonePast } from './zone-past.ts';
 
@@ -70,12 +72,16 @@ export interface Zones extends AsyncDisposable {
   facts(): ZoneFact[];
   queryCounts(): { rcode: string; transport: string; count: number }[];
   /** What rate limiting did. */
+  /** What the servers of `[dns] transfer` asked for and got. */
+  transferCounts: Transfers['counts'];
+  serveWith: Transfers['serveWith'];
   limitedCounts(): { action: 'truncated' | 'dropped'; count: number }[];
 }
 
 export interface ZonesOptions {
   dns: Config['dns'];
   configFile: string;
+  boxName: string;
   files: Files;
   table: Table;
   clock: Clock;
@@ -103,6 +109,15 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
   await using starting = new AsyncDisposableStack();
   const { pool } = starting.use(startAnswering(options));
 
+  const transfers = starting.use(
+    await startTransfers({
+      ...options,
+      transfer: options.dns.transfer,
+      ownerId: identity.ownerId,
+      answer: (query, asker) => pool.answer(query, asker),
+    }),
+  );
+
   let awaited: ReadonlySet<NameKey> = new Set();
   /** Known, and not here yet: a new set where it changed. */
   const nowAwaited = (): ReadonlySet<NameKey> => {
@@ -110,10 +125,22 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     return now.size === awaited.size && [...now].every((key) => awaited.has(key)) ? awaited : now;
   };
 
+  /** Whose zones are answered here; where two claim one, our own counts. */
+  const owners = (): Map<NameKey, string> =>
+    new Map([
+      ...held.facts().map(({ origin, ownerId }) => [nameKey(nameOf(origin)), ownerId] as const),
+      ...own.served().map((zone) => [zone.originKey, identity.ownerId] as const),
+    ]);
+
   const refresh = (): void => {
     awaited = nowAwaited();
     const mine = own.served().map((zone) => ({ zone, expired: false }));
-    void pool.serve([...held.served(), ...mine], awaited);
+    const served = [...held.served(), ...mine];
+    const ownerOf = owners();
+    const waiting = awaited;
+    void pool
+      .serve(served, waiting)
+      .then(() => transfers.zonesChanged({ zones: served, ownerOf, awaited: waiting }));
     options.holds(held.holds());
     options.changed();
   };
@@ -193,7 +220,8 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
   const server = starting.use(
     await startDnsServer({
       listen: options.dns.listen,
-      answer: (query, asker) => pool.answer(query, asker),
+      answer: (query, asker) =>
+        transfers.concerns(asker.address) ? transfers.answer(query, asker) : pool.answer(query, asker),
       threads: pool.threads,
       events: {
         notListening: ({ address, cause }) =>
@@ -202,6 +230,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       },
     }),
   );
+  await transfers.begin(() => server.addresses());
   const parts = starting.move();
 
   return {
@@ -221,6 +250,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     tick: () => {
       held.tick();
       own.tick();
+      transfers.tick();
     },
     push: own.push,
     diff: own.diff,
@@ -257,6 +287,8 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     ],
     queryCounts: () => pool.counts(),
     limitedCounts: () => pool.limited(),
+    transferCounts: transfers.counts,
+    serveWith: transfers.serveWith,
     [Symbol.asyncDispose]: async () => await parts.disposeAsync(),
   };
 }

@@ -17,6 +17,7 @@ export {
   type DnsServerOptions,
   startDnsServer,
 } from './listener.ts';
+export { addressFor, type NotifySender, startNotifySender } from './notify-sender.ts';
 export { querySoa, type SoaAnswer } from './query-client.ts';
 export { tsigCrypto } from './tsig-crypto.ts';
 export { watchZoneFile, type ZoneFileWatch, type ZoneFileWatchOptions } from './watch-zone-file.ts';

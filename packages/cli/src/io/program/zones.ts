@@ -1,4 +1,5 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
+import { type DnsServerKind, dnsServers } from '../../serve-with.ts';
 import { type Run, withExamples } from './command-kit.ts';
 
 const zoneCommands = () => import('../zone-commands.ts');
@@ -86,4 +87,20 @@ export function addZoneCommands(program: Command, run: Run): void {
       checkZone(session, file, origin),
     ),
   );
+  withExamples(
+    zone
+      .command('serve-with')
+      .addArgument(new Argument('<server>', 'the program that answers').choices(dnsServers))
+      .description('what an existing DNS server needs in its configuration to take all zones from this box'),
+    'peer zone serve-with knot >> /etc/knot/knot.conf',
+    'peer zone serve-with bind --peer 127.0.0.2:53',
+  )
+    .option('--peer <host:port>', 'which server of [dns] transfer; default: the first')
+    .action(
+      run(
+        () => import('../serve-with-command.ts'),
+        ({ serveWith }, session, server: DnsServerKind, options: { peer?: string }) =>
+          serveWith(session, server, options),
+      ),
+    );
 }
