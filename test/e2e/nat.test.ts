@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { joinWithRelay, upAtHome } from './lib/at-home.ts';
 import type { Box } from './lib/box.ts';
 import { authoritativeSerial } from './lib/dig.ts';
 import { eventually } from './lib/eventually.ts';
@@ -41,21 +42,6 @@ async function path(one: Box, other: Box, wanted: Partial<FriendJson>, withinMs:
       withinMs,
     );
   }
-}
-
-/** As on a home server: it listens everywhere, and private addresses are not dialled. */
-async function upAtHome(box: Box): Promise<void> {
-  await box.init();
-  const config = box.read('peer.toml').replace(`"${box.host}:4853"`, '"0.0.0.0:4853"');
-  box.write('peer.toml', config.replace('allow-private = true', 'allow-private = false'));
-  await box.up();
-}
-
-/** `guest` joins by an invite of `host`, who offers him also to relay. */
-async function joinWithRelay(guest: Box, host: Box): Promise<void> {
-  const may = ['--may', 'dns,mail,witness,relay'];
-  const { code } = await host.json<{ code: string }>(['invite', guest.name, ...may]);
-  await guest.well(['join', '--code-file', '-', '--yes'], { stdin: `${code}\n`, limitMs: 60_000 });
 }
 
 const answered = (box: Box, origin: string): Promise<number | undefined> =>
@@ -227,28 +213,3 @@ describe.skipIf(skip)(
     });
   },
 );
-
-describe.skipIf(skip)('a box behind a router that offers to map ports', () => {
-  it('has its port passed on, announces the number outside, and is reached there', async () => {
-    const home = scene.use(
-      await startNatNetwork([
-        { box: 'erin', outside: '198.18.1.2', nat: true },
-        { box: 'dave', outside: '203.0.113.1', nat: false },
-      ]),
-    );
-    scene.use(home.offerMapping('erin'));
-    const [erin, dave] = ['erin', 'dave'].map((name) =>
-      scene.box({ name, host: home.host(name), namespace: home.namespace(name) }),
-    ) as [Box, Box];
-    for (const box of [erin, dave]) await upAtHome(box);
-    await joinWithRelay(erin, dave);
-    await eventually(
-      'dave can dial erin',
-      async () => (await erin.status()).address.reachable === true,
-      60_000,
-    );
-    const { stdout } = await erin.peer(['doctor', 'net', '--ask-friends']);
-    expect(stdout).toContain('dave reached 198.18.1.2:14853');
-    expect((await erin.status()).events.map(({ kind }) => kind)).toContain('router.open');
-  });
-});

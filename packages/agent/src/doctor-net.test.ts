@@ -11,6 +11,7 @@ const home: NetFacts = {
     { port: 53, what: 'dns', served: true, answer: undefined, by: [] },
   ],
   relays: ['carol'],
+  router: [],
 };
 const byId = (facts: NetFacts) => new Map(netChecks(facts).map((check) => [check.id, check]));
 
@@ -60,4 +61,20 @@ it('loopback and link-local addresses are not where a box is', () => {
     '192.168.1.2',
     '2001:db8::1',
   ]);
+});
+
+it('a port that the router passes on is named, and one behind a second NAT is said to lead nowhere', () => {
+  const port = { internalPort: 4853, externalPort: 5862, way: 'UPnP', externalHost: '203.0.113.9' };
+  const open = netChecks({ ...home, router: [{ ...port, leadsNowhere: false }] });
+  expect(open.find(({ id }) => id === 'net.router')).toMatchObject({
+    ok: true,
+    text: 'The router passes TCP port 5862 on to port 4853 of this box (UPnP).',
+  });
+  const shared = netChecks({
+    ...home,
+    router: [{ ...port, externalHost: '100.64.0.9', leadsNowhere: true }],
+  });
+  const check = shared.find(({ id }) => id === 'net.router');
+  expect(check?.ok).toBe(false);
+  expect(check?.text).toContain('100.64.0.9 is private too');
 });

@@ -1,4 +1,5 @@
 import { formatHostPort, visible } from '@copain/core';
+import { routerText } from './router-text.ts';
 
 /** One thing that was looked at. `ok` null: nobody could say, or it does not matter here. */
 export interface Check {
@@ -27,6 +28,8 @@ export interface NetFacts {
   }[];
   /** Names of friends through whom it can be reached now. */
   relays: readonly string[];
+  /** What the home router passes on because this box asked it to. */
+  router: readonly Parameters<typeof routerText>[0][];
 }
 
 /** Is there a router that translates addresses between this box and the internet? Undefined where nobody told. */
@@ -45,6 +48,16 @@ export function netChecks(facts: NetFacts): Check[] {
   const local = own.find((host) => !host.includes(':')) ?? own[0];
   return [
     addressCheck(facts, behind, local),
+    ...facts.router.map(
+      (port): Check => ({
+        id: 'net.router',
+        ok: !port.leadsNowhere,
+        text: routerText(port),
+        hint: port.leadsNowhere
+          ? 'ask the provider for an address of your own, or a friend to relay: peer friends may YOUR-NAME +relay'
+          : null,
+      }),
+    ),
     ...facts.ports.map((one) => portCheck(one, observed, behind, local)),
     ...facts.ports
       .filter(({ what, answer }) => what === 'mesh' && answer !== true)

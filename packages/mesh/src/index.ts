@@ -54,16 +54,19 @@ export {
   dialTimeoutMs,
   guestDeadlineMs,
   knockTimeoutMs,
+  mappingDoubtMs,
+  mappingRetryMs,
   maxDialbackFrameBytes,
   maxGuestFrameBytes,
   maxGuests,
   maxSendWindowBytes,
   maxSyncFrameBytes,
   relayAnswerMs,
+  unmapMs,
   versionLimit,
 } from './limits.ts';
 export { type TrafficClass, trafficClasses } from './line-scheduler.ts';
-export { nextMappingMs, type PortMapping } from './port-mapping.ts';
+export { type MappingWay, nextMappingMs } from './port-mapping.ts';
 export {
   dialableAddresses,
   type RedialEffect,

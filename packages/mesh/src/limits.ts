@@ -217,5 +217,21 @@ export const dialbackAnswerMs = 15_000;
 export const mappingLifeS = 7200;
 export const mappingRetryMs = 600_000;
 
+/** What a router says over HTTP: descriptions in the field are 2 to 30 kB; a LAN's pace, and routers are slow. */
+export const maxIgdAnswerBytes = 65_536;
+export const igdAnswerMs = 5000;
+
+/** A search is repeated, since it is a datagram; the router is told to answer within a second. */
+export const igdSearchMs = 3000;
+
+/** Ports or lives that are tried at a router which refuses: a home has few boxes that want the same port. */
+export const igdPortTries = 4;
+
+/** A router that friends say passes nothing on is not asked again sooner: it may have started anew and forgotten. */
+export const mappingDoubtMs = 60_000;
+
+/** What the end of an agent may wait for the router to take a mapping away. */
+export const unmapMs = 2000;
+
 /** Datagrams to a router that says nothing: 250 ms, then doubled, 4 s in all. */
 export const mappingTries = 4;

@@ -7,9 +7,14 @@ import { mappingLifeS, mappingRetryMs } from './limits.ts';
 export interface PortMapping {
   internalPort: number;
   externalPort: number;
-  /** What the router grants; it may be less than what was asked for. */
+  /** What the router grants; it may be less than what was asked for. 0: until it is taken away. */
   lifeS: number;
+  /** The router's own address outside, where it told. */
+  externalHost?: string;
 }
+
+/** In which words a router was asked. */
+export type MappingWay = 'NAT-PMP' | 'UPnP';
 
 const [opAddress, opMapTcp] = [0, 2];
 const response = 128;
@@ -30,14 +35,13 @@ export function encodeMapRequest(internalPort: number, externalPort: number, lif
   return bytes;
 }
 
-/** What a router answers; `refused` with its result code (§3.5). Undefined where the bytes are no such answer. */
-export function decodeAnswer(
-  bytes: Uint8Array,
-):
+export type NatPmpAnswer =
   | { kind: 'address'; host: string }
   | { kind: 'mapped'; mapping: PortMapping }
-  | { kind: 'refused'; code: number }
-  | undefined {
+  | { kind: 'refused'; code: number };
+
+/** What a router answers; `refused` with its result code (§3.5). Undefined where the bytes are no such answer. */
+export function decodeAnswer(bytes: Uint8Array): NatPmpAnswer | undefined {
   if (bytes.length < 8) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const op = view.getUint8(1);
@@ -53,13 +57,16 @@ export function decodeAnswer(
     externalPort: view.getUint16(10),
     lifeS: view.getUint32(12),
   };
-  return mapping.externalPort === 0 ? undefined : { kind: 'mapped', mapping };
+  // A port of 0 with no life says that the mapping was taken away.
+  return mapping.externalPort === 0 && mapping.lifeS !== 0 ? undefined : { kind: 'mapped', mapping };
 }
 
 /** When to ask the router next: half way through what it granted (§3.3), or later where it refused or is silent. */
 export function nextMappingMs(mapping: PortMapping | undefined): number {
   if (mapping === undefined) return mappingRetryMs;
-  return Math.max(60_000, (Math.min(mapping.lifeS, mappingLifeS) * 1000) / 2);
+  // Where it is for ever it may still be lost when the router starts anew.
+  const lifeS = mapping.lifeS === 0 ? mappingLifeS : Math.min(mapping.lifeS, mappingLifeS);
+  return Math.max(60_000, (lifeS * 1000) / 2);
 }
 
 /** The default gateway's IPv4 address in the text of /proc/net/route (Linux): destination and mask 0, up, a gateway. */

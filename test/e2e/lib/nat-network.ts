@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { eventually } from './eventually.ts';
-import { run, runWell, within } from './run.ts';
+import { run, runWell } from './run.ts';
 
 /**
  * Homes as they are: a box in a LAN behind a router that masquerades (nftables), and boxes with an address of their own,
@@ -23,8 +22,8 @@ export interface NatNetwork extends AsyncDisposable {
   heal(box: string): Promise<void>;
   /** The router passes this TCP port on to the box, as an owner would set it up. */
   forward(box: string, port: number): Promise<void>;
-  /** The router offers NAT-PMP (RFC 6886) and passes on what it is asked for, under another number outside. */
-  offerMapping(box: string): AsyncDisposable;
+  /** The namespace of a box's router. */
+  router(box: string): string;
   /** The provider gives the router another address; what was open is lost. */
   renumber(box: string, outside: string): Promise<void>;
 }
@@ -157,32 +156,7 @@ export async function startNatNetwork(places: readonly Place[]): Promise<NatNetw
     forward: async (box, tcpPort) => {
       await setRules(box, `iifname "wan" tcp dport ${tcpPort} dnat to ${lanBox}:${tcpPort};`);
     },
-    offerMapping: (box) => {
-      const server = `
-        const { createSocket } = require('node:dgram');
-        const { execFileSync } = require('node:child_process');
-        const socket = createSocket('udp4');
-        socket.on('message', (request, from) => {
-          if (request.length !== 12 || request[1] !== 2) return;
-          const [inside, outside] = [request.readUInt16BE(4), request.readUInt16BE(4) + 10000];
-          const rule = 'iifname "wan" tcp dport ' + outside + ' dnat to ' + from.address + ':' + inside;
-          execFileSync('nft', ['add', 'rule', 'ip', 'home', 'prerouting', ...rule.split(' ')]);
-          const reply = Buffer.alloc(16);
-          reply[1] = 130;
-          reply.writeUInt16BE(inside, 8);
-          reply.writeUInt16BE(outside, 10);
-          reply.writeUInt32BE(3600, 12);
-          socket.send(reply, from.port, from.address);
-        });
-        socket.bind(5351, '${lanRouter}');`;
-      const [program, args] = within(router(box), ['node', '-e', server]);
-      const child = spawn(program, args, { stdio: 'ignore' });
-      return {
-        [Symbol.asyncDispose]: async () => {
-          child.kill('SIGKILL');
-        },
-      };
-    },
+    router,
     renumber: async (box, address) => {
       const gate = router(box);
       // Taking the address away also makes the kernel forget the connections that were masqueraded with it.

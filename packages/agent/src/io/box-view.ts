@@ -90,6 +90,7 @@ export function boxView(
           port(53, 'dns', serves(dns.listen, 53)),
         ],
         relays: relays(),
+        router: mesh.routerPorts(),
       };
     },
   };

@@ -13,6 +13,7 @@ import {
 } from '@copain/mesh/io';
 import { clockOffMs } from '../clock-skew.ts';
 import { networkOf } from '../network-of.ts';
+import { routerText } from '../router-text.ts';
 import { versionGapText } from '../version-gap-text.ts';
 import { answersInvites } from '../wiring.ts';
 import type { Box } from './box.ts';
@@ -23,7 +24,7 @@ import { measureService } from './line-measure.ts';
 import type { MailRoom } from './mail-room.ts';
 import { protocolHandlers } from './mesh-protocols.ts';
 import { type OwnAddresses, ownAddresses } from './own-addresses.ts';
-import { startPortMapper } from './port-mapper.ts';
+import { type OpenPort, startPortMapper } from './port-mapper.ts';
 import { type Relaying, startRelaying } from './relaying.ts';
 import type { FriendDetails } from './status-collect.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
@@ -39,6 +40,8 @@ export interface MeshRoom {
   relaying: Relaying;
   dialback: Dialback;
   addresses: OwnAddresses;
+  /** Ports that the home router passes on. */
+  routerPorts(): OpenPort[];
   traffic: Traffic;
   /** What each friend's box told in its hello. */
   details: ReadonlyMap<string, FriendDetails>;
@@ -92,16 +95,18 @@ export async function startMeshRoom(
     details.set(peer, { ...unknown, ...details.get(peer), ...news });
   };
 
-  const portMapper = startPortMapper({
-    clock,
-    stopping,
-    changed: (mapping) => {
-      if (mapping === undefined) events.add('router.closed', 'The router no longer passes our port on.');
-      else events.add('router.open', `The router passes port ${mapping.externalPort} on to this box.`);
-      announceAddresses();
-      dialback.addressChanged();
-    },
-  });
+  const portMapper = starting.use(
+    startPortMapper({
+      clock,
+      stopping,
+      changed: (port) => {
+        if (port === undefined) events.add('router.closed', 'The router no longer passes our port on.');
+        else events.add(port.leadsNowhere ? 'router.shared' : 'router.open', routerText(port));
+        announceAddresses();
+        dialback.addressChanged();
+      },
+    }),
+  );
   const addresses = ownAddresses(clock, config, (port) => portMapper.outside(port));
   const announceAddresses = (): void => {
     if (host === undefined) return;
@@ -318,6 +323,7 @@ export async function startMeshRoom(
     relaying,
     dialback,
     addresses,
+    routerPorts: () => portMapper.open(),
     traffic,
     details,
     networkOf: (peer) => networks.get(peer) ?? '',

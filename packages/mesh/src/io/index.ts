@@ -13,5 +13,5 @@ export {
 export { isFrameTooLarge } from './frame-stream.ts';
 export { type Host, type HostEvents, type HostOptions, type ProtocolHandler, startHost } from './host.ts';
 export { type Line, startLine } from './line.ts';
-export { mapPort, natPmpRouter } from './map-port.ts';
+export { defaultRouter, type MappedPort, mapPort } from './map-port.ts';
 export { type SyncOptions, type SyncStreams, startSyncStreams } from './sync-streams.ts';

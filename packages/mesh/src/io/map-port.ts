@@ -1,56 +1,39 @@
-import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
-import type { HostPort } from '@copain/core';
-import { mappingLifeS, mappingTries } from '../limits.ts';
-import { decodeAnswer, encodeMapRequest, gatewayIn, type PortMapping } from '../port-mapping.ts';
+import { gatewayIn, type MappingWay, type PortMapping } from '../port-mapping.ts';
+import { findIgd, mapPortByIgd, unmapPortByIgd } from './map-port-igd.ts';
+import { mapPortByNatPmp, natPmpPort, unmapPortByNatPmp } from './map-port-natpmp.ts';
 
-/** RFC 6886 §3.1: where routers listen. */
-const natPmpPort = 5351;
+/** A port that the router passes on to this box, and how it is taken away again. */
+export interface MappedPort extends PortMapping {
+  way: MappingWay;
+  unmap(signal: AbortSignal): Promise<void>;
+}
 
-/** Where this machine's router is asked, or undefined where there is none (or this is not Linux). */
-export async function natPmpRouter(): Promise<HostPort | undefined> {
+/** This machine's router, or undefined where there is none (or this is not Linux). */
+export async function defaultRouter(): Promise<string | undefined> {
   const routes = await readFile('/proc/net/route', 'latin1').catch(() => '');
-  const host = gatewayIn(routes);
-  return host === undefined ? undefined : { host, port: natPmpPort };
+  return gatewayIn(routes);
 }
 
 /**
- * Asks the router to pass a TCP port on to this box; the answer may name another outside. Undefined where it refuses or
- * says nothing to several tries (RFC 6886 §3.1: after 250 ms, then doubled). Only the router's own answers count.
+ * Has the router pass a TCP port on to this box: by NAT-PMP, which is one datagram, else by UPnP. `wishedPort`: the number
+ * outside, by preference that which it had before. Undefined where the router offers neither or refuses.
  */
 export async function mapPort(
-  router: HostPort,
-  port: number,
+  router: string,
+  port: { internal: number; wished: number },
   signal: AbortSignal,
-): Promise<PortMapping | undefined> {
-  const socket = createSocket('udp4');
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await new Promise<PortMapping | undefined>((resolve) => {
-      const request = encodeMapRequest(port, port, mappingLifeS);
-      let tries = 0;
-      const ask = (): void => {
-        if (tries >= mappingTries || signal.aborted) {
-          resolve(undefined);
-          return;
-        }
-        timer = setTimeout(ask, 250 * 2 ** tries);
-        tries += 1;
-        socket.send(request, router.port, router.host, (error) => {
-          if (error !== null) resolve(undefined);
-        });
-      };
-      socket.on('error', () => resolve(undefined));
-      socket.on('message', (bytes, from) => {
-        if (from.address !== router.host || from.port !== router.port) return;
-        const answer = decodeAnswer(bytes);
-        if (answer?.kind === 'refused') resolve(undefined);
-        if (answer?.kind === 'mapped' && answer.mapping.internalPort === port) resolve(answer.mapping);
-      });
-      ask();
-    });
-  } finally {
-    clearTimeout(timer);
-    socket.close();
+  ports: { natPmp: number; ssdp?: number } = { natPmp: natPmpPort },
+): Promise<MappedPort | undefined> {
+  const at = { host: router, port: ports.natPmp };
+  const byNatPmp = await mapPortByNatPmp(at, port.internal, port.wished, signal);
+  if (byNatPmp !== undefined) {
+    const unmap = (until: AbortSignal): Promise<void> => unmapPortByNatPmp(at, port.internal, until);
+    return { ...byNatPmp, way: 'NAT-PMP', unmap };
   }
+  const igd = await findIgd(router, signal, ports.ssdp);
+  const byIgd = igd && (await mapPortByIgd(igd, port.internal, port.wished, signal));
+  if (igd === undefined || byIgd === undefined) return undefined;
+  const unmap = (until: AbortSignal): Promise<void> => unmapPortByIgd(igd, byIgd.externalPort, until);
+  return { ...byIgd, way: 'UPnP', unmap };
 }
