@@ -40,7 +40,9 @@ export function ownAddresses(
       for (const address of listening) {
         if (!isPrivate(address.host) || mesh.allowPrivate) found.push(formatHostPort(address));
         for (const host of believed.values()) {
-          found.push(formatHostPort({ host, port: outside(address.port) }));
+          // Routers translate IPv4 alone.
+          const port = host.includes(':') ? address.port : outside(address.port);
+          found.push(formatHostPort({ host, port }));
         }
       }
       // A wildcard listens on loopback too, which is no use to anybody else, unless loopback is all there is.
