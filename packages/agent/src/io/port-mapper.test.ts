@@ -58,6 +58,19 @@ it('a router that forgot what it granted is asked again within a minute', async 
   expect(asked).toHaveLength(2);
 });
 
+it('a renewal that the router does not answer takes nothing away while friends get through and the grant lasts', async () => {
+  let answers = true;
+  const { mapper, asked, said, tick } = home(() => (answers ? { externalPort: 40_001 } : 'silent'));
+  await tick(true, 0);
+  answers = false;
+  await tick(false, 1_800_000);
+  expect([asked.length, mapper.outside(4853)]).toEqual([2, 40_001]);
+  await tick(false, 60_000);
+  expect([asked.length, mapper.outside(4853), said.length]).toEqual([3, 40_001, 1]);
+  await tick(false, 1_740_000);
+  expect([mapper.outside(4853), said.length, said.at(-1)]).toEqual([4853, 2, undefined]);
+});
+
 it('a router that offers nothing, or is silent, is asked again later', async () => {
   for (const nothing of [undefined, 'silent'] as const) {
     const { asked, said, tick } = home(() => nothing);

@@ -34,19 +34,30 @@ export function startPortMapper(options: {
   const router = options.router ?? defaultRouter;
   const map = options.map ?? mapPort;
   const mapped = new Map<number, MappedPort>();
+  /** Until when each is granted. */
+  const endsAtMs = new Map<number, number>();
   let askedAtMs: number | undefined;
   let nextAtMs = 0;
   let asking: Promise<void> | undefined;
 
-  const ask = async (port: number): Promise<void> => {
+  const ask = async (port: number, isLost: boolean): Promise<void> => {
     askedAtMs = clock.nowMs();
     const before = mapped.get(port);
     const at = await router();
     const wished = { internal: port, wished: before?.externalPort ?? port };
-    const now = at === undefined ? undefined : await map(at, wished, options.stopping);
+    // A router that does not answer, or says nonsense, has granted nothing.
+    const now = at === undefined ? undefined : await map(at, wished, options.stopping).catch(() => undefined);
+    if (now === undefined && before !== undefined && !isLost && clock.nowMs() < (endsAtMs.get(port) ?? 0)) {
+      // It may be busy or starting anew, and what it granted still holds.
+      nextAtMs = clock.nowMs() + mappingDoubtMs;
+      return;
+    }
     nextAtMs = clock.nowMs() + nextMappingMs(now);
     if (now === undefined) mapped.delete(port);
-    else mapped.set(port, now);
+    else {
+      mapped.set(port, now);
+      endsAtMs.set(port, now.lifeS === 0 ? Number.POSITIVE_INFINITY : clock.nowMs() + now.lifeS * 1000);
+    }
     if (before?.externalPort === now?.externalPort && before?.externalHost === now?.externalHost) return;
     options.changed(now === undefined ? undefined : shown(now));
   };
@@ -61,14 +72,9 @@ export function startPortMapper(options: {
       // What was granted is renewed also when friends get through: they do so because of it.
       const isDue = clock.nowMs() >= nextAtMs && (wanted || mapped.has(port));
       if (!isDue && !isDoubted(wanted)) return;
-      asking = ask(port)
-        // A router that does not answer is one that offers nothing now, and is asked again as such.
-        .catch(() => {
-          nextAtMs = clock.nowMs() + nextMappingMs(undefined);
-        })
-        .finally(() => {
-          asking = undefined;
-        });
+      asking = ask(port, wanted).finally(() => {
+        asking = undefined;
+      });
     },
     outside: (port) => {
       const one = mapped.get(port);

@@ -71,10 +71,10 @@ export interface Zones extends AsyncDisposable {
   serve(stream: FrameStream, peer: string): Promise<void>;
   facts(): ZoneFact[];
   queryCounts(): { rcode: string; transport: string; count: number }[];
-  /** What rate limiting did. */
   /** What the servers of `[dns] transfer` asked for and got. */
   transferCounts: Transfers['counts'];
   serveWith: Transfers['serveWith'];
+  /** What rate limiting did. */
   limitedCounts(): { action: 'truncated' | 'dropped'; count: number }[];
 }
 
