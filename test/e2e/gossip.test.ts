@@ -1,13 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  addFact,
-  emptyFactLog,
-  type Fact,
-  type FactLog,
-  judgeFact,
-  type ProtocolName,
-  protocols,
-} from '@copain/mesh';
+import { addFact, emptyFactLog, type Fact, type FactLog, judgeFact } from '@copain/mesh';
 import {
   type Host,
   openEnvelope,
@@ -15,10 +7,9 @@ import {
   type SigningKey,
   type SyncStreams,
   signingKeyFromSeed,
-  startHost,
-  startLine,
   startSyncStreams,
 } from '@copain/mesh/io';
+import { everyProtocol, startTestHost } from '@copain/mesh/testing';
 import { encodeVoteRecord } from '@copain/trust';
 import { afterEach, expect, it } from 'vitest';
 
@@ -50,31 +41,21 @@ async function member(key: SigningKey, circle: ReadonlySet<string>): Promise<Mem
     };
   const nothing = (): void => {};
   const idle: ProtocolHandler = { maxFrameBytes: 1000, handle: async () => {} };
-  const names = Object.keys(protocols) as ProtocolName[];
-  const host = await startHost({
+  const host = await startTestHost({
     privateKey: key.protobuf,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    line: startLine({ nowMs: () => Date.now() }),
-    allowPrivate: () => true,
     admit: (peer) => (circle.has(peer) ? 'friend' : 'nobody'),
     handlers: {
-      ...(Object.fromEntries(names.map((name) => [name, idle])) as Record<ProtocolName, ProtocolHandler>),
+      ...everyProtocol(() => idle),
       sync: { maxFrameBytes: 65_536, handle: async (stream, from) => await one.sync?.accept(stream, from) },
     },
     events: {
       connected: (peer, { id }) => one.sync?.connected(peer, id),
-      disconnected: nothing,
-      heard: nothing,
       sent: (_peer, _protocol, sizeBytes) => {
         if (sizeBytes > 200) one.pushesSent += 1;
       },
       received: (_peer, _protocol, sizeBytes) => {
         one.receivedBytes += sizeBytes;
       },
-      observed: nothing,
-      incompatible: nothing,
-      refused: nothing,
-      streamFailed: nothing,
     },
   });
   host.friendsAt([...circle].map((peer) => ({ peer, hosts: ['127.0.0.1'] })));

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Host, signingKeyFromSeed, startHost, startLine } from '@copain/mesh/io';
+import { startTestHost } from '@copain/mesh/testing';
 import type { FloodCount, FloodOrder } from './flood.ts';
 
 const order = JSON.parse(process.argv[2] ?? '') as FloodOrder;
@@ -38,40 +38,16 @@ net.connect = ((options: net.NetConnectOpts) => {
   return socket;
 }) as typeof net.connect;
 
-async function stranger(): Promise<Host> {
-  const unused = { maxFrameBytes: 4096, handle: async () => {} };
-  const nothing = (): void => {};
-  return await startHost({
-    privateKey: (await signingKeyFromSeed(randomBytes(32))).protobuf,
-    listen: [],
-    allowPrivate: () => true,
-    line: startLine({ nowMs: () => Date.now() }),
-    admit: () => 'friend',
-    handlers: {
-      sync: unused,
-      join: unused,
-      zone: unused,
-      live: unused,
-      drain: unused,
-      bulk: unused,
-      dialback: unused,
+/** With a key that no circle knows. */
+const host = await startTestHost({
+  listen: [],
+  events: {
+    // The other side has shown its key: the whole of Noise was computed at both ends.
+    connected: () => {
+      count.handshakes += 1;
     },
-    events: {
-      // The other side has shown its key: the whole of Noise was computed at both ends.
-      connected: () => {
-        count.handshakes += 1;
-      },
-      disconnected: nothing,
-      heard: nothing,
-      sent: nothing,
-      received: nothing,
-      observed: nothing,
-      incompatible: nothing,
-      refused: nothing,
-      streamFailed: nothing,
-    },
-  });
-}
+  },
+});
 
 const line = (text: string): Buffer =>
   Buffer.from(`${String.fromCharCode(text.length + 1)}${text}\n`, 'latin1');
@@ -79,7 +55,6 @@ const line = (text: string): Buffer =>
 const halfOf = (): Buffer =>
   Buffer.concat([line('/multistream/1.0.0'), line('/noise'), Buffer.of(0, 32), randomBytes(32)]);
 
-const host = await stranger();
 const actions: Record<FloodOrder['kinds'][number], () => void> = {
   full: () => {
     const signal = AbortSignal.timeout(20_000);

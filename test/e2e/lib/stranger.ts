@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { protocols } from '@copain/mesh';
-import { signingKeyFromSeed, startHost, startLine } from '@copain/mesh/io';
+import { everyProtocol, startTestHost } from '@copain/mesh/testing';
 import { encodeCanonical } from '@copain/trust';
 import type { Address } from './box.ts';
 
@@ -15,35 +15,8 @@ export async function strangerIsServed(
   protocol: Protocol,
 ): Promise<boolean> {
   const unused = { maxFrameBytes: 4096, handle: async () => {} };
-  const nothing = (): void => {};
   const signal = AbortSignal.timeout(10_000);
-  await using host = await startHost({
-    privateKey: (await signingKeyFromSeed(randomBytes(32))).protobuf,
-    listen: [],
-    allowPrivate: () => true,
-    line: startLine({ nowMs: () => Date.now() }),
-    admit: () => 'friend',
-    handlers: {
-      sync: unused,
-      join: unused,
-      zone: unused,
-      live: unused,
-      drain: unused,
-      bulk: unused,
-      dialback: unused,
-    },
-    events: {
-      connected: nothing,
-      disconnected: nothing,
-      heard: nothing,
-      sent: nothing,
-      received: nothing,
-      observed: nothing,
-      incompatible: () => {},
-      refused: nothing,
-      streamFailed: nothing,
-    },
-  });
+  await using host = await startTestHost({ listen: [], handlers: everyProtocol(() => unused) });
   try {
     const { host: to, port } = box.address;
     await host.dial(box.peer, [`${to}:${port}`], { signal });

@@ -8,9 +8,8 @@ import { createLibp2p } from 'libp2p';
 import { afterEach, expect, it } from 'vitest';
 import { decodeBulkFrame, encodeBulkFrame } from '../bulk-frames.ts';
 import { type Bulk, type BulkService, startBulk } from './bulk.ts';
-import { signingKeyFromSeed } from './envelope.ts';
-import { type Host, type ProtocolHandler, startHost } from './host.ts';
-import { startLine } from './line.ts';
+import type { Host, ProtocolHandler } from './host.ts';
+import { everyProtocol, startTestHost } from './testing.ts';
 
 const running: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -32,7 +31,7 @@ async function side(
   options: { addresses?: () => string[]; idleMs?: number } = {},
 ): Promise<Side> {
   const told: string[] = [];
-  const nothing = (): void => {};
+  const _nothing = (): void => {};
   const bulk = startBulk({
     host: () => host,
     clock,
@@ -41,32 +40,11 @@ async function side(
     addressesOf: () => options.addresses?.() ?? [],
     idleMs: options.idleMs ?? 60_000,
   });
-  const key = await signingKeyFromSeed(randomBytes(32));
-  const host: Host = await startHost({
-    privateKey: key.protobuf,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    line: startLine(clock),
-    allowPrivate: () => true,
-    admit: () => 'friend',
-    handlers: {
-      sync: none,
-      join: none,
-      zone: none,
-      live: none,
-      drain: none,
-      dialback: none,
-      bulk: bulk.handler,
-    },
+  const host: Host = await startTestHost({
+    handlers: { ...everyProtocol(() => none), bulk: bulk.handler },
     events: {
       connected: (_peer, { outbound }) => told.push(outbound ? 'connected out' : 'connected in'),
       disconnected: (_peer, _id, last) => told.push(last ? 'disconnected' : 'one connection less'),
-      heard: nothing,
-      sent: nothing,
-      received: nothing,
-      observed: nothing,
-      incompatible: () => {},
-      refused: nothing,
-      streamFailed: nothing,
     },
   });
   running.push(

@@ -1,9 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
-import { type ProtocolName, protocols } from '../gate.ts';
-import { signingKeyFromSeed } from './envelope.ts';
-import { type Host, type ProtocolHandler, startHost } from './host.ts';
-import { startLine } from './line.ts';
+import type { Host } from './host.ts';
+import { startTestHost } from './testing.ts';
 
 const running = new Set<Host>();
 afterEach(async () => {
@@ -11,33 +8,8 @@ afterEach(async () => {
   running.clear();
 });
 
-const unused: ProtocolHandler = { maxFrameBytes: 1000, handle: async (stream) => await stream.end() };
-
 async function host(closed: string[]): Promise<Host> {
-  const key = await signingKeyFromSeed(randomBytes(32));
-  const nothing = (): void => {};
-  const one = await startHost({
-    privateKey: key.protobuf,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    line: startLine({ nowMs: () => Date.now() }),
-    allowPrivate: () => true,
-    admit: () => 'friend',
-    handlers: Object.fromEntries(Object.keys(protocols).map((name) => [name, unused])) as Record<
-      ProtocolName,
-      ProtocolHandler
-    >,
-    events: {
-      connected: nothing,
-      disconnected: (_peer, id) => closed.push(id),
-      heard: nothing,
-      sent: nothing,
-      received: nothing,
-      observed: nothing,
-      incompatible: nothing,
-      refused: nothing,
-      streamFailed: nothing,
-    },
-  });
+  const one = await startTestHost({ events: { disconnected: (_peer, id) => closed.push(id) } });
   running.add(one);
   return one;
 }

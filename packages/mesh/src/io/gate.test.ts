@@ -1,25 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { type Admission, type ProtocolName, protocols } from '../gate.ts';
+import type { Admission } from '../gate.ts';
 import { arrivalLimits, dialTimeoutMs, inboundUpgradeTimeoutMs, maxGuestsPerNetwork } from '../limits.ts';
-import { signingKeyFromSeed } from './envelope.ts';
-import { type Host, type ProtocolHandler, startHost } from './host.ts';
-import { startLine } from './line.ts';
+import type { Host } from './host.ts';
+import { startTestHost } from './testing.ts';
 
 const toStop: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const stop of toStop.splice(0).reverse()) await stop();
 });
-
-const echo: ProtocolHandler = {
-  maxFrameBytes: 4096,
-  handle: async (stream) => {
-    for (let frame = await stream.receive(); frame !== undefined; frame = await stream.receive())
-      await stream.send(frame);
-    await stream.end();
-  },
-};
 
 interface Gated {
   host: Host;
@@ -27,32 +17,10 @@ interface Gated {
 }
 
 async function startGated(admit: (peer: string) => Admission): Promise<Gated> {
-  const key = await signingKeyFromSeed(new Uint8Array(randomBytes(32)));
   const refused: Gated['refused'] = [];
-  const names = Object.keys(protocols) as ProtocolName[];
-  const handlers = Object.fromEntries(names.map((name) => [name, echo])) as Record<
-    ProtocolName,
-    ProtocolHandler
-  >;
-  const nothing = (): void => {};
-  const host = await startHost({
-    privateKey: key.protobuf,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    line: startLine({ nowMs: () => Date.now() }),
-    allowPrivate: () => true,
+  const host = await startTestHost({
     admit,
-    handlers,
-    events: {
-      connected: nothing,
-      disconnected: nothing,
-      heard: nothing,
-      sent: nothing,
-      received: nothing,
-      observed: nothing,
-      incompatible: () => {},
-      refused: (who, why, step) => refused.push({ who, why, step }),
-      streamFailed: nothing,
-    },
+    events: { refused: (who, why, step) => refused.push({ who, why, step }) },
   });
   toStop.push(async () => await host[Symbol.asyncDispose]());
   return { host, refused };

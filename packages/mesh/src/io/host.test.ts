@@ -1,37 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import { encodeCanonical } from '@copain/trust';
 import { afterEach, expect, it } from 'vitest';
-import type { Admission, ProtocolName } from '../gate.ts';
+import type { Admission } from '../gate.ts';
 import { openEnvelope, signingKeyFromProtobuf, signingKeyFromSeed, verifySignature } from './envelope.ts';
-import { type Host, type HostEvents, type ProtocolHandler, startHost } from './host.ts';
-import { startLine } from './line.ts';
+import type { Host, HostEvents, ProtocolHandler } from './host.ts';
+import { echo, everyProtocol, startTestHost } from './testing.ts';
 
 const started: Host[] = [];
 afterEach(async () => {
   for (const host of started.splice(0)) await host[Symbol.asyncDispose]();
 });
-
-const silent: HostEvents = {
-  connected: () => {},
-  disconnected: () => {},
-  heard: () => {},
-  sent: () => {},
-  received: () => {},
-  observed: () => {},
-  incompatible: () => {},
-  refused: () => {},
-  streamFailed: () => {},
-};
-
-const echo: ProtocolHandler = {
-  maxFrameBytes: 65_536,
-  handle: async (stream) => {
-    for (let frame = await stream.receive(); frame !== undefined; frame = await stream.receive()) {
-      await stream.send(frame);
-    }
-    await stream.end();
-  },
-};
 
 async function host(options: {
   admit?: (peer: string) => Admission;
@@ -40,20 +17,13 @@ async function host(options: {
   events?: Partial<HostEvents>;
   relaysFor?: (peer: string) => boolean;
 }): Promise<Host> {
-  const key = await signingKeyFromSeed(randomBytes(32));
-  const handler = options.handler ?? echo;
-  const handlers = Object.fromEntries(
-    ['sync', 'join', 'zone', 'live', 'drain', 'bulk', 'dialback'].map((name) => [name, handler]),
-  ) as Record<ProtocolName, ProtocolHandler>;
-  const one = await startHost({
-    privateKey: key.protobuf,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    line: startLine({ nowMs: () => Date.now() }),
-    allowPrivate: () => options.allowPrivate ?? true,
+  const { handler = echo, allowPrivate = true, events = {} } = options;
+  const one = await startTestHost({
+    allowPrivate: () => allowPrivate,
     relaysFor: options.relaysFor ?? (() => false),
     admit: options.admit ?? (() => 'friend'),
-    handlers,
-    events: { ...silent, ...options.events },
+    handlers: everyProtocol(() => handler),
+    events,
   });
   started.push(one);
   return one;

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { noise } from '@chainsafe/libp2p-noise';
 import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
@@ -6,13 +5,13 @@ import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { afterEach, expect, it } from 'vitest';
-import { type ProtocolName, protocolLimits, protocols } from '../gate.ts';
+import { protocolLimits, protocols } from '../gate.ts';
 import { maxConnectionsPerPeer } from '../limits.ts';
 import { paceOf } from './connection-pace.ts';
-import { signingKeyFromSeed } from './envelope.ts';
 import { frameStream, isFrameTooLarge } from './frame-stream.ts';
-import { type Host, type HostEvents, type ProtocolHandler, startHost } from './host.ts';
+import type { Host, HostEvents, ProtocolHandler } from './host.ts';
 import { startLine } from './line.ts';
+import { echo, everyProtocol, startTestHost } from './testing.ts';
 
 const toStop: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -20,42 +19,12 @@ afterEach(async () => {
 });
 
 const nothing = (): void => {};
-const quiet: HostEvents = {
-  connected: nothing,
-  disconnected: nothing,
-  heard: nothing,
-  sent: nothing,
-  received: nothing,
-  observed: nothing,
-  refused: nothing,
-  incompatible: nothing,
-  streamFailed: nothing,
-};
-const echo: ProtocolHandler = {
-  maxFrameBytes: 4096,
-  handle: async (stream) => {
-    for (let frame = await stream.receive(); frame !== undefined; frame = await stream.receive())
-      await stream.send(frame);
-    await stream.end();
-  },
-};
+
+const shortEcho: ProtocolHandler = { ...echo, maxFrameBytes: 4096 };
 
 /** A box to whom everybody is a friend. */
-async function box(events: Partial<HostEvents> = {}, handler = echo): Promise<Host> {
-  const key = await signingKeyFromSeed(new Uint8Array(randomBytes(32)));
-  const names = Object.keys(protocols) as ProtocolName[];
-  const host = await startHost({
-    privateKey: key.protobuf,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    line: startLine({ nowMs: () => Date.now() }),
-    allowPrivate: () => true,
-    admit: () => 'friend',
-    handlers: Object.fromEntries(names.map((name) => [name, handler])) as Record<
-      ProtocolName,
-      ProtocolHandler
-    >,
-    events: { ...quiet, ...events },
-  });
+async function box(events: Partial<HostEvents> = {}, handler = shortEcho): Promise<Host> {
+  const host = await startTestHost({ events, handlers: everyProtocol(() => handler) });
   toStop.push(async () => await host[Symbol.asyncDispose]());
   return host;
 }

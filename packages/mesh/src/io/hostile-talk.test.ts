@@ -3,13 +3,12 @@ import type { FrameStream } from '@copain/core';
 import { encodeVoteRecord } from '@copain/trust';
 import { afterEach, expect, it } from 'vitest';
 import { addFact, emptyFactLog, type Fact } from '../fact-log.ts';
-import { type ProtocolName, protocols } from '../gate.ts';
 import { syncLimits } from '../limits.ts';
 import { decodeSyncFrame, encodeSyncFrame, type SyncFrame } from '../sync-frames.ts';
 import { openEnvelope, type SigningKey, signingKeyFromSeed } from './envelope.ts';
-import { type Host, type ProtocolHandler, startHost } from './host.ts';
-import { startLine } from './line.ts';
+import type { Host, ProtocolHandler } from './host.ts';
 import { type SyncStreams, startSyncStreams } from './sync-streams.ts';
+import { everyProtocol, startTestHost } from './testing.ts';
 
 const toStop: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -23,30 +22,11 @@ async function host(
   sync: ProtocolHandler['handle'],
   connected: (peer: string, id: string) => void,
 ) {
-  const names = Object.keys(protocols) as ProtocolName[];
   const idle: ProtocolHandler = { maxFrameBytes: 65_536, handle: async () => {} };
-  const handlers = Object.fromEntries(names.map((name) => [name, idle])) as Record<
-    ProtocolName,
-    ProtocolHandler
-  >;
-  const one = await startHost({
+  const one = await startTestHost({
     privateKey: key.protobuf,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    line: startLine({ nowMs: () => Date.now() }),
-    allowPrivate: () => true,
-    admit: () => 'friend',
-    handlers: { ...handlers, sync: { maxFrameBytes: 65_536, handle: sync } },
-    events: {
-      connected: (peer, { id }) => connected(peer, id),
-      disconnected: nothing,
-      heard: nothing,
-      sent: nothing,
-      received: nothing,
-      observed: nothing,
-      incompatible: nothing,
-      refused: nothing,
-      streamFailed: nothing,
-    },
+    handlers: { ...everyProtocol(() => idle), sync: { ...idle, handle: sync } },
+    events: { connected: (peer, { id }) => connected(peer, id) },
   });
   toStop.push(async () => await one[Symbol.asyncDispose]());
   return one;

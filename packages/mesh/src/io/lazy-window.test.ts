@@ -1,13 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import type { FrameStream } from '@copain/core';
 import { afterEach, expect, it } from 'vitest';
-import type { ProtocolName } from '../gate.ts';
-import { protocols } from '../gate.ts';
-import { signingKeyFromSeed } from './envelope.ts';
-import { type Host, type ProtocolHandler, startHost } from './host.ts';
-import { startLine } from './line.ts';
+import type { Host } from './host.ts';
+import { startTestHost } from './testing.ts';
 
 const running = new Set<AsyncDisposable>();
 afterEach(async () => {
@@ -15,40 +11,8 @@ afterEach(async () => {
   running.clear();
 });
 
-const echo: ProtocolHandler = {
-  maxFrameBytes: 65_536,
-  handle: async (stream) => {
-    for (let frame = await stream.receive(); frame !== undefined; frame = await stream.receive())
-      await stream.send(frame);
-    await stream.end();
-  },
-};
-
 async function host(): Promise<Host> {
-  const key = await signingKeyFromSeed(randomBytes(32));
-  const nothing = (): void => {};
-  const one = await startHost({
-    privateKey: key.protobuf,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    line: startLine({ nowMs: () => Date.now() }),
-    allowPrivate: () => true,
-    admit: () => 'friend',
-    handlers: Object.fromEntries(Object.keys(protocols).map((name) => [name, echo])) as Record<
-      ProtocolName,
-      ProtocolHandler
-    >,
-    events: {
-      connected: nothing,
-      disconnected: nothing,
-      heard: nothing,
-      sent: nothing,
-      received: nothing,
-      observed: nothing,
-      incompatible: () => {},
-      refused: nothing,
-      streamFailed: nothing,
-    },
-  });
+  const one = await startTestHost();
   running.add(one);
   return one;
 }

@@ -4,9 +4,9 @@ import { afterEach, expect, it } from 'vitest';
 import { addFact, emptyFactLog, type Fact, type FactLog, judgeFact } from '../fact-log.ts';
 import type { VersionGap } from '../gate.ts';
 import { openEnvelope, type SigningKey, signingKeyFromSeed } from './envelope.ts';
-import { type Host, startHost } from './host.ts';
-import { startLine } from './line.ts';
+import type { Host } from './host.ts';
 import { type SyncStreams, startSyncStreams } from './sync-streams.ts';
+import { everyProtocol, startTestHost } from './testing.ts';
 
 interface Box {
   key: SigningKey;
@@ -52,32 +52,18 @@ async function box(
   };
   let sync: SyncStreams | undefined;
   const other = { maxFrameBytes: 1000, handle: refuse };
-  const host = await startHost({
+  const host = await startTestHost({
     privateKey: key.protobuf,
     listen: [{ host: '127.0.0.1', port: options.port ?? 0 }],
-    line: startLine({ nowMs: () => Date.now() }),
-    allowPrivate: () => true,
     ...(options.sync === undefined ? {} : { versions: { sync: options.sync } }),
     admit: (peer) => (circle.has(peer) ? 'friend' : 'nobody'),
     handlers: {
+      ...everyProtocol(() => other),
       sync: { maxFrameBytes: 65_536, handle: async (stream, from) => await sync?.accept(stream, from) },
-      join: other,
-      zone: other,
-      live: other,
-      drain: other,
-      bulk: other,
-      dialback: other,
     },
     events: {
       connected: (peer, { id }) => sync?.connected(peer, id),
-      disconnected: () => {},
-      heard: () => {},
-      sent: () => {},
-      received: () => {},
-      observed: () => {},
       incompatible: (_peer, gap) => made.gaps.push(gap),
-      refused: () => {},
-      streamFailed: () => {},
     },
   });
   sync = startSyncStreams({

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { noise } from '@chainsafe/libp2p-noise';
 import type { Connection } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
@@ -7,10 +6,9 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { afterEach, expect, it } from 'vitest';
 import { type Admission, type ProtocolName, protocols } from '../gate.ts';
-import { signingKeyFromSeed } from './envelope.ts';
 import { isFrameTooLarge } from './frame-stream.ts';
-import { type Host, type ProtocolHandler, startHost } from './host.ts';
-import { startLine } from './line.ts';
+import type { Host, ProtocolHandler } from './host.ts';
+import { everyProtocol, startTestHost } from './testing.ts';
 
 /*
  * The first steps of the way in, from who somebody is to the length of what he says: what one refuses, the next never
@@ -44,26 +42,10 @@ async function watched(admit: Admission): Promise<Watched> {
       while ((await stream.receive()) !== undefined) seen.frames += 1;
     },
   });
-  const key = await signingKeyFromSeed(new Uint8Array(randomBytes(32)));
-  const names = Object.keys(protocols) as ProtocolName[];
-  seen.host = await startHost({
-    privateKey: key.protobuf,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    line: startLine({ nowMs: () => Date.now() }),
-    allowPrivate: () => true,
+  seen.host = await startTestHost({
     admit: () => admit,
-    handlers: Object.fromEntries(names.map((name) => [name, handler(name)])) as Record<
-      ProtocolName,
-      ProtocolHandler
-    >,
+    handlers: everyProtocol(handler),
     events: {
-      connected: nothing,
-      disconnected: nothing,
-      heard: nothing,
-      sent: nothing,
-      received: nothing,
-      observed: nothing,
-      incompatible: nothing,
       refused: (_who, _why, step) => seen.refused.push(step),
       streamFailed: (_peer, _protocol, error) => {
         if (isFrameTooLarge(error)) seen.tooLarge += 1;
