@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { FrameStream } from '@copain/core';
 import { frameStreamPair, manualClock } from '@copain/core/testing';
 import type { Host } from '@copain/mesh/io';
@@ -12,15 +9,11 @@ import { adoptOwner, createIdentity, loadIdentity, newSecret, openSecret, sealSe
 import { ownRecords } from './own-records.ts';
 import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
-
-/** A box without friends: it signs at once. */
-const alone = { maySign: () => true, signable: async () => {}, whenSignable: () => {} };
+import { alone, testPeople } from './testing.ts';
 
 const clock = manualClock(1_000_000);
-const folders: string[] = [];
-afterAll(async () => {
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
-});
+const { folder, remove } = testPeople();
+afterAll(remove);
 
 interface Box {
   peer: string;
@@ -36,8 +29,7 @@ interface Box {
 
 /** A box that founded its own circle; `open` is where its streams lead. */
 async function box(name: string, open: (self: string) => FrameStream): Promise<Box> {
-  const stateDir = await mkdtemp(join(tmpdir(), `copain-${name}-`));
-  folders.push(stateDir);
+  const stateDir = await folder(name);
   const { paperKey } = await createIdentity({ stateDir, name });
   const identity = await loadIdentity(stateDir);
   const records = await openRecordStore({

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Files } from '@copain/core';
 import { frameStreamPair, manualClock } from '@copain/core/testing';
 import { encodeZone, encodeZoneVersion, loadZone, nameOf, type ZoneVersion } from '@copain/dns';
@@ -10,25 +7,16 @@ import { encodeHoldsRecord, encodeMemberRecord, inviteIdOf, joinProofBytes } fro
 import { pino } from 'pino';
 import { afterAll, expect, it } from 'vitest';
 import { type HeldZones, openHeldZones } from './held-zones.ts';
-import { createIdentity, type Identity, loadIdentity } from './identity.ts';
+import type { Identity } from './identity.ts';
 import { ownRecords } from './own-records.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 import { countRefusals } from './refusals.ts';
+import { alone, testPeople } from './testing.ts';
 import { serveContent, storeContent } from './zone-content.ts';
 
-const alone = { maySign: () => true, signable: async () => {}, whenSignable: () => {} };
 const clock = manualClock(1_000_000);
-const folders: string[] = [];
-afterAll(async () => {
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
-});
-
-async function person(name: string): Promise<Identity> {
-  const stateDir = await mkdtemp(join(tmpdir(), `copain-${name}-`));
-  folders.push(stateDir);
-  await createIdentity({ stateDir, name });
-  return await loadIdentity(stateDir);
-}
+const { person, remove } = testPeople();
+afterAll(remove);
 
 const origin = nameOf('bob.example');
 

@@ -1,7 +1,4 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { concatBytes, toHex } from '@copain/core';
 import { manualClock, seededRandom } from '@copain/core/testing';
 import { encodeZoneVersion, nameOf } from '@copain/dns';
@@ -25,31 +22,22 @@ import {
   type RecordKind,
 } from '@copain/trust';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createIdentity, type Identity, loadIdentity } from './identity.ts';
+import type { Identity } from './identity.ts';
 import { ownRecords } from './own-records.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
+import { alone, testPeople } from './testing.ts';
 
-const alone = { maySign: () => true, signable: async () => {}, whenSignable: () => {} };
 const clock = manualClock(1_000_000);
-const folders: string[] = [];
+const { person, remove } = testPeople();
+afterAll(remove);
 let alice: Identity;
 let bob: Identity;
 let stranger: SigningKey;
-
-async function person(name: string): Promise<Identity> {
-  const stateDir = await mkdtemp(join(tmpdir(), `copain-${name}-`));
-  folders.push(stateDir);
-  await createIdentity({ stateDir, name });
-  return await loadIdentity(stateDir);
-}
 
 beforeAll(async () => {
   alice = await person('alice');
   bob = await person('bob');
   stranger = await signingKeyFromSeed(new Uint8Array(32).fill(3));
-});
-afterAll(async () => {
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 
 interface Opened {

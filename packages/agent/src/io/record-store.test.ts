@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toHex, toUtf8 } from '@copain/core';
 import { manualClock, seededRandom } from '@copain/core/testing';
@@ -28,30 +27,19 @@ import { baseOffer, plan } from '../wiring.ts';
 import { createIdentity, type Identity, loadIdentity, signingKeyOf } from './identity.ts';
 import { ownRecords } from './own-records.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
+import { alone, testPeople } from './testing.ts';
 
-/** A box without friends: it signs at once. */
-const alone = { maySign: () => true, signable: async () => {}, whenSignable: () => {} };
-
-const folders: string[] = [];
+const { folder, folders, person, remove } = testPeople();
+afterAll(remove);
 const clock = manualClock(1000);
 let alice: Identity;
 let bob: Identity;
 let stranger: SigningKey;
 
-async function person(name: string): Promise<Identity> {
-  const stateDir = await mkdtemp(join(tmpdir(), `copain-${name}-`));
-  folders.push(stateDir);
-  await createIdentity({ stateDir, name });
-  return await loadIdentity(stateDir);
-}
-
 beforeAll(async () => {
   alice = await person('alice');
   bob = await person('bob');
   stranger = await signingKeyFromSeed(new Uint8Array(32).fill(3));
-});
-afterAll(async () => {
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 
 type Rows = Map<string, Uint8Array>;
@@ -344,8 +332,7 @@ it("a friend who claims the operator's own domain, or one that is another friend
 });
 
 it('keys are made once, for their owner alone to read, and never overwritten', async () => {
-  const stateDir = await mkdtemp(join(tmpdir(), 'copain-keys-'));
-  folders.push(stateDir);
+  const stateDir = await folder('keys');
   const made = await createIdentity({ stateDir, name: 'carol' });
   expect(made.paperKey).toMatch(/^AGE-SECRET-KEY-1/);
   const loaded = await loadIdentity(stateDir);

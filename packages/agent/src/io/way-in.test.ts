@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { concatBytes, type Table, toHex } from '@copain/core';
 import { manualClock } from '@copain/core/testing';
@@ -30,31 +29,25 @@ import {
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createIdentity, type Identity, loadIdentity, signingKeyOf } from './identity.ts';
+import { type Identity, signingKeyOf } from './identity.ts';
 import { ownRecords } from './own-records.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 import { countRefusals } from './refusals.ts';
+import { alone, testPeople } from './testing.ts';
 
 /*
  * The way in of a record, step by step: every record below has faults at some of its steps, chosen freely, and is to be
  * refused at the first of them, counted there and nowhere else, without a trace in the store.
  */
 
-const alone = { maySign: () => true, signable: async () => {}, whenSignable: () => {} };
 const clock = manualClock(1_000_000);
-const folders: string[] = [];
+const { person, folders, remove } = testPeople();
+afterAll(remove);
 let alice: Identity;
 let bob: Identity;
 let bobsOwnerKey: SigningKey;
 let stranger: SigningKey;
 let inviteKey: SigningKey;
-
-async function person(name: string): Promise<Identity> {
-  const stateDir = await mkdtemp(join(tmpdir(), `copain-${name}-`));
-  folders.push(stateDir);
-  await createIdentity({ stateDir, name });
-  return await loadIdentity(stateDir);
-}
 
 beforeAll(async () => {
   alice = await person('alice');
@@ -63,9 +56,6 @@ beforeAll(async () => {
   bobsOwnerKey = await signingKeyOf(secret, 'owner');
   stranger = await signingKeyFromSeed(new Uint8Array(32).fill(3));
   inviteKey = await signingKeyFromSeed(new Uint8Array(32).fill(4));
-});
-afterAll(async () => {
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 
 /** Where a record may fail, in the order in which it meets it. `claim`: what it says is not its signer's to say. */
