@@ -1,14 +1,15 @@
 import type { FrameStream } from '@copain/core';
 import { frameStreamPair, manualClock } from '@copain/core/testing';
-import type { Host } from '@copain/mesh/io';
+import { type Host, signingKeyFromSeed } from '@copain/mesh/io';
 import { memoryTable } from '@copain/store';
 import { afterAll, expect, it } from 'vitest';
-import { decodeJoinFrame } from '../join-frames.ts';
+import { decodeJoinFrame, encodeJoinFrame } from '../join-frames.ts';
 import { type CircleService, circleService } from './circle.ts';
 import { adoptOwner, createIdentity, loadIdentity, newSecret, openSecret, sealSecret } from './identity.ts';
 import { ownRecords } from './own-records.ts';
 import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
+import type { Standing } from './standing.ts';
 import { alone, testPeople } from './testing.ts';
 
 const clock = manualClock(1_000_000);
@@ -28,7 +29,11 @@ interface Box {
 }
 
 /** A box that founded its own circle; `open` is where its streams lead. */
-async function box(name: string, open: (self: string) => FrameStream): Promise<Box> {
+async function box(
+  name: string,
+  open: (self: string) => FrameStream,
+  standing: Pick<Standing, 'maySign' | 'signable' | 'whenSignable'> = alone,
+): Promise<Box> {
   const stateDir = await folder(name);
   const { paperKey } = await createIdentity({ stateDir, name });
   const identity = await loadIdentity(stateDir);
@@ -45,7 +50,7 @@ async function box(name: string, open: (self: string) => FrameStream): Promise<B
   const refused: string[] = [];
   const keys = ownerKeys({ stateDir, identity, records, clock });
   const circle = circleService({
-    standing: alone,
+    standing,
     identity,
     records,
     host: () => host,
@@ -203,6 +208,51 @@ it('the code of a further box works once, and only where the owner key is', asyn
   await expect(
     alice.circle.inviteBox({ name: 'fourth', roles: [], lifeMs: undefined }),
   ).rejects.toMatchObject({ exit: 78, hint: expect.stringContaining('peer key import') });
+});
+
+it('a further box is let in by its own consent alone: none, or one that does not hold, is no proof', async () => {
+  const alice = await box('alice', nobody);
+  const stranger = await signingKeyFromSeed(new Uint8Array(32).fill(3));
+  let consents: (said: Uint8Array) => Promise<Uint8Array | undefined> = async () => undefined;
+  const second = await box('second', (self) => {
+    const [here, there] = frameStreamPair();
+    alice.circle.answer(there, self).catch((error: Error) => there.abort(error));
+    return {
+      ...here,
+      send: async (bytes) => {
+        const frame = decodeJoinFrame(bytes);
+        if (frame?.t !== 'proof') return await here.send(bytes);
+        await here.send(encodeJoinFrame({ ...frame, consent: await consents(bytes) }));
+      },
+    };
+  });
+  const { code } = await alice.circle.inviteBox({ name: 'second', roles: ['watch'], lifeMs: undefined });
+  await expect(second.circle.join(code, () => {})).rejects.toMatchObject({ exit: 65 });
+  consents = async (said) => await stranger.sign(said);
+  await expect(second.circle.join(code, () => {})).rejects.toMatchObject({ exit: 65 });
+  expect(alice.refused).toEqual(['bad-proof', 'bad-proof']);
+  expect(alice.keys.state().current.record.epoch).toBe(0);
+});
+
+it('a box that may not sign yet lets nobody in, and does once it may', async () => {
+  let maySign = true;
+  const alice = await box('alice', nobody, { ...alone, maySign: () => maySign });
+  const toAlice = (self: string): FrameStream => {
+    const [here, there] = frameStreamPair();
+    alice.circle.answer(there, self).catch((error: Error) => there.abort(error));
+    return here;
+  };
+  const [bob, second] = [await box('bob', toAlice), await box('second', toAlice)];
+  const { code } = await alice.circle.invite({ name: 'bob', may: ['dns'], lifeMs: undefined });
+  const further = await alice.circle.inviteBox({ name: 'second', roles: ['watch'], lifeMs: undefined });
+  maySign = false;
+  const before = alice.records.log().digest;
+  await expect(bob.circle.join(code, () => {})).rejects.toThrow();
+  await expect(second.circle.join(further.code, () => {})).rejects.toThrow();
+  expect([alice.records.log().digest, alice.refused]).toEqual([before, []]);
+  maySign = true;
+  await bob.circle.join(code, () => {});
+  expect(alice.members().sort()).toEqual(['alice', 'bob']);
 });
 
 it('owner and paper key: who may replace which, and what is kept to open old mail', async () => {

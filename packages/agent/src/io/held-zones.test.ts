@@ -1,9 +1,9 @@
 import type { Files } from '@copain/core';
 import { frameStreamPair, manualClock } from '@copain/core/testing';
 import { encodeZone, encodeZoneVersion, loadZone, nameOf, type ZoneVersion } from '@copain/dns';
-import { sha256, signingKeyFromSeed } from '@copain/mesh/io';
+import { sha256 } from '@copain/mesh/io';
 import { memoryFiles, memoryTable } from '@copain/store';
-import { encodeHoldsRecord, encodeMemberRecord, inviteIdOf, joinProofBytes } from '@copain/trust';
+import { encodeHoldsRecord } from '@copain/trust';
 import { pino } from 'pino';
 import { afterAll, expect, it } from 'vitest';
 import { type HeldZones, openHeldZones } from './held-zones.ts';
@@ -11,7 +11,7 @@ import type { Identity } from './identity.ts';
 import { ownRecords } from './own-records.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 import { countRefusals } from './refusals.ts';
-import { alone, testPeople } from './testing.ts';
+import { admit, alone, testPeople } from './testing.ts';
 import { serveContent, storeContent } from './zone-content.ts';
 
 const clock = manualClock(1_000_000);
@@ -62,22 +62,6 @@ interface Served {
   /** Starts again from what is on disk. */
   again(): Promise<HeldZones>;
   counts: () => Record<string, number>;
-}
-
-async function admit(alice: Identity, records: RecordStore, who: Identity, name: string): Promise<void> {
-  const inviteKey = await signingKeyFromSeed(sha256(new TextEncoder().encode(name)));
-  const challenge = new Uint8Array(32).fill(8);
-  const [circle, joiner, ownerId] = [alice.ownerId, who.box.peer, who.ownerId];
-  const proof = joinProofBytes({ circle, ownerId, joiner, responder: alice.box.peer, challenge });
-  const record = encodeMemberRecord({
-    circle,
-    name,
-    owner: who.ownerEnvelope,
-    inviteId: inviteIdOf(inviteKey.peer, sha256),
-    redeemed: { key: inviteKey.peer, joiner, challenge, signature: await inviteKey.sign(proof) },
-    atMs: 6,
-  });
-  await records.publish('member', record);
 }
 
 /** Alice's box, which serves bob.example; bob's box says that it has `says` and delivers `delivers`. */

@@ -1,7 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sha256, signingKeyFromSeed } from '@copain/mesh/io';
+import { encodeMemberRecord, inviteIdOf, joinProofBytes } from '@copain/trust';
 import { createIdentity, type Identity, loadIdentity } from './identity.ts';
+import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
 
 /** The standing of a box without friends: it signs at once. */
@@ -41,4 +44,26 @@ export function testPeople(): TestPeople {
       for (const one of folders.splice(0)) await rm(one, { recursive: true, force: true });
     },
   };
+}
+
+/** Has `alice`, whose box has these records, admit somebody by an invite of his own. */
+export async function admit(
+  alice: Identity,
+  records: RecordStore,
+  who: Identity,
+  name: string,
+): Promise<void> {
+  const inviteKey = await signingKeyFromSeed(sha256(new TextEncoder().encode(name)));
+  const challenge = new Uint8Array(32).fill(8);
+  const [circle, joiner, ownerId] = [alice.ownerId, who.box.peer, who.ownerId];
+  const proof = joinProofBytes({ circle, ownerId, joiner, responder: alice.box.peer, challenge });
+  const record = encodeMemberRecord({
+    circle,
+    name,
+    owner: who.ownerEnvelope,
+    inviteId: inviteIdOf(inviteKey.peer, sha256),
+    redeemed: { key: inviteKey.peer, joiner, challenge, signature: await inviteKey.sign(proof) },
+    atMs: 6,
+  });
+  await records.publish('member', record);
 }
