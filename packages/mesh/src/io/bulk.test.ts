@@ -8,7 +8,8 @@ import { createLibp2p } from 'libp2p';
 import { afterEach, expect, it } from 'vitest';
 import { decodeBulkFrame, encodeBulkFrame } from '../bulk-frames.ts';
 import { type Bulk, type BulkService, startBulk } from './bulk.ts';
-import type { Host, ProtocolHandler } from './host.ts';
+import type { Host } from './host.ts';
+import type { ProtocolHandler } from './serve-protocols.ts';
 import { everyProtocol, startTestHost } from './testing.ts';
 
 const running: (() => Promise<unknown>)[] = [];

@@ -16,7 +16,8 @@ import {
   maxBulkTransfers,
 } from '../limits.ts';
 import { chunkArrived, chunkWritten, roomBytes, type SendWindow, startSendWindow } from '../send-window.ts';
-import type { Host, ProtocolHandler } from './host.ts';
+import type { Host } from './host.ts';
+import type { ProtocolHandler } from './serve-protocols.ts';
 
 /** How much a receiver takes, and for how long. */
 export interface BulkLimits {

@@ -2,7 +2,8 @@ import { encodeCanonical } from '@copain/trust';
 import { afterEach, expect, it } from 'vitest';
 import type { Admission } from '../gate.ts';
 import { openEnvelope, signingKeyFromProtobuf, signingKeyFromSeed, verifySignature } from './envelope.ts';
-import type { Host, HostEvents, ProtocolHandler } from './host.ts';
+import type { Host, HostEvents } from './host.ts';
+import type { ProtocolHandler } from './serve-protocols.ts';
 import { echo, everyProtocol, startTestHost } from './testing.ts';
 
 const started: Host[] = [];

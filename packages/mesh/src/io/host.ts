@@ -11,11 +11,9 @@ import { createLibp2p } from 'libp2p';
 import { arrivalNetwork } from '../arrivals.ts';
 import {
   type Admission,
-  admitProtocol,
   hasRoomForGuest,
   type ProtocolName,
   protocolClass,
-  protocolLimits,
   protocols,
   protocolVersion,
   type VersionGap,
@@ -26,7 +24,6 @@ import {
   guestDeadlineMs,
   inboundUpgradeTimeoutMs,
   maxConnectionsPerPeer,
-  maxStreamsPerProtocol,
   nextAddressAfterMs,
   relayedAfterMs,
 } from '../limits.ts';
@@ -37,18 +34,10 @@ import { openFirst, resolveAddresses, type Way } from './dial-ways.ts';
 import { proveFirst, watchFirstBytes } from './first-bytes.ts';
 import { frameStream } from './frame-stream.ts';
 import type { Line } from './line.ts';
+import { fromMultiaddr, toMultiaddr } from './multiaddrs.ts';
 import { writeInOnePiece } from './one-segment.ts';
 import { relayOf, relayServer, relayTransport, reserveAt } from './relay.ts';
-
-/** How a protocol is served: the handler owns the stream and ends or aborts it. */
-export interface ProtocolHandler {
-  /** Largest frame taken from whoever opens the stream to us. */
-  maxFrameBytes: number;
-  /** Largest frame of the answers, where they may be larger: taken on streams that we open, sent on those we accept. */
-  maxAnswerBytes?: number;
-  /** `version`: of the protocol, as the stream speaks it. */
-  handle(stream: FrameStream, from: { peer: string; connectionId: string; version: number }): Promise<void>;
-}
+import { type ProtocolHandler, serveProtocols } from './serve-protocols.ts';
 
 /** A stream and the version of its protocol that both sides agreed on. */
 type VersionedStream = FrameStream & { readonly version: number };
@@ -150,25 +139,17 @@ export interface Host extends AsyncDisposable {
   friendsAt(boxes: readonly { peer: string; hosts: readonly string[] }[]): void;
 }
 
-/** An IP address and port as a multiaddr. */
-function toMultiaddr(address: HostPort, peer?: string): Multiaddr {
-  const protocol = address.host.includes(':') ? 'ip6' : /^[\d.]+$/.test(address.host) ? 'ip4' : 'dns';
-  const base = `/${protocol}/${address.host}/tcp/${address.port}`;
-  return multiaddr(peer === undefined ? base : `${base}/p2p/${peer}`);
-}
+/** Counts what goes over a stream of this peer and protocol; whatever comes says that he is there. */
+const meters = (events: HostEvents) => (peer: string, protocol: ProtocolName) => ({
+  sent: (sizeBytes: number) => events.sent(peer, protocol, sizeBytes),
+  received: (sizeBytes: number) => {
+    events.received(peer, protocol, sizeBytes);
+    events.heard(peer);
+  },
+});
 
 /** A relay's answer to a reservation: its addresses and a voucher, some hundred bytes. */
 const maxRelayMessageBytes = 16_384;
-
-/** The TCP end of a multiaddr, or undefined where it has none (relayed, other transports). */
-function fromMultiaddr(address: Multiaddr): HostPort | undefined {
-  const parts = address.getComponents();
-  const host = parts.find((part) => part.name === 'ip4' || part.name === 'ip6')?.value;
-  const port = parts.find((part) => part.name === 'tcp')?.value;
-  if (host === undefined || port === undefined || parts.some((part) => part.name === 'p2p-circuit'))
-    return undefined;
-  return { host, port: Number(port) };
-}
 
 /**
  * Starts the node: TCP, Noise, yamux, identify; no connection monitor and no keep-alive tags (the agent's beats and
@@ -273,66 +254,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     start: false,
   });
 
-  const meterFor = (peer: string, protocol: ProtocolName) => ({
-    sent: (sizeBytes: number) => events.sent(peer, protocol, sizeBytes),
-    received: (sizeBytes: number) => {
-      events.received(peer, protocol, sizeBytes);
-      events.heard(peer);
-    },
-  });
-
-  /** Open streams by peer and protocol. */
-  const openStreams = new Map<string, number>();
-
-  for (const name of Object.keys(protocols) as ProtocolName[]) {
-    const handler = options.handlers[name];
-    await node.handle(
-      spoken(name),
-      async (stream: Stream, connection: Connection) => {
-        const peer = connection.remotePeer.toString();
-        const frames = frameStream(stream, {
-          maxFrameBytes: handler.maxFrameBytes,
-          maxSentBytes: handler.maxAnswerBytes ?? handler.maxFrameBytes,
-          meter: meterFor(peer, name),
-          line: options.line,
-          pace: paceOf(connection, options.line),
-          trafficClass: protocolClass[name],
-        });
-        const key = `${name} ${peer}`;
-        const others = openStreams.get(key) ?? 0;
-        const { streams, lastsMs } = protocolLimits(name);
-        if (others >= streams) {
-          events.refused(peer, `too many ${name} streams`, 'quota');
-          frames.abort(new Error('too many streams'));
-          return;
-        }
-        openStreams.set(key, others + 1);
-        const timer =
-          lastsMs === undefined
-            ? undefined
-            : setTimeout(() => frames.abort(new Error('takes too long')), lastsMs).unref();
-        try {
-          if (!admitProtocol(admit(peer), name)) await options.beforeRefusal?.();
-          if (!admitProtocol(admit(peer), name)) {
-            events.refused(peer, `${name} is for friends`, 'protocol');
-            frames.abort(new Error('not allowed'));
-            return;
-          }
-          const version = protocolVersion(stream.protocol) ?? 0;
-          await handler.handle(frames, { peer, connectionId: connection.id, version });
-        } catch (error) {
-          events.streamFailed(peer, name, error);
-          frames.abort(error instanceof Error ? error : new Error('stream failed'));
-        } finally {
-          clearTimeout(timer);
-          const left = (openStreams.get(key) ?? 1) - 1;
-          if (left > 0) openStreams.set(key, left);
-          else openStreams.delete(key);
-        }
-      },
-      { maxInboundStreams: maxStreamsPerProtocol, maxOutboundStreams: maxStreamsPerProtocol },
-    );
-  }
+  const meterFor = meters(events);
+  await serveProtocols(node, { ...options, spoken, meterFor });
 
   const isRelayed = (connection: Connection): boolean => relayOf(connection.remoteAddr) !== undefined;
   /** Connections for bulk, by id; and peers to whom one is being dialled. */

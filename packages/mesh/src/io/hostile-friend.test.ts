@@ -9,8 +9,9 @@ import { protocolLimits, protocols } from '../gate.ts';
 import { maxConnectionsPerPeer } from '../limits.ts';
 import { paceOf } from './connection-pace.ts';
 import { frameStream, isFrameTooLarge } from './frame-stream.ts';
-import type { Host, HostEvents, ProtocolHandler } from './host.ts';
+import type { Host, HostEvents } from './host.ts';
 import { startLine } from './line.ts';
+import type { ProtocolHandler } from './serve-protocols.ts';
 import { echo, everyProtocol, startTestHost } from './testing.ts';
 
 const toStop: (() => Promise<unknown>)[] = [];

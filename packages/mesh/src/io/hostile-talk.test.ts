@@ -6,7 +6,8 @@ import { addFact, emptyFactLog, type Fact } from '../fact-log.ts';
 import { syncLimits } from '../limits.ts';
 import { decodeSyncFrame, encodeSyncFrame, type SyncFrame } from '../sync-frames.ts';
 import { openEnvelope, type SigningKey, signingKeyFromSeed } from './envelope.ts';
-import type { Host, ProtocolHandler } from './host.ts';
+import type { Host } from './host.ts';
+import type { ProtocolHandler } from './serve-protocols.ts';
 import { type SyncStreams, startSyncStreams } from './sync-streams.ts';
 import { everyProtocol, startTestHost } from './testing.ts';
 

@@ -11,7 +11,8 @@ export {
   verifySignature,
 } from './envelope.ts';
 export { isFrameTooLarge } from './frame-stream.ts';
-export { type Host, type HostEvents, type HostOptions, type ProtocolHandler, startHost } from './host.ts';
+export { type Host, type HostEvents, type HostOptions, startHost } from './host.ts';
 export { type Line, startLine } from './line.ts';
 export { defaultRouter, type MappedPort, mapPort } from './map-port.ts';
+export type { ProtocolHandler } from './serve-protocols.ts';
 export { type SyncOptions, type SyncStreams, startSyncStreams } from './sync-streams.ts';

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type ProtocolName, protocols } from '../gate.ts';
 import { signingKeyFromSeed } from './envelope.ts';
-import { type Host, type HostEvents, type HostOptions, type ProtocolHandler, startHost } from './host.ts';
+import { type Host, type HostEvents, type HostOptions, startHost } from './host.ts';
 import { startLine } from './line.ts';
+import type { ProtocolHandler } from './serve-protocols.ts';
 
 /** Whatever happens, nobody is told. */
 const quiet: HostEvents = {

@@ -7,7 +7,8 @@ import { createLibp2p } from 'libp2p';
 import { afterEach, expect, it } from 'vitest';
 import { type Admission, type ProtocolName, protocols } from '../gate.ts';
 import { isFrameTooLarge } from './frame-stream.ts';
-import type { Host, ProtocolHandler } from './host.ts';
+import type { Host } from './host.ts';
+import type { ProtocolHandler } from './serve-protocols.ts';
 import { everyProtocol, startTestHost } from './testing.ts';
 
 /*
