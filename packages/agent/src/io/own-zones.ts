@@ -19,7 +19,7 @@ import {
   type ZoneProblem,
   type ZoneVersion,
 } from '@copain/dns';
-import { readZoneFile, sha256, watchZoneFile, type ZoneFile, type ZoneFileWatch } from '@copain/dns/io';
+import { sha256 } from '@copain/dns/io';
 import type { Logger } from 'pino';
 import { besideConfig } from '../config-paths.ts';
 import type { ZoneConfig } from '../config-schema.ts';
@@ -38,6 +38,7 @@ import {
   type ZoneContent,
 } from './zone-content.ts';
 import type { ZonePast } from './zone-past.ts';
+import { masterFileSource, type ZoneSource } from './zone-source.ts';
 
 const openTimeoutMs = 30_000;
 /** Contents that nobody gave are asked for again this often. */
@@ -87,11 +88,8 @@ interface OwnZone {
   config: ZoneConfig;
   origin: DomainName;
   state: PrimaryState;
-  file: string | undefined;
+  source: ZoneSource | undefined;
   zone: Zone | undefined;
-  watch: ZoneFileWatch | undefined;
-  /** What the file gave when it was read last. */
-  found: ZoneFile | undefined;
   held: 'waiting' | 'behind' | undefined;
   /** The newest version, while its content is not here. */
   missing: ZoneVersion | undefined;
@@ -179,7 +177,7 @@ export function ownZones(options: {
           take(zone, header, content);
           const text = `${zone.config.origin} is answered here with serial ${header.serial}, which friends kept.`;
           events.add('zone.updated', text);
-          if (zone.file !== undefined) await read(zone, zone.file);
+          await read(zone);
         });
         return;
       } catch (error) {
@@ -228,15 +226,15 @@ export function ownZones(options: {
     }
   };
 
-  const read = async (zone: OwnZone, file: string, asked?: { force: boolean }): Promise<void> => {
-    if (zones.get(zone.config.origin) !== zone) return;
+  const read = async (zone: OwnZone, asked?: { force: boolean }): Promise<void> => {
+    const { source } = zone;
+    if (source === undefined || zones.get(zone.config.origin) !== zone) return;
     try {
-      const found = await readZoneFile({ path: file, origin: zone.origin, before: zone.found });
-      zone.found = found;
-      zone.watch?.follow(found.files);
+      const found = await source.read();
+      if (found === undefined) return;
       const input = {
         kind: 'file' as const,
-        file,
+        file: source.name,
         problems: found.problems,
         zone: found.zone,
         epoch: epoch(),
@@ -309,8 +307,7 @@ export function ownZones(options: {
 
   standing.whenSignable(() => {
     for (const zone of zones.values()) {
-      const { file } = zone;
-      if (zone.held === 'waiting' && file !== undefined) void inTurn(zone, () => read(zone, file));
+      if (zone.held === 'waiting') void inTurn(zone, () => read(zone));
     }
   });
 
@@ -330,10 +327,8 @@ export function ownZones(options: {
       config,
       origin: parsed.name,
       state: startPrimaryState({ owner: identity.ownerId, origin: parsed.name }, sha256),
-      file: config.source.kind === 'file' ? besideConfig(options.configFile, config.source.file) : undefined,
+      source: undefined,
       zone: undefined,
-      watch: undefined,
-      found: undefined,
       held: undefined,
       missing: undefined,
       isFetching: false,
@@ -341,20 +336,22 @@ export function ownZones(options: {
       reading: Promise.resolve(),
     };
     zones.set(config.origin, zone);
-    const { file } = zone;
-    if (file === undefined) {
+    if (config.source.kind === 'primary') {
       const text = 'a zone from a hidden primary (primary = …) is not served by this version; use file = "…"';
       const problem: ZoneProblem = { severity: 'error', file: options.configFile, line: 1, column: 1, text };
       zone.state = { ...zone.state, problems: [problem] };
       return;
     }
+    const source = masterFileSource({
+      path: besideConfig(options.configFile, config.source.file),
+      origin: zone.origin,
+      onChange: () => void inTurn(zone, () => read(zone)),
+    });
+    zone.source = source;
     void inTurn(zone, async () => {
       await follow(zone);
-      zone.watch = await watchZoneFile({
-        path: file,
-        onChange: () => void inTurn(zone, () => read(zone, file)),
-      });
-      await read(zone, file);
+      await source.open(zone.zone);
+      await read(zone);
     });
   };
 
@@ -364,21 +361,18 @@ export function ownZones(options: {
       for (const [origin, zone] of zones) {
         if (JSON.stringify(listed.get(origin)?.source) === JSON.stringify(zone.config.source)) continue;
         zones.delete(origin);
-        void inTurn(zone, async () => await zone.watch?.[Symbol.asyncDispose]());
+        void inTurn(zone, async () => await zone.source?.[Symbol.asyncDispose]());
         options.changed();
       }
       for (const zone of wanted) if (!zones.has(zone.origin)) add(zone);
       for (const zone of zones.values()) {
-        const { file } = zone;
         // A later epoch makes older versions void, whoever signed them.
-        if (file !== undefined && (zone.state.published?.epoch ?? epoch()) < epoch())
-          void inTurn(zone, () => read(zone, file));
+        if ((zone.state.published?.epoch ?? epoch()) < epoch()) void inTurn(zone, () => read(zone));
       }
     },
     push: async (origin, { force }) => {
       const zone = zones.get(origin);
-      const file = zone?.file;
-      if (zone !== undefined && file !== undefined) await inTurn(zone, () => read(zone, file, { force }));
+      if (zone !== undefined) await inTurn(zone, () => read(zone, { force }));
     },
     announced: (origin) => {
       const zone = zones.get(origin);
@@ -386,7 +380,7 @@ export function ownZones(options: {
       void inTurn(zone, async () => {
         if (!(await follow(zone))) return;
         log.info({ origin }, 'friends know a newer version of this zone than this box did');
-        if (zone.file !== undefined) await read(zone, zone.file);
+        await read(zone);
       });
     },
     tick: () => {
@@ -413,17 +407,18 @@ export function ownZones(options: {
     },
     diff: async (origin) => {
       const zone = zones.get(origin);
-      const file = zone?.file;
-      if (zone?.zone === undefined || file === undefined) return undefined;
+      const source = zone?.source;
+      if (zone?.zone === undefined || source === undefined) return undefined;
       const published = zone.zone;
-      const found = await readZoneFile({ path: file, origin: zone.origin });
+      const found = await source.read();
+      if (found === undefined) return undefined;
       const isSigned = found.zone?.signed ?? false;
       const difference =
         found.zone === undefined
           ? { removed: [], added: [] }
           : diffZones(published, found.zone, { withSerial: isSigned });
       return {
-        file,
+        file: source.name,
         fileSerial: found.zone?.serial,
         publishedSerial: published.serial,
         problems: found.problems,
@@ -438,14 +433,14 @@ export function ownZones(options: {
         origin: zone.config.origin,
         serial: zone.zone?.serial,
         expiresAfterMs: zone.state.expiresAfterMs,
-        file: zone.file,
+        file: zone.source?.file,
         problems: zone.state.problems,
         held: zone.state.problems.some(({ severity }) => severity === 'error') ? undefined : zone.held,
       })),
     writing: () => writing,
     [Symbol.asyncDispose]: async () => {
       for (const zone of zones.values()) {
-        await inTurn(zone, async () => await zone.watch?.[Symbol.asyncDispose]());
+        await inTurn(zone, async () => await zone.source?.[Symbol.asyncDispose]());
       }
     },
   };

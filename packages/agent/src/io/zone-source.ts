@@ -1,0 +1,44 @@
+import type { DomainName, Zone, ZoneProblem } from '@copain/dns';
+import { readZoneFile, watchZoneFile, type ZoneFile, type ZoneFileWatch } from '@copain/dns/io';
+
+/** What a source says a zone is. `zone` is undefined where what it says is none. */
+interface SourceContent {
+  zone: Zone | undefined;
+  problems: readonly ZoneProblem[];
+}
+
+/** Where the content of a zone of one's own comes from. */
+export interface ZoneSource extends AsyncDisposable {
+  /** How messages call it. */
+  readonly name: string;
+  /** Absolute path of the master file, where it is one. */
+  readonly file: string | undefined;
+  /** Begins to look for changes. `published` is what is answered from at this moment. */
+  open(published: Zone | undefined): Promise<void>;
+  /** What it says now; undefined where it said nothing yet. */
+  read(): Promise<SourceContent | undefined>;
+}
+
+/** A master file and what it includes, watched. */
+export function masterFileSource(options: {
+  path: string;
+  origin: DomainName;
+  onChange: () => void;
+}): ZoneSource {
+  const { path, origin, onChange } = options;
+  let watch: ZoneFileWatch | undefined;
+  let found: ZoneFile | undefined;
+  return {
+    name: path,
+    file: path,
+    open: async () => {
+      watch = await watchZoneFile({ path, onChange });
+    },
+    read: async () => {
+      found = await readZoneFile({ path, origin, before: found });
+      watch?.follow(found.files);
+      return found;
+    },
+    [Symbol.asyncDispose]: async () => await watch?.[Symbol.asyncDispose](),
+  };
+}
