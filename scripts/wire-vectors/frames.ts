@@ -51,7 +51,7 @@ const vectorOf =
 const bytes16 = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
 
 /** Names of records that came into records.json after these digests were written down. */
-const addedLater: ReadonlySet<string> = new Set();
+const addedLater: ReadonlySet<string> = new Set(['removal that says when']);
 
 /** Frames of both versions of the sync protocol. */
 export function syncFrames(circle: CircleOfTwo) {

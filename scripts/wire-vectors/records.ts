@@ -322,6 +322,17 @@ export async function circleOfTwo() {
       seen: [sha256(toUtf8('a record'))],
     }),
   );
+  await add(
+    'removal that says when',
+    'removal',
+    alice.box,
+    encodeRemovalRecord({
+      circle,
+      ownerId: toHex(sha256(toUtf8('somebody else again'))),
+      seen: [],
+      atMs: 1_800_000_000_000,
+    }),
+  );
 
   return {
     alice,

@@ -67,7 +67,7 @@ describe.skipIf(skip)('a friend who is removed', () => {
       const { verdict } = await bob.status();
       return verdict.level === 'danger' && verdict.todo[0]?.command === 'peer join';
     });
-    expect(await bob.well(['status'])).toMatch(/was removed from the circle by (alice|carol)/);
+    expect(await bob.well(['status'])).toMatch(/You were removed from the circle by (alice|carol)/);
     expect(await bob.well(['events'])).toContain('You were removed from the circle by alice');
 
     alice.write('alice.zone', zoneText({ serial: 2, ns1: carol.host, ns2: carol.host }));
@@ -90,5 +90,56 @@ describe.skipIf(skip)('a friend who is removed', () => {
     const invite = await bob.peer(['invite', 'eve']);
     expect(invite.code).toBe(77);
     expect(invite.stderr).toContain('removed from its circle');
+  });
+});
+
+describe.skipIf(skip)('a box that was off when it was removed', () => {
+  let trio: Trio;
+  /** What this box turned away at its gate so far. */
+  const turnedAway = async (box: Trio['alice']): Promise<number> => {
+    const metrics = await (await fetch(`http://${box.http.host}:${box.http.port}/metrics`)).text();
+    return Number(/^copain_refused_total\{step="gate"\} (\d+)$/m.exec(metrics)?.[1]);
+  };
+
+  beforeAll(async () => {
+    trio = await threeFriends(scene);
+  });
+
+  it('is told by whom and when as soon as it reaches a member, by his signature, and dials nobody any more', async () => {
+    const { alice, bob, carol } = trio;
+    await bob.stop();
+    await alice.well(['friends', 'remove', 'bob', '--yes']);
+    await eventually('carol has only alice', async () => (await carol.status()).friends.length === 1);
+    const today = new Date().toISOString().slice(0, 10);
+    await bob.up();
+    await eventually('bob reads that he is out', async () => {
+      const { verdict } = await bob.status();
+      return verdict.level === 'danger' && verdict.text.includes(`removed from the circle by alice on 20`);
+    });
+    const status = await bob.well(['status']);
+    expect(status).toContain('You were removed from the circle by alice on ');
+    expect([status.includes(today), status.includes(new Date().toISOString().slice(0, 10))]).toContain(true);
+    expect(await bob.well(['events'])).toContain('You were removed from the circle by alice on ');
+    for (const command of [
+      ['invite', 'eve'],
+      ['friends', 'remove', 'carol', '--yes'],
+    ]) {
+      const refused = await bob.peer(command);
+      expect([refused.code, refused.stderr]).toEqual([
+        77,
+        expect.stringContaining('was removed from its circle'),
+      ]);
+    }
+    // A box that still dials would come back every 2 to 30 s, and be turned away each time.
+    const before = [await turnedAway(alice), await turnedAway(carol)];
+    await steadily(async () => {
+      expect([await turnedAway(alice), await turnedAway(carol)]).toEqual(before);
+    }, 8000);
+    await bob.stop();
+    await bob.up();
+    expect((await bob.status()).verdict.text).toContain('removed from the circle by alice on ');
+    await steadily(async () => {
+      expect([await turnedAway(alice), await turnedAway(carol)]).toEqual(before);
+    }, 4000);
   });
 });

@@ -1,5 +1,14 @@
 import { expect, it } from 'vitest';
-import { isOurCopainOlder, protocols, protocolVersion, versionGap } from './gate.ts';
+import {
+  admitConnection,
+  admitProtocol,
+  type GateView,
+  isOurCopainOlder,
+  type ProtocolName,
+  protocols,
+  protocolVersion,
+  versionGap,
+} from './gate.ts';
 
 it('reads the version off a name of ours, and off no other', () => {
   expect(protocolVersion('/copain/sync/2')).toBe(2);
@@ -33,4 +42,21 @@ it('one version in common is enough; none in common is a gap; whoever speaks not
   expect(gap && isOurCopainOlder(gap)).toBe(true);
   const theirs = versionGap('sync', { ours: ['/copain/sync/5'], theirs: ours });
   expect(theirs && isOurCopainOlder(theirs)).toBe(false);
+});
+
+it('a former friend is let in to be told so, and may open nothing; with an invite he is a guest like others', () => {
+  const view: GateView = {
+    friends: new Set(['bob']),
+    invitesAnswered: false,
+    guests: 0,
+    maxGuests: 1,
+    isToBeTold: (peer) => peer === 'eve',
+  };
+  expect(admitConnection('bob', view)).toBe('friend');
+  expect(admitConnection('eve', view)).toBe('former');
+  expect(admitConnection('mallory', view)).toBe('nobody');
+  expect(admitConnection('eve', { ...view, invitesAnswered: true })).toBe('guest');
+  expect(admitConnection('eve', { ...view, invitesAnswered: true, guests: 1 })).toBe('former');
+  for (const name of Object.keys(protocols) as ProtocolName[])
+    expect([name, admitProtocol('former', name)]).toEqual([name, false]);
 });

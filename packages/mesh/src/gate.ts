@@ -1,8 +1,11 @@
-import { maxGuestsPerNetwork } from './limits.ts';
+import { guestDeadlineMs, maxGuestsPerNetwork } from './limits.ts';
 import type { TrafficClass } from './line-scheduler.ts';
 
-/** Who a connection is from: a friend by the roster, a guest who may use the join protocol and nothing else, or nobody. */
-export type Admission = 'friend' | 'guest' | 'nobody';
+/**
+ * Who a connection is from: a friend by the roster; a guest who may use the join protocol and nothing else; a former
+ * friend who is told that he was removed, and may open nothing; or nobody.
+ */
+export type Admission = 'friend' | 'guest' | 'former' | 'nobody';
 
 /**
  * Protocol names carry the major version. Of each protocol the versions that this box speaks, newest first: a stream is
@@ -16,6 +19,7 @@ export const protocols = {
   drain: ['/copain/drain/1'],
   bulk: ['/copain/bulk/1'],
   dialback: ['/copain/dialback/1'],
+  removed: ['/copain/removed/1'],
 } as const;
 export type ProtocolName = keyof typeof protocols;
 
@@ -61,6 +65,7 @@ export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {
   drain: 'held-mail',
   bulk: 'bulk',
   dialback: 'control',
+  removed: 'control',
 };
 
 /**
@@ -80,6 +85,7 @@ const limitsOf: Readonly<Partial<Record<ProtocolName, { streams: number; lastsMs
   drain: { streams: 4, lastsMs: 21_600_000 },
   // A backup may take days; what moves nothing ends by the transfer's own limits.
   bulk: { streams: 8, lastsMs: undefined },
+  removed: { streams: 1, lastsMs: guestDeadlineMs },
 };
 
 /** What the gate knows when it decides. */
@@ -89,12 +95,15 @@ export interface GateView {
   invitesAnswered: boolean;
   guests: number;
   maxGuests: number;
+  /** Is it the box of a former friend that is to be told so now? */
+  isToBeTold: (peer: string) => boolean;
 }
 
 /** Step 2 of every refusal, right after Noise: who is this, and may he stay? */
 export function admitConnection(peer: string, view: GateView): Admission {
   if (view.friends.has(peer)) return 'friend';
-  return view.invitesAnswered && view.guests < view.maxGuests ? 'guest' : 'nobody';
+  if (view.invitesAnswered && view.guests < view.maxGuests) return 'guest';
+  return view.isToBeTold(peer) ? 'former' : 'nobody';
 }
 
 /** May one more guest come from this network? `networks`: those of the guests that are here, one entry a connection. */

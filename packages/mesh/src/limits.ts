@@ -36,6 +36,12 @@ export const maxGuests = 16;
 /** Guests from one IPv4 /24 or IPv6 /48: a household that joins together, and no network that takes all the places. */
 export const maxGuestsPerNetwork = 4;
 
+/** A former friend's box is let in to be told of its removal once in this time; one that hears it comes no more. */
+export const farewellEveryMs = 60_000;
+
+/** Records that say why a box is out: the removals of one member, and how those who signed them came in, over years. */
+export const maxFarewellRecords = 500;
+
 /**
  * What one friend may say on his sync streams. All that a box may know comes at once where somebody was away; after that
  * a circle at its busiest says far less than this. Beats come every 10 s, and an exchange at most with each.

@@ -99,6 +99,8 @@ export interface StatusFacts {
   membership: {
     state: 'member' | 'revoked' | 'removed' | 'invite-taken';
     by: readonly string[];
+    /** When the last of them did, by his own clock; undefined where his record does not say. */
+    atMs: number | undefined;
   };
   /** This box's clock against the median of its friends'; undefined where no friend told the time yet. */
   clock: { aheadMs: number; friends: number } | undefined;

@@ -179,8 +179,11 @@ export interface StatusDocument {
     foundAt: string | null;
     waiting: string[];
   };
-  /** Is this box in its circle, and if not, why? `by`: who removed its owner; of a member, who did so for himself alone. */
-  membership: { state: 'member' | 'revoked' | 'removed' | 'invite-taken'; by: string[] };
+  /**
+   * Is this box in its circle, and if not, why? `by`: who removed its owner; of a member, who did so for himself alone.
+   * `at`: when, by the clock of who did; null where it is not known.
+   */
+  membership: { state: 'member' | 'revoked' | 'removed' | 'invite-taken'; by: string[]; at: string | null };
   /** This box's clock less the median of its friends' (below zero: behind); null where no friend told the time. */
   clock: { aheadMs: number; friends: number } | null;
   friends: FriendStatus[];

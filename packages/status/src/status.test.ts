@@ -68,7 +68,7 @@ const factsOf = (change: Partial<StatusFacts> = {}): StatusFacts => ({
   mail: [ownMail('alice.example')],
   takeovers: [],
   standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
-  membership: { state: 'member', by: [] },
+  membership: { state: 'member', by: [], atMs: undefined },
   line: {
     state: 'ok',
     sentBytes: 2048,
@@ -120,7 +120,7 @@ it('says how far the clock is off, and how grave that is', () => {
 
 it('a box that is not in its circle any more says so before all else, why, and what to do', () => {
   const quiet = { friends: [friend('bob', { state: 'down', confirmed: true })] };
-  const revoked = statusOf({ ...quiet, membership: { state: 'revoked', by: [] } });
+  const revoked = statusOf({ ...quiet, membership: { state: 'revoked', by: [], atMs: undefined } });
   expect(revoked.verdict.level).toBe('danger');
   expect(revoked.verdict.text).toMatch(
     /^This box was revoked by its owner: no friend takes anything from it/,
@@ -129,16 +129,26 @@ it('a box that is not in its circle any more says so before all else, why, and w
     { weight: 'danger', text: expect.stringContaining('peer box add'), command: 'peer key show' },
   ]);
 
-  const removed = statusOf({ ...quiet, membership: { state: 'removed', by: ['bob', 'eve\u202e'] } });
-  expect(removed.verdict.text).toContain('by bob and eve\\u{202e}');
+  const removed = statusOf({
+    ...quiet,
+    membership: { state: 'removed', by: ['bob', 'eve\u202e'], atMs: nowMs - 12 * day },
+  });
+  expect(removed.verdict.text).toContain(
+    `by bob and eve\\u{202e} on ${isoTime(nowMs - 12 * day).slice(0, 10)}, for good`,
+  );
   expect(removed.verdict.text).toContain('alice.example is answered by this box alone');
   expect(removed.verdict.todo).toMatchObject([{ weight: 'danger', command: 'peer join' }]);
 
-  const taken = statusOf({ ...quiet, zones: [], mail: [], membership: { state: 'invite-taken', by: [] } });
+  const taken = statusOf({
+    ...quiet,
+    zones: [],
+    mail: [],
+    membership: { state: 'invite-taken', by: [], atMs: undefined },
+  });
   expect(taken.verdict.todo).toMatchObject([{ weight: 'danger', command: 'peer join' }]);
   expect(taken.verdict.text).not.toContain('this box alone');
 
-  const apart = statusOf({ membership: { state: 'member', by: ['carol'] } });
+  const apart = statusOf({ membership: { state: 'member', by: ['carol'], atMs: undefined } });
   expect(apart.verdict).toMatchObject({
     level: 'attention',
     todo: [

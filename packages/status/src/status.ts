@@ -90,7 +90,11 @@ export function buildStatus(facts: StatusFacts, nowMs: number): StatusDocument {
       foundAt: time(facts.standing.foundAtMs),
       waiting: [...facts.standing.waiting],
     },
-    membership: { state: facts.membership.state, by: [...facts.membership.by] },
+    membership: {
+      state: facts.membership.state,
+      by: [...facts.membership.by],
+      at: time(facts.membership.atMs),
+    },
     clock: facts.clock === undefined ? null : { ...facts.clock, aheadMs: Math.round(facts.clock.aheadMs) },
     friends: facts.friends.map(friendStatus),
     zones: facts.zones.map(zoneStatus),

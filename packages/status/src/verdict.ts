@@ -1,4 +1,4 @@
-import { humanDuration, visible } from '@copain/core';
+import { humanDuration, isoTime, visible } from '@copain/core';
 import type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
 import { statusLimits } from './limits.ts';
 import type { Todo, Verdict, VerdictLevel } from './status-document.ts';
@@ -82,7 +82,7 @@ function prognosis(circle: Circle): string {
 function lineFindings({ facts }: Circle): Finding[] {
   if (facts.line.state !== 'cut') return [];
   const text =
-    'This box hears none of its friends: its own line seems to be cut. If it is not, ask one of them whether it was removed, or revoked, while it was off.';
+    'This box hears none of its friends: its own line seems to be cut. Were it removed, or revoked, the first of them that it reaches would say so.';
   return [{ weight: 'danger', todo: { text, command: 'peer friends' } }];
 }
 
@@ -118,7 +118,7 @@ function outOfCircle({ membership, zones, mail }: StatusFacts): Verdict | undefi
       );
     case 'removed':
       return verdict(
-        `This box's owner was removed from the circle by ${joinNames(membership.by)}, for good: friends give this box nothing any more, and take nothing from it.${alone}`,
+        `You were removed from the circle by ${joinNames(membership.by)}${onDate(membership.atMs)}, for good: friends give this box nothing any more, and take nothing from it.${alone}`,
         {
           text: 'Its keys never come back into this circle; an invite to another circle works. To be in again: a new box in a new --home (peer init), and a new invite.',
           command: 'peer join',
@@ -131,6 +131,9 @@ function outOfCircle({ membership, zones, mail }: StatusFacts): Verdict | undefi
       );
   }
 }
+
+const onDate = (atMs: number | undefined): string =>
+  atMs === undefined ? '' : ` on ${isoTime(atMs).slice(0, 10)}`;
 
 /** Whoever removed the owner of this box for himself alone: nothing flows between the two boxes. */
 function apartFindings({ facts }: Circle): Finding[] {

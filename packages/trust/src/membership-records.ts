@@ -151,6 +151,8 @@ export interface RemovalRecord {
   circle: string;
   ownerId: string;
   seen: Uint8Array[];
+  /** When, by the signer's clock, for people alone: nothing is judged by it. Undefined in records of older boxes. */
+  atMs?: number | undefined;
 }
 
 export function encodeRemovalRecord(record: RemovalRecord): Uint8Array {
@@ -160,6 +162,7 @@ export function encodeRemovalRecord(record: RemovalRecord): Uint8Array {
     circle: idBytes(record.circle),
     owner: idBytes(record.ownerId),
     seen: record.seen,
+    at: record.atMs,
   });
 }
 
@@ -168,5 +171,6 @@ export function decodeRemovalRecord(payload: Uint8Array): RemovalRecord | undefi
     circle: readOwnerId(fields, 'circle'),
     ownerId: readOwnerId(fields, 'owner'),
     seen: readHashes(fields, 'seen', 2 * maxMembers),
+    ...(fields.has('at') ? { atMs: fields.integer('at', 0, maxAtMs) } : {}),
   }));
 }

@@ -311,8 +311,7 @@ function recordRouter(
     for (const call of calls) {
       switch (call.kind) {
         case 'plan':
-          if (record.kind === 'removal')
-            planner.noteRemoval(record.signed.record.ownerId, record.signed.signer);
+          if (record.kind === 'removal') planner.noteRemoval(record.signed);
           // What becomes known before the mesh is up is in the first plan.
           if (rooms.mesh() !== undefined) void planner.replan();
           break;

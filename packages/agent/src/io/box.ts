@@ -47,7 +47,7 @@ export interface Box {
   names: PeerNames;
   standing: Standing;
   own: OwnRecords;
-  /** Every box of the circle but this one, our owner's others among them; none where this box knows it was revoked. */
+  /** Every box of the circle but this one, our owner's others among them; none where this box knows that it is out. */
   friendBoxes: () => string[];
   /** A folder of the state. */
   folder: (name: string) => string;
@@ -117,8 +117,8 @@ export async function openBox(
   const names = peerNames(identity, records, () => config().name);
   const friendBoxes = (): string[] => {
     // Straight from the roster, so that a friend is one from the very record that made him one.
-    const { ownerOf, revoked } = records.knowledge().roster;
-    return revoked.has(self) ? [] : [...ownerOf.keys()].filter((peer) => peer !== self);
+    const { ownerOf } = records.knowledge().roster;
+    return ownerOf.has(self) ? [...ownerOf.keys()].filter((peer) => peer !== self) : [];
   };
   const standing = await openStanding({
     table,

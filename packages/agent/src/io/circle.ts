@@ -79,6 +79,14 @@ export function circleService(options: {
     return roster.members.get(roster.ownerOf.get(peer) ?? '')?.name ?? 'unknown';
   };
 
+  /** `cannot`: what whoever is out cannot do. */
+  const needMember = (cannot: string): void => {
+    if (records.knowledge().roster.members.has(identity.ownerId)) return;
+    throw new CommandError(ExitCode.permission, `this box was removed from its circle and ${cannot}`, {
+      hint: 'peer join, with an invite to another circle',
+    });
+  };
+
   const makeInvite = async ({
     name,
     may,
@@ -160,16 +168,8 @@ export function circleService(options: {
           `'${visible(name)}' is no name: a-z, 0-9 and -, 1 to 32 characters`,
         );
       }
+      needMember('can invite nobody');
       const { roster } = records.knowledge();
-      if (!roster.members.has(identity.ownerId)) {
-        throw new CommandError(
-          ExitCode.permission,
-          'this box was removed from its circle and can invite nobody',
-          {
-            hint: 'peer join, with an invite to another circle',
-          },
-        );
-      }
       if ([...roster.members.values()].some((member) => member.name === name)) {
         throw new CommandError(ExitCode.usage, `somebody called ${name} is in the circle already`, {
           hint: 'choose another name for the new friend',
@@ -216,6 +216,7 @@ export function circleService(options: {
     },
 
     remove: async (name) => {
+      needMember('can remove nobody');
       const { circle, roster } = records.knowledge();
       const member = [...roster.members.values()].find(
         (one) => one.name === name && one.ownerId !== identity.ownerId,
@@ -234,7 +235,10 @@ export function circleService(options: {
         ...recordsOf(records.knowledge(), 'removal'),
       ];
       const seen = signed.filter((one) => boxes.has(one.signed.signer)).map((one) => one.signed.hash);
-      await records.publish('removal', encodeRemovalRecord({ circle, ownerId: member.ownerId, seen }));
+      await records.publish(
+        'removal',
+        encodeRemovalRecord({ circle, ownerId: member.ownerId, seen, atMs: Math.round(clock.nowMs()) }),
+      );
       return { ownerId: member.ownerId, forEverybody: member.admittedBy === identity.ownerId };
     },
   };

@@ -4,13 +4,14 @@ import type { Bulk, HostOptions, ProtocolHandler, SyncStreams } from '@copain/me
 import { providers } from '../wiring.ts';
 import type { Box } from './box.ts';
 import type { Dialback } from './dialback.ts';
+import type { Farewell } from './farewell.ts';
 import type { MeshUsers } from './mesh-room.ts';
 
 /** Which room answers which protocol of the mesh, and to whom. */
 export function protocolHandlers(
   { config, identity, knowledge, names }: Box,
   { zones, mail, circle }: MeshUsers,
-  mesh: { sync: SyncStreams; dialback: Dialback; bulk: Bulk },
+  mesh: { sync: SyncStreams; dialback: Dialback; bulk: Bulk; farewell: Farewell },
 ): HostOptions['handlers'] {
   /** Only whom we granted some domain of ours, and who offers to take its mail, may pass us mail. */
   const isBackup = (peer: string): boolean =>
@@ -47,5 +48,6 @@ export function protocolHandlers(
     // Whoever holds mail of ours may hand it over, also after the grant under which he took it has ended.
     drain: served((stream, peer) => mail.mail.handleDrain(stream, peer, names.ofPeer(peer))),
     bulk: mesh.bulk.handler,
+    removed: served((stream) => mesh.farewell.hear(stream)),
   };
 }

@@ -12,6 +12,7 @@ import {
   startSyncStreams,
 } from '@copain/mesh/io';
 import { clockOffMs } from '../clock-skew.ts';
+import { membershipOf } from '../membership.ts';
 import { networkOf } from '../network-of.ts';
 import { routerText } from '../router-text.ts';
 import { versionGapText } from '../version-gap-text.ts';
@@ -20,6 +21,7 @@ import type { Box } from './box.ts';
 import type { CircleService } from './circle.ts';
 import { type Dialback, startDialback } from './dialback.ts';
 import { type Dialer, startDialer } from './dialer.ts';
+import { farewells } from './farewell.ts';
 import { measureService } from './line-measure.ts';
 import type { MailRoom } from './mail-room.ts';
 import { protocolHandlers } from './mesh-protocols.ts';
@@ -243,6 +245,19 @@ export async function startMeshRoom(
   });
   starting.defer(() => bulk.stop());
 
+  const farewell = farewells({
+    records,
+    clock,
+    host: theHost,
+    told: (peer) =>
+      log.info({ friend: names.ofPeer(peer) }, 'a former friend came and was told that he is out'),
+    failed: (peer, error) =>
+      log.debug(
+        { friend: names.ofPeer(peer), err: error },
+        'a former friend could not be told that he is out',
+      ),
+  });
+
   const admit: HostOptions['admit'] = (peer) => {
     const friends = new Set(friendBoxes());
     const strangers = (host?.connectedPeers() ?? []).filter((one) => !friends.has(one));
@@ -250,11 +265,14 @@ export async function startMeshRoom(
     // The one that is asked about may be among them.
     const guests = strangers.includes(peer) ? connections - 1 : connections;
     const invitesAnswered = answersInvites(box.knowledge(), closedInviteMemoryMs, clock.nowMs());
-    return admitConnection(peer, { friends, invitesAnswered, guests, maxGuests });
+    return admitConnection(peer, { friends, invitesAnswered, guests, maxGuests, isToBeTold: farewell.isDue });
   };
   const hostEvents: HostOptions['events'] = {
     connected: (peer, { id, outbound, remote, via }) => {
-      if (names.ownerOf(peer) === undefined) return;
+      if (names.ownerOf(peer) === undefined) {
+        if (!outbound) farewell.came(peer, id);
+        return;
+      }
       if (remote !== undefined) networks.set(peer, networkOf(remote.host));
       dialer.connected(peer, outbound ? remote : undefined);
       if (via === undefined && host !== undefined)
@@ -303,7 +321,7 @@ export async function startMeshRoom(
       // The member who admits this box opens streams to it before it has read that he is a friend.
       beforeRefusal: () => circle.joinEnded(),
       relaysFor: relaying.offersTo,
-      handlers: protocolHandlers(box, users, { sync, dialback, bulk }),
+      handlers: protocolHandlers(box, users, { sync, dialback, bulk, farewell }),
       line,
       events: hostEvents,
     }),
@@ -311,7 +329,10 @@ export async function startMeshRoom(
   host = running;
 
   const refreshDialer = (): void => {
-    dialer.friends(friendBoxes().map((peer) => ({ peer, announced: announcedBy(peer) })));
+    // Whoever removed us for himself lets no box of ours in, for good.
+    const apart = membershipOf(box.knowledge(), self).by;
+    const dialled = friendBoxes().filter((peer) => !apart.includes(names.ownerOf(peer) ?? ''));
+    dialer.friends(dialled.map((peer) => ({ peer, announced: announcedBy(peer) })));
     running.friendsAt(friendBoxes().map((peer) => ({ peer, hosts: hostsOf(dialer.addressesOf(peer)) })));
   };
 

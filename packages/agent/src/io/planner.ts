@@ -1,4 +1,5 @@
-import { toHex } from '@copain/core';
+import { isoTime, toHex } from '@copain/core';
+import type { RemovalRecord, Signed } from '@copain/trust';
 import type { Knowledge, KnownRecord } from '../known-records.ts';
 import { inviteTakenText, lostItsInvite } from '../lost-invite.ts';
 import { ownerNews } from '../owner-news.ts';
@@ -17,7 +18,7 @@ export interface Planner {
   /** Runs between two plans, and rejects as `change` does. */
   between(change: () => Promise<void>): Promise<void>;
   /** Says who was removed, by whom, and whether it counts. */
-  noteRemoval(ownerId: string, by: string): void;
+  noteRemoval(removal: Signed<RemovalRecord>): void;
 }
 
 /** The rooms that a plan is given to. Read at each plan, since the mesh starts after the first. */
@@ -118,13 +119,14 @@ export function startPlanner(box: Box, rooms: () => PlannedRooms): Planner {
       planning = turn.catch(() => undefined);
       await turn;
     },
-    noteRemoval: (ownerId, by) => {
+    noteRemoval: ({ signer: by, record: { ownerId, atMs } }) => {
       const { roster, records } = knowledge();
+      const on = atMs === undefined ? '' : ` on ${isoTime(atMs).slice(0, 10)}`;
       if (ownerId === identity.ownerId) {
         const who = names.ofPeer(by);
         const text = roster.members.has(ownerId)
           ? `${who} removed you from the circle for himself: his box gives this one nothing any more. For the others it counts when one more member does the same.`
-          : `You were removed from the circle by ${who}: friends give this box nothing any more.`;
+          : `You were removed from the circle by ${who}${on}: friends give this box nothing any more.`;
         events.add(roster.members.has(ownerId) ? 'friend.removal-proposed' : 'friend.removed', text);
         return;
       }
@@ -133,7 +135,7 @@ export function startPlanner(box: Box, rooms: () => PlannedRooms): Planner {
       );
       const who = nameIn(admission);
       if (!roster.members.has(ownerId))
-        events.add('friend.removed', `${who} was removed from the circle by ${names.ofPeer(by)}.`);
+        events.add('friend.removed', `${who} was removed from the circle by ${names.ofPeer(by)}${on}.`);
       else {
         // A removal by one who did not admit him counts for its signer alone.
         const text = `${names.ofPeer(by)} removed ${who} for himself. It counts for the circle when one more member does.`;

@@ -188,7 +188,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
       foundAtMs: finding.kind === 'none' ? undefined : finding.atMs,
       waiting: sources.later.list(),
     },
-    membership: { state: membership.state, by: membership.by.map(names.ofOwner) },
+    membership: { ...membership, by: membership.by.map(names.ofOwner) },
     takeovers: [],
     line: {
       state: watch.line(),

@@ -19,7 +19,7 @@ const status = buildStatus(
     zones: [],
     mail: [],
     takeovers: [],
-    membership: { state: 'member', by: [] },
+    membership: { state: 'member', by: [], atMs: undefined },
     standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
     line: {
       state: 'ok',

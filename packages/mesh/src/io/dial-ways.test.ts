@@ -96,3 +96,10 @@ it('a name that leads into a private network is not dialled unless allowed; an a
     { host: '10.0.0.1', port: 22 },
   ]);
 });
+
+it.for(['127.1:22', '2130706433:22', '0x7f000001:22', '0177.0.0.1:22', 'localhost:22'])(
+  'what the resolver reads as an inside address is none to dial, however it is written: %s',
+  async (text) => {
+    expect(await resolveAddresses([text], false)).toEqual([]);
+  },
+);

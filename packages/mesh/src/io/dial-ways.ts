@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { formatHostPort, type HostPort, isPrivate, parseHostPort } from '@copain/core';
 
 /**
@@ -14,8 +15,8 @@ export async function resolveAddresses(
     texts.map(async (text) => {
       const address = parseHostPort(text);
       if (address === undefined) return [];
-      const isName = !address.host.includes(':') && !/^[\d.]+$/.test(address.host);
-      const hosts = isName ? await resolve(address.host).catch(() => []) : [address.host];
+      // Whatever is no address as it stands is the resolver's to read, which takes 127.1, 0x7f.1 and 2130706433 for one.
+      const hosts = isIP(address.host) === 0 ? await resolve(address.host).catch(() => []) : [address.host];
       return hosts
         .slice(0, addressesPerName)
         .filter((host) => allowPrivate || !isPrivate(host))

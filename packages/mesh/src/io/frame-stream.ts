@@ -33,7 +33,7 @@ export function frameStream(
     pace: ConnectionPace;
     trafficClass: TrafficClass;
     /** How long a frame may take from its first bytes, and how long the other side may leave a write unread. */
-    deadlineMs?: number;
+    deadlineMs?: number | undefined;
   },
 ): FrameStream {
   const { deadlineMs = frameDeadlineMs } = options;

@@ -164,10 +164,69 @@ it('whoever is over the number of guests by the time the connection stands is sh
   await expect.poll(() => stranger.connections(open.peer).length).toBe(0);
 });
 
-it('a claimed address in our own network or on our loopback is not dialled', async () => {
+it('whoever stops being a friend is hung up on at once, also while guests are let in', async () => {
+  let admission: Admission = 'friend';
+  const closed: boolean[] = [];
+  const here = await host({ admit: () => admission });
+  const there = await host({ events: { disconnected: (_, __, last) => closed.push(last) } });
+  await there.dial(here.peer, at(here), { signal: soon() });
+  const stream = await there.open(here.peer, 'sync', { signal: soon() });
+  await stream.send(Uint8Array.of(1));
+  expect(await stream.receive()).toEqual(Uint8Array.of(1));
+  for (const next of ['guest', 'former'] as const) {
+    await expect.poll(() => here.connections(there.peer).length).toBe(1);
+    admission = next;
+    here.enforce();
+    await expect.poll(() => there.connections(here.peer).length).toBe(0);
+    admission = 'friend';
+    await there.dial(here.peer, at(here), { signal: soon() });
+  }
+  expect(closed.slice(0, 2)).toEqual([true, true]);
+});
+
+it('a former friend is in for a short word that we have for him, and opens no stream himself', async () => {
+  const met: string[] = [];
+  const here = await host({ admit: () => 'former', events: { connected: (_, { id }) => met.push(id) } });
   const there = await host({});
+  await there.dial(here.peer, at(here), { signal: soon() });
+  await expect.poll(() => met.length).toBe(1);
+  for (const protocol of ['sync', 'join', 'removed'] as const) {
+    const attempt = (async () => {
+      const stream = await there.open(here.peer, protocol, { signal: soon() });
+      await stream.send(Uint8Array.of(1));
+      return await stream.receive();
+    })();
+    await expect(attempt).rejects.toThrow();
+  }
+  const told = await here.open(there.peer, 'removed', { signal: soon(), connectionId: met[0] ?? '' });
+  await told.send(Uint8Array.of(7));
+  expect(await told.receive()).toEqual(Uint8Array.of(7));
+});
+
+it.for([
+  '127.0.0.1',
+  '127.1',
+  '[::1]',
+  '[::ffff:127.0.0.1]',
+  '[::ffff:7f00:1]',
+  '[64:ff9b::7f00:1]',
+  'localhost',
+  '192.168.1.77',
+  '[::ffff:192.168.1.77]',
+  '10.0.0.1',
+  '169.254.169.254',
+  '[fe80::1]',
+  '[fe80::1%lo]',
+  '[fc00::1]',
+])('a claimed address in our own network or on our loopback is not dialled: %s', async (claimed) => {
+  const met: string[] = [];
+  const there = await host({ events: { connected: (peer) => met.push(peer) } });
   const careful = await host({ allowPrivate: false });
-  await expect(careful.dial(there.peer, at(there), { signal: soon() })).rejects.toThrow();
+  const port = there.addresses[0]?.port;
+  const dial = careful.dial(there.peer, [`${claimed}:${port}`], { signal: soon() });
+  // Nothing was tried: with anything to try, the failure would be that of a connection.
+  await expect(dial).rejects.toThrow('no address to dial');
+  expect(met).toEqual([]);
 });
 
 it('a friend who stops is noticed at once, and as gone only when the last connection is', async () => {

@@ -84,6 +84,8 @@ export interface HostOptions {
   versions?: Partial<Record<ProtocolName, readonly string[]>>;
   /** Where everything that is sent waits for its turn. */
   line: Line;
+  /** How long a frame may take from its first bytes, and a write may stay unread; `frameDeadlineMs` unless given. */
+  frameDeadlineMs?: number;
   events: HostEvents;
 }
 
@@ -285,7 +287,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       connection.abort(new Error('not let in'));
       return;
     }
-    if (inbound && admit(peer) === 'guest') {
+    if (inbound && admit(peer) !== 'friend') {
       if (remote !== undefined) guests.set(connection.id, { peer, network: arrivalNetwork(remote.host) });
       // A guest has one short conversation; whoever stays longer without becoming a friend is shown out.
       const timer = setTimeout(() => {
@@ -411,6 +413,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         line: options.line,
         pace: paceOf(connection, options.line),
         trafficClass,
+        deadlineMs: options.frameDeadlineMs,
       });
       return { ...frames, version: protocolVersion(stream.protocol) ?? 0 };
     },
@@ -455,7 +458,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
     friendsAt: (boxes) => arrivals.friendsAt(boxes),
     enforce: () => {
       for (const connection of node.getConnections()) {
-        if (admit(connection.remotePeer.toString()) === 'nobody') connection.abort(new Error('not a friend'));
+        const admission = admit(connection.remotePeer.toString());
+        // Whoever stops being a friend does not stay as a guest, with the streams of a friend.
+        if (admission === 'nobody' || (admission !== 'friend' && !guestTimers.has(connection.id)))
+          connection.abort(new Error('not a friend'));
       }
     },
     [Symbol.asyncDispose]: async () => {

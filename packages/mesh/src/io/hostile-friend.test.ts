@@ -24,8 +24,12 @@ const nothing = (): void => {};
 const shortEcho: ProtocolHandler = { ...echo, maxFrameBytes: 4096 };
 
 /** A box to whom everybody is a friend. */
-async function box(events: Partial<HostEvents> = {}, handler = shortEcho): Promise<Host> {
-  const host = await startTestHost({ events, handlers: everyProtocol(() => handler) });
+async function box(
+  events: Partial<HostEvents> = {},
+  handler = shortEcho,
+  more: { frameDeadlineMs?: number } = {},
+): Promise<Host> {
+  const host = await startTestHost({ events, handlers: everyProtocol(() => handler), ...more });
   toStop.push(async () => await host[Symbol.asyncDispose]());
   return host;
 }
@@ -190,4 +194,49 @@ it('whoever reads nothing loses the stream, and what waited for him is let go', 
     for (let i = 0; i < 200; i++) await ours.send(new Uint8Array(500_000));
   })();
   await expect(sending).rejects.toThrow();
+});
+
+it('on a real host: a friend who sends one byte after the other loses his stream, and others are served meanwhile', async () => {
+  const failures: unknown[] = [];
+  const host = await box({ streamFailed: (_peer, _protocol, error) => failures.push(error) }, shortEcho, {
+    frameDeadlineMs: 500,
+  });
+  const [hostile, friend] = [await hostileNode(), await friendOf(host)];
+  const connection = await dialled(hostile, host);
+  const stream = await connection.newStream(protocols.zone[0]);
+  stream.send(Uint8Array.of(100));
+  const trickle = setInterval(() => {
+    if (stream.status === 'open') stream.send(Uint8Array.of(1));
+  }, 50);
+  toStop.push(async () => clearInterval(trickle));
+  expect(await roundTripMs(host, friend)).toBeLessThan(5000);
+  expect(failures).toEqual([]);
+  await expect.poll(() => failures.length, { timeout: 5000 }).toBe(1);
+  await expect.poll(() => stream.status, { timeout: 5000 }).not.toBe('open');
+  expect(await roundTripMs(host, friend)).toBeLessThan(5000);
+});
+
+it('on a real host: a friend who stalls as reader loses his stream, and others are served meanwhile', async () => {
+  const failures: unknown[] = [];
+  let sent = 0;
+  const floods: ProtocolHandler = {
+    maxFrameBytes: 65_536,
+    handle: async (stream, from) => {
+      if (from.peer !== hostile.peerId.toString()) return await echo.handle(stream, from);
+      for (; sent < 1000; sent++) await stream.send(new Uint8Array(65_000));
+    },
+  };
+  const hostile = await hostileNode();
+  const host = await box({ streamFailed: (_peer, _protocol, error) => failures.push(error) }, floods, {
+    frameDeadlineMs: 500,
+  });
+  const friend = await friendOf(host);
+  const connection = await dialled(hostile, host);
+  const stream = await connection.newStream(protocols.zone[0]);
+  stream.pause();
+  await expect.poll(() => sent).toBeGreaterThan(0);
+  expect(await roundTripMs(host, friend)).toBeLessThan(5000);
+  await expect.poll(() => failures.map(String), { timeout: 10_000 }).toHaveLength(1);
+  expect(sent).toBeLessThan(1000);
+  expect(await roundTripMs(host, friend)).toBeLessThan(5000);
 });

@@ -35,6 +35,7 @@ export async function serveProtocols(
     admit: (peer: string) => Admission;
     beforeRefusal?: () => Promise<void>;
     line: Line;
+    frameDeadlineMs?: number;
     /** The versions that are spoken of a protocol, newest first. */
     spoken: (name: ProtocolName) => string[];
     meterFor: (peer: string, protocol: ProtocolName) => StreamMeter;
@@ -61,6 +62,7 @@ export async function serveProtocols(
           line,
           pace: paceOf(connection, line),
           trafficClass: protocolClass[name],
+          deadlineMs: options.frameDeadlineMs,
         });
         const key = `${name} ${peer}`;
         const others = openStreams.get(key) ?? 0;
