@@ -20,11 +20,12 @@ const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|all] 
   packets  mutated DNS messages: the slowest by itself, memory left behind (2 minutes)
            --count 1000000  how many       --seed 1   which
   idle     what quiet agents send and hold, beside serf, in network namespaces (as root; Debian package serf)
-           --boxes 3,5,10   sizes of the circle      --for 130   seconds measured each
+           --boxes 3,5,10   sizes of the circle      --for 130   seconds measured each (10 minutes for all three)
+           --quick          both at once, less time to settle, 40 s measured (4 minutes)
   heal     circles of three in network namespaces (as root): one box's line is cut, and healed (10 minutes)
            --times 10       cuts in all              --cut 150s  how long each
   flood    a box that strangers flood with 200 connections a second, in network namespaces (as root; 3 minutes)
-           --flood 60       seconds each
+           --flood 60       seconds each             --whole     nothing but whole Noise handshakes
   propagate  a zone change until three secondaries answer it, in good and bad times, beside BIND and Knot primaries of NSD,
            Knot and BIND, in network namespaces (as root; 10 minutes; Debian packages nsd knot bind9 bind9-dnsutils)
            --rounds 5       changes of each kind      --cuts 10,40,100   seconds off the network
@@ -36,7 +37,9 @@ const { values: flags, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
     boxes: { type: 'string', default: '3,5,10' },
-    for: { type: 'string', default: '130' },
+    for: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    whole: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     count: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: '1' },
@@ -48,7 +51,7 @@ const { values: flags, positionals } = parseArgs({
 });
 const [what = 'all'] = positionals;
 const sizes = flags.boxes.split(',').map(Number);
-const seconds = Number(flags.for);
+const seconds = Number(flags.for ?? (flags.quick ? 40 : 130));
 const floodSeconds = Number(flags.flood);
 const times = Number(flags.times);
 const cutMs = 1000 * Number(/^(\d+)s?$/.exec(flags.cut)?.[1] ?? 0);
@@ -81,8 +84,14 @@ const figures = collectFigures({ print: !flags.json });
 if (what === 'circle' || what === 'all') await measureCircle(figures);
 if (what === 'dns' || what === 'all') await measureDns(figures, { rounds });
 if (what === 'packets' || what === 'all') measurePackets(figures, { packets, seed });
-if (what === 'flood') await measureFlood(figures, { seconds: floodSeconds });
+if (what === 'flood') await measureFlood(figures, { seconds: floodSeconds, onlyWhole: flags.whole });
 if (what === 'heal') await measureHealing(figures, { times, cutMs });
 if (what === 'propagate') await measurePropagation(figures, { rounds, cutsMs });
-if (what === 'idle' || what === 'all') await measureIdle(figures, { sizes, seconds });
+if (what === 'idle' || what === 'all')
+  await measureIdle(figures, {
+    sizes,
+    seconds,
+    quick: flags.quick,
+    progress: (text) => process.stderr.write(`${text}\n`),
+  });
 if (flags.json) console.log(figures.json());

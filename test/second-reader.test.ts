@@ -1,4 +1,12 @@
-import { createHash, createPublicKey, hkdfSync, verify } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  hkdfSync,
+  verify,
+} from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
@@ -312,4 +320,43 @@ it('the carried form of a zone is read record by record, and is what its version
   const version = mapOf(hex(signed.find(({ kind }: { kind: string }) => kind === 'zone').payload));
   expect(sha256(content)).toEqual(version.get('contentHash'));
   expect(content.length).toBe(version.get('sizeBytes'));
+});
+
+/** The Montgomery form of an Ed25519 public key: u = (1 + y) / (1 - y) modulo 2^255 - 19 (RFC 7748 section 4.1). */
+function montgomeryOf(key: Buffer): Buffer {
+  const p = 2n ** 255n - 19n;
+  const y = BigInt(`0x${Buffer.from(key).reverse().toString('hex')}`) % 2n ** 255n;
+  // The extended algorithm of Euclid: `inverse` times (1 - y) is 1.
+  let [a, b, before, inverse] = [p, (p + 1n - y) % p, 0n, 1n];
+  while (b > 1n) [a, b, before, inverse] = [b, a % b, inverse, before - (a / b) * inverse];
+  const u = ((((1n + y) * inverse) % p) + p) % p;
+  return hex(u.toString(16).padStart(64, '0')).reverse();
+}
+
+it('a proof before Noise is what the page says, computed on the side of who reads it', () => {
+  const vector = read('arrival.json');
+  const { bob } = read('keys.json');
+  const scalar = createHash('sha512').update(hex(bob.boxSeed)).digest().subarray(0, 32);
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([hex('302e020100300506032b656e04220420'), scalar]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const publicKey = createPublicKey({
+    key: Buffer.concat([hex('302a300506032b656e032100'), montgomeryOf(keyOf(vector.by))]),
+    format: 'der',
+    type: 'spki',
+  });
+  const shared = diffieHellman({ privateKey, publicKey });
+  const key = sha256(Buffer.from('copain friend 1\n'), shared);
+  const span = Math.floor(vector.atMs / 300_000);
+  const mac = (what: string, nonce: Buffer): string =>
+    createHmac('sha256', key).update(`${what}\n${vector.by}\n${span}\n`).update(nonce).digest('hex');
+  expect(vector.tag).toBe(mac('tag', Buffer.alloc(0)).slice(0, 16));
+  expect(vector.mac).toBe(mac('mac', hex(vector.nonce)).slice(0, 32));
+  const line = (text: string): string => `${String.fromCharCode(text.length + 1)}${text}\n`;
+  const proposed = `/copain/friend/1/${vector.tag}${vector.nonce}${vector.mac}`;
+  const greeting = line('/multistream/1.0.0');
+  expect(hex(vector.said).toString('latin1')).toBe(greeting + line(proposed) + line('/noise'));
+  expect(hex(vector.answer).toString('latin1')).toBe(greeting + line('na') + line('/noise'));
 });

@@ -57,9 +57,11 @@ import {
   encodeLiveAnswer,
   encodeLiveRequest,
 } from '../packages/mail/src/live-frames.ts';
+import { readFirstBytes, withoutRefusal } from '../packages/mesh/src/arrival-proof.ts';
 import { decodeBulkFrame, encodeBulkFrame } from '../packages/mesh/src/bulk-frames.ts';
 import { decodeDialbackFrame, encodeDialbackFrame } from '../packages/mesh/src/dialback-frames.ts';
 import { logOfVersion } from '../packages/mesh/src/fact-log.ts';
+import { proofKeys } from '../packages/mesh/src/io/proof-keys.ts';
 import { allVectors, type Vectors } from '../scripts/wire-vectors/all.ts';
 import { bytesOf, fromJson, type Json } from '../scripts/wire-vectors/json.ts';
 
@@ -284,4 +286,22 @@ it('no vector is larger than its kind allows', () => {
   for (const { kind, payload } of read('records.json').records) {
     expect(payload.length / 2).toBeLessThanOrEqual(maxRecordBytes[kind]);
   }
+});
+
+it('a proof before Noise is read, and names who made it, to whom it is for', async () => {
+  const { by, to, atMs, tag, nonce, mac, said, answer } = read('arrival.json');
+  const first = readFirstBytes(bytesOf(said));
+  expect(first).toEqual({
+    kind: 'proof',
+    proof: { tag: bytesOf(tag), nonce: bytesOf(nonce), mac: bytesOf(mac) },
+  });
+  const { boxSeed } = read('keys.json').bob as unknown as { boxSeed: string };
+  const bob = await signingKeyFromSeed(bytesOf(boxSeed));
+  expect(bob.peer).toBe(to);
+  const keys = proofKeys({ privateKey: bob.protobuf });
+  keys.friends([by]);
+  const proof = first.kind === 'proof' ? first.proof : expect.fail('a proof');
+  expect(keys.check(proof, atMs)).toBe(by);
+  const greeting = answer.slice(0, 40);
+  expect(toHex(withoutRefusal(bytesOf(answer)) ?? new Uint8Array())).toBe(greeting + answer.slice(48));
 });

@@ -10,11 +10,16 @@ import { allTogether, join } from '../../test/e2e/lib/scene.ts';
 import type { Figures } from './figures.ts';
 import { rssMiB } from './rss.ts';
 
-/** Until what joining set in motion has ended, and a digest exchange that brings nothing would show itself. */
-const settleMs = 45_000;
+/**
+ * Until what joining set in motion has ended, and a digest exchange that brings nothing would show itself. serf pushes and
+ * pulls its whole state after joining; its own notes call it quiet a minute later.
+ */
+const settleMs = { agents: 45_000, serf: 60_000 };
 
-/** serf pushes and pulls its whole state after joining; its own notes call it quiet a minute later. */
-const serfSettleMs = 60_000;
+/** Long enough for the beats; a quick run has what is rarer than that in it, or not. */
+const quickSettleMs = { agents: 15_000, serf: 15_000 };
+
+type Settle = typeof settleMs;
 
 const ethernetHeaderBytes = 14;
 
@@ -25,14 +30,20 @@ const ethernetHeaderBytes = 14;
  */
 export async function measureIdle(
   { record }: Figures,
-  options: { sizes: readonly number[]; seconds: number },
+  options: { sizes: readonly number[]; seconds: number; quick: boolean; progress: (text: string) => void },
 ): Promise<void> {
+  const settle = options.quick ? quickSettleMs : settleMs;
   const lacking = whyNot({ programs: ['ip', 'bridge', 'serf'], root: true }, 'the idle figures');
   if (lacking !== undefined) throw new Error(lacking);
   for (const size of options.sizes) {
     const names = Array.from({ length: size }, (_, i) => `b${i}`);
-    const ours = await quietAgents(names, options.seconds);
-    const peer = await quietSerf(names, options.seconds);
+    const told = (text: string): void => options.progress(`N=${size}: ${text}`);
+    const agents = async (): Promise<Quiet> => await quietAgents(names, options.seconds, settle, told);
+    const serfs = async (): Promise<Quiet> => await quietSerf(names, options.seconds, settle, told);
+    // Each circle has a network of its own, so that neither is in the other's figures.
+    const [ours, peer] = options.quick
+      ? await Promise.all([agents(), serfs()])
+      : [await agents(), await serfs()];
     for (const direction of ['sent', 'received'] as const) {
       const mine = record(`idle, N=${size}: ${direction} by one agent`, 'B/s', ours[direction]);
       record(`idle, N=${size}: ${direction} for each friend`, 'B/s', perFriend(ours[direction], size));
@@ -55,7 +66,13 @@ interface Quiet {
 const perFriend = (values: readonly number[], size: number): number[] =>
   values.map((value) => value / (size - 1));
 
-async function quietAgents(names: readonly string[], seconds: number): Promise<Quiet> {
+async function quietAgents(
+  names: readonly string[],
+  seconds: number,
+  settle: Settle,
+  told: (text: string) => void,
+): Promise<Quiet> {
+  told('starting agents');
   await using running = new AsyncDisposableStack();
   const network = running.use(await quietNetwork(names));
   const boxes = names.map((name) =>
@@ -70,7 +87,8 @@ async function quietAgents(names: readonly string[], seconds: number): Promise<Q
     await join(guest, first);
   }
   await allTogether(boxes, 60_000);
-  await pause(settleMs);
+  told(`agents are together; measured for ${seconds} s, in ${settle.agents / 1000} s`);
+  await pause(settle.agents);
   return await watched(
     network,
     names,
@@ -79,7 +97,13 @@ async function quietAgents(names: readonly string[], seconds: number): Promise<Q
   );
 }
 
-async function quietSerf(names: readonly string[], seconds: number): Promise<Quiet> {
+async function quietSerf(
+  names: readonly string[],
+  seconds: number,
+  settle: Settle,
+  told: (text: string) => void,
+): Promise<Quiet> {
+  told('starting serf');
   await using running = new AsyncDisposableStack();
   const network = running.use(await quietNetwork(names));
   const rpc = '-rpc-addr=127.0.0.1:7373';
@@ -100,7 +124,8 @@ async function quietSerf(names: readonly string[], seconds: number): Promise<Qui
       60_000,
     );
   }
-  await pause(serfSettleMs);
+  told(`serf sees everybody; measured for ${seconds} s, in ${settle.serf / 1000} s`);
+  await pause(settle.serf);
   return await watched(
     network,
     names,

@@ -1,6 +1,7 @@
 import { toHex } from '@copain/core';
 import { sha256 } from '@copain/mesh/io';
 import { compareWords, encodeInviteText } from '@copain/trust';
+import { arrivalProofs } from './arrival.ts';
 import { bulkFrames, dialbackFrames, joinFrames, mailFrames, syncFrames, zoneFrames } from './frames.ts';
 import type { Json } from './json.ts';
 import { type Person, seedOf } from './people.ts';
@@ -57,6 +58,7 @@ export async function allVectors() {
     'mail.json': mailFrames(),
     'bulk.json': { frames: bulkFrames() },
     'dialback.json': { frames: dialbackFrames() },
+    'arrival.json': arrivalProofs(circle),
   };
 }
 

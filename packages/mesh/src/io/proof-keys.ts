@@ -22,8 +22,8 @@ import { maxProofsRemembered } from '../limits.ts';
 
 /** The secrets that this box shares with each friend's, and the proofs made of them (see `ArrivalProof`). */
 export interface ProofKeys {
-  /** For a connection to this peer; undefined where his PeerId holds no key to make one with. */
-  make(peer: string, nowMs: number): ArrivalProof | undefined;
+  /** For a connection to this peer; undefined where his PeerId holds no key to make one with. `nonce`: random unless given. */
+  make(peer: string, nowMs: number, nonce?: Uint8Array): ArrivalProof | undefined;
   /** The friend's box that made this proof for us, now and for the first time; else undefined. */
   check(proof: ArrivalProof, nowMs: number): string | undefined;
   /** Whose proofs count. */
@@ -107,11 +107,10 @@ export function proofKeys(options: { privateKey: Uint8Array }): ProofKeys {
   };
 
   return {
-    make: (peer, nowMs) => {
+    make: (peer, nowMs, nonce = randomBytes(proofNonceBytes)) => {
       const key = sharedWith(peer);
       if (key === undefined) return undefined;
       const span = spanAt(nowMs);
-      const nonce = randomBytes(proofNonceBytes);
       const mac = macOf(key, 'mac', self, span, nonce).subarray(0, proofMacBytes);
       return { tag: tagOf(key, self, span), nonce, mac };
     },
