@@ -1,6 +1,7 @@
 import { isLoopback, parseHostPort } from '@copain/core';
 import { parseRate } from './config-rate.ts';
-import { type ConfigFinding, readDomain } from './config-schema.ts';
+import type { ConfigFinding } from './config-schema.ts';
+import { readDomain } from './config-values.ts';
 
 type Plain = Record<string, unknown>;
 

@@ -1,8 +1,10 @@
 import type { AST } from 'toml-eslint-parser';
 import { parseConfig } from './config.ts';
+import type { May } from './config-friends.ts';
+import type { MailConfig } from './config-mail.ts';
 import { type ConfigProblem, formatProblems } from './config-problems.ts';
-import { type MailConfig, type May, readDomain } from './config-schema.ts';
 import { readToml } from './config-toml.ts';
+import { readDomain } from './config-values.ts';
 
 /**
  * What became of an edit. `refused`: the text stays as it is, and `why` says what stands in the way (a whole sentence,

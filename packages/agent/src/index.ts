@@ -1,4 +1,5 @@
 export { type ParsedConfig, parseConfig } from './config.ts';
+export type { ZoneConfig } from './config-dns.ts';
 export {
   addMail,
   addZone,
@@ -9,7 +10,9 @@ export {
   setFriend,
   type ZoneToAdd,
 } from './config-edit.ts';
+export type { FriendConfig, May } from './config-friends.ts';
 export { initialConfig } from './config-initial.ts';
+export type { MailConfig } from './config-mail.ts';
 export {
   absolutePath,
   besideConfig,
@@ -19,5 +22,5 @@ export {
 } from './config-paths.ts';
 export { type ConfigProblem, formatProblems } from './config-problems.ts';
 export { formatRate } from './config-rate.ts';
-export type { Config, FriendConfig, MailConfig, May, ZoneConfig } from './config-schema.ts';
+export type { Config } from './config-schema.ts';
 export { notYet } from './not-yet.ts';

@@ -21,8 +21,8 @@ import {
 } from '@copain/dns';
 import { sha256 } from '@copain/dns/io';
 import type { Logger } from 'pino';
+import type { ZoneConfig } from '../config-dns.ts';
 import { besideConfig } from '../config-paths.ts';
-import type { ZoneConfig } from '../config-schema.ts';
 import { zoneRecordKey } from '../known-records.ts';
 import { type FileVerdict, forcedLeap, judgeFile } from '../zone-base.ts';
 import type { EventLog } from './event-log.ts';

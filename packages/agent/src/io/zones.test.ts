@@ -5,7 +5,7 @@ import type { ZoneVersion } from '@copain/dns';
 import { memoryFiles, memoryTable } from '@copain/store';
 import { pino } from 'pino';
 import { afterAll, expect, it } from 'vitest';
-import type { ZoneConfig } from '../config-schema.ts';
+import type { ZoneConfig } from '../config-dns.ts';
 import { recordsOf } from '../known-records.ts';
 import { openEventLog } from './event-log.ts';
 import { ownRecords } from './own-records.ts';

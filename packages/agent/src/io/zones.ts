@@ -23,7 +23,8 @@ import {
 import { startDnsServer } from '@copain/dns/io';
 import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
-import type { Config, ZoneConfig } from '../config-schema.ts';
+import type { ZoneConfig } from '../config-dns.ts';
+import type { Config } from '../config-schema.ts';
 import { originText, recordsOf, zoneRecordKey } from '../known-records.ts';
 import { startAnswering } from './answering.ts';
 import type { EventLog } from './event-log.ts';
