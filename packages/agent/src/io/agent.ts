@@ -1,34 +1,32 @@
 import { type Clock, CommandError, ExitCode, type Random } from '@copain/core';
 import type { Mail } from '@copain/mail/io';
-import type { Fact } from '@copain/mesh';
 import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
 import { type FaultHistory, faultText } from '../fault.ts';
-import { friendText } from '../friend-event.ts';
 import { judgeRename } from '../friend-rename.ts';
-import type { KnownRecord } from '../known-records.ts';
 import { notYet } from '../not-yet.ts';
 import { restartNotes } from '../restart-notes.ts';
-import { providers, type RoomCall } from '../wiring.ts';
+import { providers } from '../wiring.ts';
 import { type Box, openBox } from './box.ts';
 import { type BoxView, boxView } from './box-view.ts';
 import { type CircleService, circleService } from './circle.ts';
 import type { Dialback } from './dialback.ts';
 import type { EventLog } from './event-log.ts';
+import { startFriendsWatch } from './friends-watch.ts';
 import { adoptOwner, type Identity } from './identity.ts';
 import { type LineMeasure, measureLine } from './line-measure.ts';
 import { type MailRoom, startMailRoom } from './mail-room.ts';
 import { type MeshRoom, startMeshRoom } from './mesh-room.ts';
 import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
-import { type Planner, startPlanner } from './planner.ts';
+import { startPlanner } from './planner.ts';
 import { startReceipts } from './receipts.ts';
+import { recordRouter, takeVote } from './record-router.ts';
 import type { RecordStore } from './record-store.ts';
 import { saveBox } from './save-box.ts';
 import { openSignedLater, type SignedLater } from './signed-later.ts';
 import type { Standing } from './standing.ts';
-import { startWatch, type Watch } from './watch.ts';
 import { startZones, type Zones } from './zones.ts';
 
 /** A running box, for the control socket, the status page and the signals. */
@@ -264,79 +262,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await stopped;
     },
   };
-}
-
-/** Watches the friends, says what was agreed about them, and tells mail who is there. */
-function startFriendsWatch(
-  { identity, clock, config, records, stopping, standing, events, names, failed }: Box,
-  rooms: { mesh(): MeshRoom | undefined; mail(): MailRoom },
-): Watch {
-  return startWatch({
-    self: identity.box.peer,
-    clock,
-    records,
-    lineCheck: () => config().line.check,
-    stopping,
-    dialSecond: (peer) => rooms.mesh()?.dialer.second(peer),
-    signable: standing.signable,
-    changed: ({ peer, to, confirmed, seenDownBy }) => {
-      const witnesses = seenDownBy.map(names.ofPeer);
-      events.add(`friend.${to}`, friendText({ name: names.ofBox(peer), to, confirmed, witnesses }));
-      if (to !== 'up') rooms.mail().silent(peer);
-      // Silence may end without a new stream; where there is none yet, its hello tells mail.
-      else if (rooms.mesh()?.sync.peers().includes(peer) === true) rooms.mail().heard(peer);
-    },
-    lineChanged: (state) => {
-      if (state === 'ok') events.add('line.ok', 'My own line works.');
-      if (state === 'cut')
-        events.add('line.cut', 'My own line is cut: I hear nobody, and judge nobody until it is back.');
-    },
-    failed: failed('liveness'),
-  });
-}
-
-/** What each new record sets in motion; which rooms it concerns is decided by the pure `routeRecord`. */
-function recordRouter(
-  { identity, changes }: Box,
-  rooms: { mesh(): MeshRoom | undefined; watch: Watch; zones: Zones; planner: Planner },
-): (calls: readonly RoomCall[], record: KnownRecord, fact: Fact) => void {
-  const { watch, zones, planner } = rooms;
-  return (calls, record, fact) => {
-    // A friend's record is passed on by whoever received it, since only the receiver knows whom it reached already.
-    // Our owner's records are signed by a key of his, here or on another box of his; told twice they are heard once.
-    const isOurs =
-      record.signed.signer === identity.box.peer ||
-      (record.kind === 'owner' && record.signed.record.ownerId === identity.ownerId);
-    if (isOurs) rooms.mesh()?.sync.spread(fact, new Uint8Array(), undefined);
-    for (const call of calls) {
-      switch (call.kind) {
-        case 'plan':
-          if (record.kind === 'removal') planner.noteRemoval(record.signed);
-          // What becomes known before the mesh is up is in the first plan.
-          if (rooms.mesh() !== undefined) void planner.replan();
-          break;
-        case 'addresses':
-          rooms.mesh()?.refreshDialer();
-          break;
-        case 'zone-announced':
-          zones.announced(call.ownerId, call.origin);
-          break;
-        case 'zone-holders':
-          zones.holdersChanged();
-          break;
-        case 'vote':
-          takeVote(watch, record);
-          break;
-      }
-    }
-    changes.note();
-  };
-}
-
-function takeVote(watch: Watch, record: KnownRecord): void {
-  if (record.kind !== 'vote') return;
-  const { about, heardAtMs, silent, sequence } = record.signed.record;
-  watch.take({ kind: 'vote', from: record.signed.signer, about, heardAtMs, silent, sequence });
 }
 
 /** What `peer save` writes. */
