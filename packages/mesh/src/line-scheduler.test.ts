@@ -117,6 +117,35 @@ it('bulk keeps to its own limit and leaves the rest to the others', () => {
   expect(slow.sent.at(-1)).toMatchObject({ class: 'dns', waitedMs: 0 });
 });
 
+it.for([
+  // A second of mail, what bulk may have beside it, and what all carry together.
+  { mail: 4000, bulk: 8000, all: 12_000 },
+  { mail: 7000, bulk: 8000, all: 15_000 },
+  { mail: 12_000, bulk: 3000, all: 15_000 },
+  { mail: 20_000, bulk: 0, all: 15_000 },
+])('both limits hold at once within 5 %, whichever is met first: with $mail of mail a second', (wanted) => {
+  const slow = line(15_000, 8000);
+  for (let i = 0; i < 1000; i++) slow.want('bulk', 1000);
+  for (let atMs = 500; atMs <= 60_000; atMs += 500) {
+    // So large that with its headers it costs what is asked for.
+    slow.want('live-mail', wanted.mail / 2 - (wireCost(wanted.mail / 2) - wanted.mail / 2));
+    slow.until(atMs);
+  }
+  const rate = (of: (one: TrafficClass) => boolean): number =>
+    slow.sent.reduce((sum, piece) => sum + (of(piece.class) ? piece.costBytes : 0), 0) / 60;
+  const within = (value: number, expected: number): void => {
+    expect(Math.abs(value - expected)).toBeLessThan(0.05 * Math.max(expected, 8000));
+  };
+  within(
+    rate(() => true),
+    wanted.all,
+  );
+  within(
+    rate((one) => one === 'bulk'),
+    wanted.bulk,
+  );
+});
+
 it('whoever gives up is forgotten, and a queue that nobody empties has an end', () => {
   const slow = line(1);
   slow.want('bulk', 100_000);
