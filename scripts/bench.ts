@@ -8,6 +8,7 @@ import { measureDns } from './measure/dns.ts';
 import { collectFigures } from './measure/figures.ts';
 import { measureFlood } from './measure/flood.ts';
 import { measureHealing } from './measure/heal.ts';
+import { measureRelayedHealing } from './measure/heal-nat.ts';
 import { measureIdle } from './measure/idle.ts';
 import { measurePackets } from './measure/packets.ts';
 import { measurePropagation } from './measure/propagate.ts';
@@ -24,6 +25,7 @@ const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|all] 
            --quick          both at once, less time to settle, 40 s measured (4 minutes)
   heal     circles of three in network namespaces (as root): one box's line is cut, and healed (10 minutes)
            --times 10       cuts in all              --cut 150s  how long each
+           --nat            two of the boxes behind NAT, the third relays for them; lines are cut by turns
   flood    a box that strangers flood with 200 connections a second, in network namespaces (as root; 3 minutes)
            --flood 60       seconds each             --whole     nothing but whole Noise handshakes
   propagate  a zone change until three secondaries answer it, in good and bad times, beside BIND and Knot primaries of NSD,
@@ -46,6 +48,7 @@ const { values: flags, positionals } = parseArgs({
     flood: { type: 'string', default: '60' },
     times: { type: 'string', default: '10' },
     cut: { type: 'string', default: '150s' },
+    nat: { type: 'boolean', default: false },
     cuts: { type: 'string', default: '10,40,100' },
   },
 });
@@ -85,7 +88,8 @@ if (what === 'circle' || what === 'all') await measureCircle(figures);
 if (what === 'dns' || what === 'all') await measureDns(figures, { rounds });
 if (what === 'packets' || what === 'all') measurePackets(figures, { packets, seed });
 if (what === 'flood') await measureFlood(figures, { seconds: floodSeconds, onlyWhole: flags.whole });
-if (what === 'heal') await measureHealing(figures, { times, cutMs });
+const healing = flags.nat ? measureRelayedHealing : measureHealing;
+if (what === 'heal') await healing(figures, { times, cutMs });
 if (what === 'propagate') await measurePropagation(figures, { rounds, cutsMs });
 if (what === 'idle' || what === 'all')
   await measureIdle(figures, {

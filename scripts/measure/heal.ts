@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ask } from '../../packages/cli/src/io/client.ts';
 import { type Box, createBox } from '../../test/e2e/lib/box.ts';
 import { eventually } from '../../test/e2e/lib/eventually.ts';
 import { startNetwork } from '../../test/e2e/lib/network.ts';
@@ -10,6 +9,7 @@ import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { join } from '../../test/e2e/lib/scene.ts';
 import type { StatusJson } from '../../test/e2e/lib/status-json.ts';
 import { zoneText } from '../../test/e2e/lib/zone-text.ts';
+import { statusNow } from './box-status.ts';
 import type { Figures } from './figures.ts';
 
 /** Circles that are cut at the same time; each has namespaces of its own. */
@@ -104,20 +104,15 @@ async function healOneCircle(index: number, options: { cutMs: number; rounds: nu
   return healed;
 }
 
-/** By the agent's own socket, which no cut line reaches and no start of a command delays. */
-async function statusOf(box: Box): Promise<StatusJson> {
-  return (await ask({ socketPath: joinPath(box.home, 'peer.sock'), command: 'status' })) as StatusJson;
-}
-
 async function allUp(boxes: readonly Box[]): Promise<boolean> {
-  const states = await Promise.all(boxes.map(statusOf));
+  const states = await Promise.all(boxes.map(statusNow));
   return states.every(
     ({ friends }) => friends.length === boxes.length - 1 && friends.every((friend) => friend.state === 'up'),
   );
 }
 
 async function passed(one: Box, other: Box, serial: number): Promise<boolean> {
-  const [mine, his] = await Promise.all([statusOf(one), statusOf(other)]);
+  const [mine, his] = await Promise.all([statusNow(one), statusNow(other)]);
   const serves = (status: StatusJson, owner: Box): boolean =>
     status.zones.some((zone) => zone.origin === `${owner.name}.example` && zone.serial === serial);
   return serves(mine, other) && serves(his, one);
