@@ -242,7 +242,7 @@ it('redials for ever, at most every 30 s or so, and at once when a new address i
   expect(dialledAt.at(-1)).toBeGreaterThan(week - 40_000);
   run({ kind: 'friends', boxes: [{ peer, addresses: ['192.0.2.2:1'] }] }, week);
   expect(run({ kind: 'tick', relayed: new Set() }, week)).toEqual([
-    { kind: 'dial', peer, addresses: ['192.0.2.2:1'], second: false, direct: false },
+    { kind: 'dial', peer, addresses: ['192.0.2.2:1'], second: false, way: 'any' },
   ]);
 });
 

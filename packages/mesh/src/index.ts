@@ -53,6 +53,7 @@ export {
   dialbackDialMs,
   dialTimeoutMs,
   farewellEveryMs,
+  directKnockEveryMs,
   guestDeadlineMs,
   knockTimeoutMs,
   mappingDoubtMs,
@@ -64,12 +65,15 @@ export {
   maxSendWindowBytes,
   maxSyncFrameBytes,
   relayAnswerMs,
+  relayedDialMs,
+  relaySilenceMs,
   unmapMs,
   versionLimit,
 } from './limits.ts';
 export { type TrafficClass, trafficClasses } from './line-scheduler.ts';
 export { type MappingWay, nextMappingMs } from './port-mapping.ts';
 export {
+  type DialWay,
   dialableAddresses,
   type RedialEffect,
   type RedialInput,

@@ -108,6 +108,42 @@ export const relayRenewMs = 1_800_000;
 /** Reservations that a relay keeps: every box of a full circle. */
 export const maxRelayReservations = 512;
 
+/** How long a relay keeps one; circuit relay v2 names no life, and its implementations grant an hour or two. */
+export const relayReservationMs = 7_200_000;
+
+/** A message of the relay protocols: addresses, and a voucher where another implementation sends one. */
+export const maxRelayMessageBytes = 16_384;
+
+/**
+ * How long a relay tries to put a call through, on a line with 2 s in its queue or to a box that is about to come back;
+ * its next connection is tried beside one that hangs.
+ */
+export const relayCallMs = 15_000;
+export const nextConnectionAfterMs = 1500;
+
+/** A friend's relay that came back is tried for so long, every 2 s; one such dial, with what the relay needs for a call. */
+export const relayBackMs = 30_000;
+export const relayedDialMs = 25_000;
+
+/** Who was heard later than this is not dialled anew when a relay comes back: a beat and some delay. */
+export const relaySilenceMs = 14_000;
+
+/** Beside a relayed connection a plain TCP connection to each address is tried this often: two packets, mostly. */
+export const directKnockEveryMs = 60_000;
+
+/** Relayed connections that one relay carries. */
+export const maxRelayCircuits = 512;
+
+/** What one side of a relayed connection may have waiting in the relay, beside a stream window of 256 KiB; and what all may. */
+export const relayHoldBytes = 65_536;
+export const maxRelayHeldBytes = 33_554_432;
+
+/**
+ * What each side of a relayed connection has passed on at once, for beats and gossip: 60 bytes in 10 s, and an exchange
+ * of records now and then.
+ */
+export const relayedUrgent = { perSecond: 128, burst: 4096 } as const;
+
 /** Relayed connections that one friend's box may have through this one: one to every member, and some that just ended. */
 export const maxRelayedPerFriend = 96;
 

@@ -94,16 +94,35 @@ it('classes go in order of urgency, and each class in its own order', () => {
   const slow = line(1000);
   slow.want('control', 2000);
   const random = seededRandom(4);
-  for (let i = 0; i < 100; i++) slow.want(trafficClasses[Math.floor(random.fraction() * 5)] ?? 'bulk', 100);
+  const count = trafficClasses.length;
+  for (let i = 0; i < 100; i++)
+    slow.want(trafficClasses[Math.floor(random.fraction() * count)] ?? 'bulk', 100);
   slow.until(600_000);
   const order = slow.sent.slice(1);
   expect(order.length).toBe(100);
-  const ranks = order.map((piece) => trafficClasses.indexOf(piece.class));
+  // What is relayed and our own held mail take turns.
+  const rankOf = (one: TrafficClass): number => trafficClasses.indexOf(one === 'relayed' ? 'held-mail' : one);
+  const ranks = order.map((piece) => rankOf(piece.class));
   expect(ranks).toEqual(ranks.toSorted((a, b) => a - b));
   for (const one of trafficClasses) {
     const ids = order.filter((piece) => piece.class === one).map((piece) => piece.id);
     expect(ids).toEqual(ids.toSorted((a, b) => a - b));
   }
+});
+
+it('what is relayed and held mail share the line evenly, and beats go before both', () => {
+  const slow = line(16_000);
+  for (let i = 0; i < 100; i++) {
+    slow.want('relayed', 1024);
+    slow.want('held-mail', 1024);
+  }
+  slow.until(5000);
+  slow.want('control', 60);
+  slow.until(6000);
+  const count = (one: TrafficClass): number => slow.sent.filter((piece) => piece.class === one).length;
+  expect(count('relayed')).toBeGreaterThan(20);
+  expect(Math.abs(count('relayed') - count('held-mail'))).toBeLessThanOrEqual(1);
+  expect(count('control')).toBe(1);
 });
 
 it('bulk keeps to its own limit and leaves the rest to the others', () => {

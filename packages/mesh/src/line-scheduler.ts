@@ -1,8 +1,20 @@
 import { burstMs, maxLineQueue, maxPieceBytes, minPieceBytes, segmentBytes, wireOverhead } from './limits.ts';
 
-/** The classes that share the uplink, most urgent first. A beat never waits behind a backup. */
-export const trafficClasses = ['control', 'dns', 'live-mail', 'held-mail', 'bulk'] as const;
+/**
+ * The classes that share the uplink, most urgent first. A beat never waits behind a backup. `relayed`: what this box
+ * passes on for friends, of which it cannot know what it is.
+ */
+export const trafficClasses = ['control', 'dns', 'live-mail', 'relayed', 'held-mail', 'bulk'] as const;
 export type TrafficClass = (typeof trafficClasses)[number];
+
+/** Classes of one rank take turns: neither our own held mail nor a friend's backup may stop the other. */
+const ranks: readonly (readonly TrafficClass[])[] = [
+  ['control'],
+  ['dns'],
+  ['live-mail'],
+  ['relayed', 'held-mail'],
+  ['bulk'],
+];
 
 /** One piece that waits for its turn on the line. */
 interface Waiting {
@@ -142,8 +154,8 @@ function serve(state: LineState): [LineState, LineEffect[]] {
 }
 
 function firstByClass(pieces: readonly Waiting[]): Waiting | undefined {
-  for (const one of trafficClasses) {
-    const first = pieces.find((piece) => piece.class === one);
+  for (const rank of ranks) {
+    const first = pieces.find((piece) => rank.includes(piece.class));
     if (first !== undefined) return first;
   }
   return undefined;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { directRetryMaxMs, redialFirstMs } from './limits.ts';
+import { directRetryMaxMs, redialFirstMs, relayBackMs } from './limits.ts';
 import { type RedialInput, type RedialState, stepRedial, waitingForDial } from './redial.ts';
 
 const peer = 'bob';
@@ -24,9 +24,9 @@ it('the direct way is tried beside a relayed one, ever more seldom but for ever,
   const day = 86_400_000;
   for (let nowMs = 0; nowMs < day; nowMs += 1000) {
     for (const effect of run({ kind: 'tick', relayed: onlyRelayed }, nowMs)) {
-      expect(effect).toMatchObject({ second: true, direct: true });
+      expect(effect).toMatchObject({ second: true, way: 'direct' });
       dialledAt.push(nowMs);
-      run({ kind: 'dial-failed', peer, direct: true }, nowMs + 500);
+      run({ kind: 'dial-failed', peer, way: 'direct' }, nowMs + 500);
     }
   }
   expect(dialledAt[0]).toBeLessThanOrEqual(2 * redialFirstMs);
@@ -39,32 +39,70 @@ it('the direct way is tried beside a relayed one, ever more seldom but for ever,
 it('a new address of a friend behind a relay is tried at once', () => {
   const run = redialling(['192.0.2.1:1']);
   run({ kind: 'connected', peer }, 0);
-  for (let i = 0; i < 20; i++) run({ kind: 'dial-failed', peer, direct: true }, i);
+  for (let i = 0; i < 20; i++) run({ kind: 'dial-failed', peer, way: 'direct' }, i);
   expect(run({ kind: 'tick', relayed: onlyRelayed }, 100_000)).toEqual([]);
   run({ kind: 'friends', boxes: [{ peer, addresses: ['192.0.2.2:1'] }] }, 100_000);
   expect(run({ kind: 'tick', relayed: onlyRelayed }, 100_000)).toMatchObject([
-    { addresses: ['192.0.2.2:1'], direct: true },
+    { addresses: ['192.0.2.2:1'], way: 'direct' },
   ]);
 });
 
 it('looking for a direct way keeps nobody from a second dial when the relayed one falls silent or breaks', () => {
   const run = redialling(['192.0.2.1:1']);
   run({ kind: 'connected', peer }, 0);
-  expect(run({ kind: 'tick', relayed: onlyRelayed }, 10_000)).toMatchObject([{ direct: true }]);
-  expect(run({ kind: 'dial-second', peer }, 11_000)).toMatchObject([{ direct: false, second: true }]);
+  expect(run({ kind: 'tick', relayed: onlyRelayed }, 10_000)).toMatchObject([{ way: 'direct' }]);
+  expect(run({ kind: 'dial-second', peer }, 11_000)).toMatchObject([{ way: 'any', second: true }]);
   run({ kind: 'disconnected', peer }, 12_000);
-  expect(run({ kind: 'tick', relayed: nobody }, 15_000)).toMatchObject([{ direct: false, second: false }]);
+  expect(run({ kind: 'tick', relayed: nobody }, 15_000)).toMatchObject([{ way: 'any', second: false }]);
 });
 
-it('a friend without any address is dialled for the sake of relays, and soon when a relay comes back', () => {
+it('a friend without any address is dialled for the sake of relays', () => {
   const run = redialling([]);
-  expect(run({ kind: 'tick', relayed: nobody }, 0)).toMatchObject([{ peer, addresses: [], direct: false }]);
-  for (let i = 0; i < 20; i++) run({ kind: 'dial-failed', peer }, i);
-  expect(run({ kind: 'tick', relayed: nobody }, 10_000)).toEqual([]);
-  run({ kind: 'relay-back', peers: [peer] }, 10_000);
-  expect(run({ kind: 'tick', relayed: nobody }, 10_000 + redialFirstMs)).toHaveLength(1);
+  expect(run({ kind: 'tick', relayed: nobody }, 0)).toMatchObject([{ peer, addresses: [], way: 'any' }]);
   run({ kind: 'connected', peer }, 13_000);
   expect(run({ kind: 'tick', relayed: onlyRelayed }, 500_000)).toEqual([]);
+});
+
+it('a relay that comes back is tried at once and every two seconds, beside dials that hang, until it leads to him', () => {
+  const run = redialling(['192.0.2.1:1']);
+  expect(run({ kind: 'tick', relayed: nobody }, 0)).toMatchObject([{ way: 'any' }]);
+  const through = [{ peer, way: 'relayed', second: true }];
+  expect(run({ kind: 'relay-back', peers: [peer], fresh: true }, 10_000)).toMatchObject(through);
+  // That the relay takes calls for us now is no news while that dial is under way; another connection is.
+  expect(run({ kind: 'relay-back', peers: [peer], fresh: false }, 10_100)).toEqual([]);
+  expect(run({ kind: 'relay-back', peers: [peer], fresh: true }, 10_200)).toMatchObject(through);
+  run({ kind: 'dial-failed', peer, way: 'relayed' }, 10_300);
+  expect(run({ kind: 'relay-back', peers: [peer], fresh: false }, 10_400)).toMatchObject(through);
+  run({ kind: 'dial-failed', peer, way: 'relayed' }, 10_500);
+  expect(run({ kind: 'tick', relayed: nobody }, 11_000)).toEqual([]);
+  expect(run({ kind: 'tick', relayed: nobody }, 10_500 + redialFirstMs)).toMatchObject(through);
+  run({ kind: 'connected', peer }, 13_000);
+  expect(run({ kind: 'tick', relayed: nobody }, 20_000)).toEqual([]);
+});
+
+it('a relay that comes back and does not lead to him is not tried for ever', () => {
+  const run = redialling([]);
+  run({ kind: 'dial-failed', peer }, 0);
+  let tried = run({ kind: 'relay-back', peers: [peer], fresh: true }, 0).length;
+  run({ kind: 'dial-failed', peer, way: 'relayed' }, 0);
+  for (let nowMs = 0; nowMs < 600_000; nowMs += 1000) {
+    for (const { way } of run({ kind: 'tick', relayed: nobody }, nowMs)) {
+      if (way !== 'relayed') continue;
+      tried += 1;
+      run({ kind: 'dial-failed', peer, way }, nowMs);
+    }
+  }
+  expect(tried).toBeGreaterThan(5);
+  expect(tried).toBeLessThanOrEqual(relayBackMs / redialFirstMs);
+});
+
+it('an address that answers again makes the next direct dial come at once', () => {
+  const run = redialling(['192.0.2.1:1']);
+  run({ kind: 'connected', peer }, 0);
+  for (let i = 0; i < 20; i++) run({ kind: 'dial-failed', peer, way: 'direct' }, i);
+  expect(run({ kind: 'tick', relayed: onlyRelayed }, 100_000)).toEqual([]);
+  run({ kind: 'direct-way', peer }, 100_000);
+  expect(run({ kind: 'tick', relayed: onlyRelayed }, 100_000)).toMatchObject([{ way: 'direct' }]);
 });
 
 it('whoever speaks no version of ours is left alone for ten minutes, whatever his connections do', () => {

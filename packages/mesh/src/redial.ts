@@ -5,6 +5,7 @@ import {
   incompatibleRetryMs,
   redialFirstMs,
   redialMaxMs,
+  relayBackMs,
 } from './limits.ts';
 
 /** One friend's box to keep a connection to. */
@@ -19,7 +20,12 @@ interface RedialEntry {
   incompatibleUntilMs?: number;
   /** The same for dials that look for a direct way beside a relayed one. */
   direct: { sinceMs: number | undefined; nextAtMs: number; backoffMs: number };
+  /** Set while a relay that came back is tried again and again, whatever hangs beside. */
+  relayed?: { sinceMs: number | undefined; nextAtMs: number; untilMs: number } | undefined;
 }
+
+/** Which ways are tried: his addresses and then relays; only his addresses, since a relayed connection stands; only relays. */
+export type DialWay = 'any' | 'direct' | 'relayed';
 
 const directAnew = (nowMs: number): RedialEntry['direct'] => ({
   sinceMs: undefined,
@@ -34,24 +40,26 @@ export type RedialInput =
   | { kind: 'friends'; boxes: readonly { peer: string; addresses: readonly string[] }[] }
   /** `dial-second` may come every second while a friend is silent; `dial-again`: the way to him just opened. */
   | { kind: 'connected' | 'disconnected' | 'dial-second' | 'dial-again'; peer: string }
-  | { kind: 'dial-failed'; peer: string; direct?: boolean }
+  | { kind: 'dial-failed'; peer: string; way?: DialWay }
   /** He speaks no version of ours: until somebody updates, another connection brings nothing. */
   | { kind: 'incompatible'; peer: string }
   /** `relayed`: those to whom only relayed connections lead, so that the direct way is tried beside them. */
   | { kind: 'tick'; relayed: ReadonlySet<string> }
-  /** A friend who relays for these just connected: whoever is not connected is dialled soon. */
-  | { kind: 'relay-back'; peers: readonly string[] };
+  /** One of his addresses answers that did not: a direct connection may be had. */
+  | { kind: 'direct-way'; peer: string }
+  /**
+   * A friend through whom these may be reached, and from whom nothing is heard, has a new connection with us, or (not
+   * `fresh`) takes calls for us on one: they are dialled through him at once, and again every 2 s for a while.
+   */
+  | { kind: 'relay-back'; peers: readonly string[]; fresh: boolean };
 
-/**
- * `second`: dial although a connection seems to be there, since an old one stays blind after an outage. `direct`: only
- * a direct connection would be an improvement.
- */
+/** `second`: dial although a connection seems to be there, since an old one stays blind after an outage. */
 export interface RedialEffect {
   kind: 'dial';
   peer: string;
   addresses: readonly string[];
   second: boolean;
-  direct: boolean;
+  way: DialWay;
 }
 
 /** Whatever became of a dial that was never heard of again, it is over after twice its time. */
@@ -86,12 +94,16 @@ export function stepRedial(
 ): [RedialState, RedialEffect[]] {
   const next = new Map(state);
   const effects: RedialEffect[] = [];
-  const dial = (peer: string, entry: RedialEntry, second: boolean, direct = false): void => {
+  const dial = (peer: string, entry: RedialEntry, second: boolean, way: DialWay = 'any'): void => {
     if (nowMs < (entry.incompatibleUntilMs ?? nowMs)) return;
-    if (direct && entry.addresses.length === 0) return;
-    const dialling = direct ? { direct: { ...entry.direct, sinceMs: nowMs } } : { dialingSinceMs: nowMs };
-    next.set(peer, { ...entry, ...dialling });
-    effects.push({ kind: 'dial', peer, addresses: entry.addresses, second, direct });
+    if (way === 'direct' && entry.addresses.length === 0) return;
+    const dialling = {
+      any: { dialingSinceMs: nowMs },
+      direct: { direct: { ...entry.direct, sinceMs: nowMs } },
+      relayed: { relayed: entry.relayed && { ...entry.relayed, sinceMs: nowMs } },
+    };
+    next.set(peer, { ...entry, ...dialling[way] });
+    effects.push({ kind: 'dial', peer, addresses: entry.addresses, second, way });
   };
   switch (input.kind) {
     case 'friends': {
@@ -108,6 +120,7 @@ export function stepRedial(
           nextAtMs: nowMs,
           backoffMs: redialFirstMs,
           direct: directAnew(nowMs),
+          relayed: known?.relayed,
         });
       }
       break;
@@ -125,13 +138,20 @@ export function stepRedial(
         backoffMs: redialFirstMs,
         nextAtMs: soonMs,
         direct: known.connected && connected ? known.direct : directAnew(soonMs),
+        relayed: connected ? undefined : known.relayed,
       });
       break;
     }
     case 'dial-failed': {
       const known = state.get(input.peer);
       if (known === undefined) break;
-      if (input.direct === true) {
+      if (input.way === 'relayed') {
+        const nextAtMs = nowMs + redialFirstMs * (0.75 + jitter / 2);
+        const relayed = known.relayed && { ...known.relayed, sinceMs: undefined, nextAtMs };
+        next.set(input.peer, { ...known, relayed });
+        break;
+      }
+      if (input.way === 'direct') {
         const backoffMs = Math.min(known.direct.backoffMs * 2, directRetryMaxMs);
         const nextAtMs = nowMs + known.direct.backoffMs * (0.75 + jitter / 2);
         next.set(input.peer, { ...known, direct: { sinceMs: undefined, nextAtMs, backoffMs } });
@@ -169,15 +189,30 @@ export function stepRedial(
           if (!isUnderWay(entry.dialingSinceMs, nowMs) && nowMs >= entry.nextAtMs) dial(peer, entry, false);
         } else if (input.relayed.has(peer)) {
           const { sinceMs, nextAtMs } = entry.direct;
-          if (!isUnderWay(sinceMs, nowMs) && nowMs >= nextAtMs) dial(peer, entry, true, true);
+          if (!isUnderWay(sinceMs, nowMs) && nowMs >= nextAtMs) dial(peer, entry, true, 'direct');
         }
       }
+      for (const [peer, entry] of next) {
+        const { relayed } = entry;
+        if (relayed === undefined) continue;
+        if (nowMs >= relayed.untilMs) next.set(peer, { ...entry, relayed: undefined });
+        else if (!isUnderWay(relayed.sinceMs, nowMs) && nowMs >= relayed.nextAtMs)
+          dial(peer, entry, true, 'relayed');
+      }
       break;
+    case 'direct-way': {
+      const known = state.get(input.peer);
+      if (known !== undefined) next.set(input.peer, { ...known, direct: directAnew(nowMs) });
+      break;
+    }
     case 'relay-back':
       for (const peer of input.peers) {
         const known = state.get(peer);
-        if (known === undefined || known.connected) continue;
-        next.set(peer, { ...known, nextAtMs: Math.min(known.nextAtMs, nowMs + redialFirstMs) });
+        if (known === undefined) continue;
+        // Over a connection that is new a dial that hangs on the old one is not worth waiting for.
+        if (!input.fresh && isUnderWay(known.relayed?.sinceMs, nowMs)) continue;
+        const relayed = { sinceMs: undefined, nextAtMs: nowMs, untilMs: nowMs + relayBackMs };
+        dial(peer, { ...known, relayed }, true, 'relayed');
       }
       break;
   }

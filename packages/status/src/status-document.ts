@@ -66,7 +66,7 @@ export interface FriendStatus {
 
 /** Bytes exchanged with one friend in one class of traffic. */
 export interface FriendLineStatus {
-  class: 'control' | 'dns' | 'live-mail' | 'held-mail' | 'bulk';
+  class: 'control' | 'dns' | 'live-mail' | 'relayed' | 'held-mail' | 'bulk';
   sentBytes: number;
   receivedBytes: number;
 }

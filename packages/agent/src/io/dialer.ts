@@ -12,11 +12,13 @@ import {
   afterKnock,
   dialableAddresses,
   dialTimeoutMs,
+  directKnockEveryMs,
   type KnockState,
   knockIsDue,
   knockTimeoutMs,
   type RedialInput,
   type RedialState,
+  relayedDialMs,
   startKnocking,
   stepRedial,
   waitingForDial,
@@ -35,8 +37,11 @@ export interface Dialer {
   second(peer: string): void;
   /** `relayed`: friends to whom only relayed connections lead. */
   tick(relayed: ReadonlySet<string>): void;
-  /** A friend who relays for these is connected again. */
-  relayBack(peers: readonly string[]): void;
+  /**
+   * Friends from whom nothing is heard may be reached through one who has a new connection with us, or (not `fresh`) takes
+   * calls for us on one.
+   */
+  relayBack(peers: readonly string[], fresh: boolean): void;
   addressesOf(peer: string): string[];
   /** Where an invite said that members can be dialled; kept until they announce addresses of their own. */
   remember(contacts: readonly { peer: string; address: string }[]): Promise<void>;
@@ -79,6 +84,8 @@ export async function startDialer(options: {
   }
 
   const dialling = new Map<string, Dialling>();
+  /** Of those to whom only relayed connections lead: when they were knocked at last, and whether anything answered. */
+  const directKnocks = new Map<string, { atMs: number; answered: boolean }>();
   /** Of those who wait for the next dial. */
   const knocksBetween = new Map<string, KnockState>();
 
@@ -92,10 +99,29 @@ export async function startDialer(options: {
     return dialableAddresses(sources, options.allowPrivate());
   };
 
+  /** Beside whatever hangs: a relay is a way that is there, or is not. */
+  const dialRelayed = (peer: string): void => {
+    const signal = AbortSignal.any([options.stopping, AbortSignal.timeout(relayedDialMs)]);
+    options
+      .host()
+      .dial(peer, [], { signal, fresh: true, via: () => options.relaysTowards(peer) })
+      .then(() => step({ kind: 'connected', peer }))
+      .catch((error: unknown) => {
+        if (options.stopping.aborted) return;
+        events.dialFailed(peer, [], error);
+        step({ kind: 'dial-failed', peer, way: 'relayed' });
+      });
+  };
+
   const step = (input: RedialInput): void => {
     const [next, effects] = stepRedial(state, input, random.fraction(), clock.nowMs());
     state = next;
-    for (const { peer, addresses, second, direct } of effects) {
+    for (const effect of effects) {
+      if (effect.way === 'relayed') {
+        dialRelayed(effect.peer);
+        continue;
+      }
+      const { peer, addresses, second, way } = effect;
       const giveUp = new AbortController();
       // What was not answered before this dial began counts too: an outage does not begin anew with each dial.
       const knocks = {
@@ -110,14 +136,14 @@ export async function startDialer(options: {
         .dial(peer, addresses, {
           signal,
           fresh: second,
-          ...(direct ? {} : { via: () => options.relaysTowards(peer) }),
+          ...(way === 'direct' ? {} : { via: () => options.relaysTowards(peer) }),
         })
         // Also where a connection stood already, of which no event tells any more.
         .then(() => step({ kind: 'connected', peer }))
         .catch((error: unknown) => {
           if (options.stopping.aborted) return;
           if (!mine.again) events.dialFailed(peer, addresses, error);
-          step(mine.again ? { kind: 'dial-again', peer } : { kind: 'dial-failed', peer, direct });
+          step(mine.again ? { kind: 'dial-again', peer } : { kind: 'dial-failed', peer, way });
         })
         .finally(() => {
           if (dialling.get(peer) === mine) dialling.delete(peer);
@@ -159,6 +185,17 @@ export async function startDialer(options: {
     if (after.redial && waits && !options.stopping.aborted) step({ kind: 'dial-again', peer });
   };
 
+  /** A port that a relayed friend's router forwards since a minute ago is noticed by its answer. */
+  const knockDirect = async (peer: string): Promise<void> => {
+    const before = directKnocks.get(peer);
+    const atMs = clock.nowMs();
+    directKnocks.set(peer, { atMs, answered: before?.answered ?? true });
+    const answered = await anyAnswers(addressesOf(peer));
+    directKnocks.set(peer, { atMs, answered });
+    if (answered && before?.answered === false && !options.stopping.aborted)
+      step({ kind: 'direct-way', peer });
+  };
+
   const refresh = (): void => {
     step({ kind: 'friends', boxes: listed.map(({ peer }) => ({ peer, addresses: addressesOf(peer) })) });
   };
@@ -179,9 +216,14 @@ export async function startDialer(options: {
     disconnected: (peer) => step({ kind: 'disconnected', peer }),
     incompatible: (peer) => step({ kind: 'incompatible', peer }),
     second: (peer) => step({ kind: 'dial-second', peer }),
-    relayBack: (peers) => step({ kind: 'relay-back', peers }),
+    relayBack: (peers, fresh) => step({ kind: 'relay-back', peers, fresh }),
     tick: (relayed) => {
       step({ kind: 'tick', relayed });
+      for (const peer of directKnocks.keys()) if (!relayed.has(peer)) directKnocks.delete(peer);
+      for (const peer of relayed) {
+        const lastAtMs = directKnocks.get(peer)?.atMs ?? Number.NEGATIVE_INFINITY;
+        if (clock.nowMs() - lastAtMs >= directKnockEveryMs) void knockDirect(peer);
+      }
       for (const mine of dialling.values()) if (knockIsDue(mine.knocks, clock.nowMs())) void knock(mine);
       const waiting = waitingForDial(state, clock.nowMs());
       for (const peer of knocksBetween.keys())

@@ -1,5 +1,5 @@
 import { parseHostPort } from '@copain/core';
-import { admitConnection, closedInviteMemoryMs, type Fact, maxGuests } from '@copain/mesh';
+import { admitConnection, closedInviteMemoryMs, type Fact, maxGuests, relaySilenceMs } from '@copain/mesh';
 import {
   type Bulk,
   type Host,
@@ -142,7 +142,16 @@ export async function startMeshRoom(
     },
     refused: (relay, error) =>
       log.debug({ friend: names.ofPeer(relay), err: error }, 'a friend does not relay for us now'),
+    reserved: (relay) => dialThrough(relay, false),
   });
+  /** Whoever is not heard and may be reached through this friend is dialled there. */
+  const dialThrough = (relay: string, fresh: boolean): void => {
+    const isSilent = (peer: string): boolean =>
+      theHost().connections(peer).length === 0 ||
+      clock.nowMs() - (watch.lastHeardAtMs(peer) ?? 0) > relaySilenceMs;
+    const peers = friendBoxes().filter((peer) => isSilent(peer) && relaying.towards(peer).includes(relay));
+    dialer.relayBack(peers, fresh);
+  };
 
   const announcedBy = (peer: string): readonly string[] => {
     const record = box.knowledge().records.get(`address/${peer}`);
@@ -275,9 +284,11 @@ export async function startMeshRoom(
       }
       if (remote !== undefined) networks.set(peer, networkOf(remote.host));
       dialer.connected(peer, outbound ? remote : undefined);
-      if (via === undefined && host !== undefined)
-        dialer.relayBack(friendBoxes().filter((other) => relaying.towards(other).includes(peer)));
       watch.take({ kind: 'connected', peer });
+      if (via === undefined && host !== undefined) {
+        dialThrough(peer, true);
+        relaying.tick(dialback.reachable());
+      }
       // A friend may be quicker than our own start; the first plan gives his connection its stream.
       if (host === undefined) return;
       if (outbound) sync.connected(peer, id);
@@ -293,8 +304,9 @@ export async function startMeshRoom(
       box.changes.note();
     },
     heard: (peer) => watch.take({ kind: 'heard', peer }),
-    sent: (peer, protocol, sizeBytes) => traffic.count(friendOnly(peer), 'sent', protocol, sizeBytes),
-    received: (peer, protocol, sizeBytes) => traffic.count(friendOnly(peer), 'received', protocol, sizeBytes),
+    sent: (peer, trafficClass, sizeBytes) => traffic.count(friendOnly(peer), 'sent', trafficClass, sizeBytes),
+    received: (peer, trafficClass, sizeBytes) =>
+      traffic.count(friendOnly(peer), 'received', trafficClass, sizeBytes),
     observed: (by, address) => {
       observedBy.set(by, address.host);
       noteObserved(by);

@@ -15,7 +15,7 @@ export interface Relaying {
   listening(): string[];
   /** Of `peers`, those to whom only relayed connections lead. */
   onlyRelayed(peers: readonly string[]): Set<string>;
-  /** Every second: reserves and renews. */
+  /** Every second, and when a friend has a new connection: reserves and renews. */
   tick(reachable: boolean | undefined): void;
 }
 
@@ -30,6 +30,8 @@ export function startRelaying(options: {
   /** Others can, or can no longer, reach this box through that friend. */
   changed(relay: string, listening: boolean): void;
   refused(relay: string, error: unknown): void;
+  /** That friend takes calls for us from now on, or goes on doing so. */
+  reserved(relay: string): void;
 }): Relaying {
   const { ownerId, host, clock, names } = options;
   let state: RelayState = new Map();
@@ -63,7 +65,10 @@ export function startRelaying(options: {
           return 'refused' as const;
         },
       )
-      .then((kind) => become(stepRelay(state, { kind, peer, connectionId }, clock.nowMs())[0]))
+      .then((kind) => {
+        become(stepRelay(state, { kind, peer, connectionId }, clock.nowMs())[0]);
+        if (kind === 'reserved') options.reserved(peer);
+      })
       .catch((error: unknown) => options.refused(peer, error));
   };
 

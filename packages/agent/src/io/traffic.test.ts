@@ -7,9 +7,9 @@ it('counts each class with each friend, and strangers in the sums only', () => {
   const traffic = startTraffic(clock);
   traffic.count('bob', 'sent', 'bulk', 500);
   traffic.count('bob', 'sent', 'bulk', 200);
-  traffic.count('bob', 'received', 'sync', 60);
-  traffic.count('carol', 'received', 'zone', 9);
-  traffic.count(undefined, 'received', 'join', 1000);
+  traffic.count('bob', 'received', 'control', 60);
+  traffic.count('carol', 'received', 'dns', 9);
+  traffic.count(undefined, 'received', 'control', 1000);
   expect(traffic.withFriend('bob')).toEqual([
     { class: 'control', sentBytes: 0, receivedBytes: 60 },
     { class: 'bulk', sentBytes: 700, receivedBytes: 0 },

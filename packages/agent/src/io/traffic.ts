@@ -1,5 +1,5 @@
 import type { Clock } from '@copain/core';
-import { type ProtocolName, protocolClass, type TrafficClass, trafficClasses } from '@copain/mesh';
+import { type TrafficClass, trafficClasses } from '@copain/mesh';
 
 /** What copain sent and received over the mesh, in bytes of its own protocols (before Noise, yamux and TCP). */
 export interface Traffic {
@@ -7,7 +7,7 @@ export interface Traffic {
   count(
     friend: string | undefined,
     direction: 'sent' | 'received',
-    protocol: ProtocolName,
+    trafficClass: TrafficClass,
     sizeBytes: number,
   ): void;
   totals(): {
@@ -31,16 +31,15 @@ export function startTraffic(clock: Clock): Traffic {
     while ((recent[0]?.second ?? second) <= second - windowSeconds) recent.shift();
   };
   return {
-    count: (friend, direction, protocol, sizeBytes) => {
+    count: (friend, direction, trafficClass, sizeBytes) => {
       if (friend !== undefined) {
         const ofFriend = friends.get(friend) ?? new Map<TrafficClass, Record<typeof direction, number>>();
         friends.set(friend, ofFriend);
-        const trafficClass = protocolClass[protocol];
         const counted = ofFriend.get(trafficClass) ?? { sent: 0, received: 0 };
         counted[direction] += sizeBytes;
         ofFriend.set(trafficClass, counted);
       }
-      const key = `${direction} ${protocolClass[protocol]}`;
+      const key = `${direction} ${trafficClass}`;
       sums.set(key, (sums.get(key) ?? 0) + sizeBytes);
       const second = Math.floor(clock.nowMs() / 1000);
       trim(second);

@@ -24,7 +24,7 @@ interface Waiter {
 }
 
 /** Beats and what is small go at once; bulk has acknowledgements of its own. */
-const paced: readonly TrafficClass[] = ['dns', 'live-mail', 'held-mail'];
+const paced: readonly TrafficClass[] = ['dns', 'live-mail', 'relayed', 'held-mail'];
 
 const paces = new WeakMap<Connection, ConnectionPace>();
 

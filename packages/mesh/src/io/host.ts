@@ -1,13 +1,6 @@
-import { noise } from '@chainsafe/libp2p-noise';
-import { type FrameStream, type HostPort, isPrivate } from '@copain/core';
-import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
-import { identify } from '@libp2p/identify';
-import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
+import type { FrameStream, HostPort } from '@copain/core';
+import type { Connection, Stream } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
-import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
-import { createLibp2p } from 'libp2p';
 import { arrivalNetwork } from '../arrivals.ts';
 import {
   type Admission,
@@ -19,24 +12,18 @@ import {
   type VersionGap,
   versionGap,
 } from '../gate.ts';
-import {
-  dialTimeoutMs,
-  guestDeadlineMs,
-  inboundUpgradeTimeoutMs,
-  maxConnectionsPerPeer,
-  nextAddressAfterMs,
-  relayedAfterMs,
-} from '../limits.ts';
+import { guestDeadlineMs, maxConnectionsPerPeer, maxRelayMessageBytes } from '../limits.ts';
+import type { TrafficClass } from '../line-scheduler.ts';
 import { arrivalGate } from './arrival-gate.ts';
 import { echoMs } from './connection-echo.ts';
 import { paceOf } from './connection-pace.ts';
-import { openFirst, resolveAddresses, type Way } from './dial-ways.ts';
-import { proveFirst, watchFirstBytes } from './first-bytes.ts';
+import { dialPeer } from './dial-peer.ts';
 import { frameStream } from './frame-stream.ts';
 import type { Line } from './line.ts';
-import { fromMultiaddr, toMultiaddr } from './multiaddrs.ts';
-import { writeInOnePiece } from './one-segment.ts';
-import { relayOf, relayServer, relayTransport, reserveAt } from './relay.ts';
+import { makeNode } from './mesh-node.ts';
+import { fromMultiaddr } from './multiaddrs.ts';
+import { relayOf, reserveAt } from './relay.ts';
+import { serveRelay } from './relay-server.ts';
 import { type ProtocolHandler, serveProtocols } from './serve-protocols.ts';
 
 /** A stream and the version of its protocol that both sides agreed on. */
@@ -57,8 +44,8 @@ export interface HostEvents {
   /** One connection closed; `last` when no other to that peer is left. */
   disconnected(peer: string, connectionId: string, last: boolean): void;
   heard(peer: string): void;
-  sent(peer: string, protocol: ProtocolName, sizeBytes: number): void;
-  received(peer: string, protocol: ProtocolName, sizeBytes: number): void;
+  sent(peer: string, trafficClass: TrafficClass, sizeBytes: number): void;
+  received(peer: string, trafficClass: TrafficClass, sizeBytes: number): void;
   /** How a friend sees us: the source address of our connection. */
   observed(by: string, address: HostPort): void;
   /** Somebody was turned away; `who` is a PeerId, or the address of a connection that never said who it is. */
@@ -141,17 +128,14 @@ export interface Host extends AsyncDisposable {
   friendsAt(boxes: readonly { peer: string; hosts: readonly string[] }[]): void;
 }
 
-/** Counts what goes over a stream of this peer and protocol; whatever comes says that he is there. */
-const meters = (events: HostEvents) => (peer: string, protocol: ProtocolName) => ({
-  sent: (sizeBytes: number) => events.sent(peer, protocol, sizeBytes),
+/** Counts what goes over a stream with this peer; whatever comes says that he is there. */
+const meters = (events: HostEvents) => (peer: string, trafficClass: TrafficClass) => ({
+  sent: (sizeBytes: number) => events.sent(peer, trafficClass, sizeBytes),
   received: (sizeBytes: number) => {
-    events.received(peer, protocol, sizeBytes);
+    events.received(peer, trafficClass, sizeBytes);
     events.heard(peer);
   },
 });
-
-/** A relay's answer to a reservation: its addresses and a voucher, some hundred bytes. */
-const maxRelayMessageBytes = 16_384;
 
 /**
  * Starts the node: TCP, Noise, yamux, identify; no connection monitor and no keep-alive tags (the agent's beats and
@@ -180,85 +164,6 @@ export async function startHost(options: HostOptions): Promise<Host> {
       !hasRoomForGuest(arrivalNetwork(remote.host), guestNetworks());
     return crowded ? 'too many guests from one network' : undefined;
   };
-  const isFriend = (peer: PeerId): boolean => admit(peer.toString()) === 'friend';
-  // The library's dial queue joins dials to one peer and tries his addresses one after the other; ours go side by side.
-  let transports: { dial(to: Multiaddr, options: { signal: AbortSignal }): Promise<Connection> } | undefined;
-  const node: Libp2p = await createLibp2p({
-    privateKey: privateKeyFromProtobuf(options.privateKey),
-    addresses: { listen: options.listen.map((address) => toMultiaddr(address).toString()) },
-    transports: [
-      tcp({ inboundSocketInactivityTimeout: 300_000, outboundSocketInactivityTimeout: 300_000 }),
-      relayTransport(),
-    ],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        enableKeepAlive: false,
-        maxInboundStreams: 256,
-        streamOptions: { maxStreamWindowSize: 1 << 20 },
-      }),
-    ],
-    connectionMonitor: { enabled: false },
-    connectionManager: {
-      // The library's own limits count friends and strangers alike; the arrival gate decides instead of them.
-      maxConnections: 1024,
-      maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
-      inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
-      inboundUpgradeTimeout: inboundUpgradeTimeoutMs,
-      dialTimeout: dialTimeoutMs,
-      addressDialTimeout: dialTimeoutMs,
-      inboundStreamProtocolNegotiationTimeout: 30_000,
-      outboundStreamProtocolNegotiationTimeout: 30_000,
-      reconnectRetries: 0,
-    },
-    peerStore: { maxAddressAge: Number.POSITIVE_INFINITY, maxPeerAge: Number.POSITIVE_INFINITY },
-    connectionGater: {
-      denyDialMultiaddr: async (address) => {
-        const target = fromMultiaddr(address);
-        return target !== undefined && isPrivate(target.host) && !options.allowPrivate();
-      },
-      denyOutboundConnection: async (peer, connection) => {
-        writeInOnePiece(connection);
-        const proof = arrivals.proofFor(peer.toString());
-        if (proof !== undefined) proveFirst(connection, proof);
-        return false;
-      },
-      denyInboundConnection: async (connection) => {
-        writeInOnePiece(connection);
-        const remote = fromMultiaddr(connection.remoteAddr);
-        if (remote === undefined) return false;
-        connection.addEventListener('close', () => arrivals.settled(remote));
-        const admitted = await arrivals.admits(remote, {
-          close: (why) => connection.abort(new Error(why)),
-          firstBytes: (spoke) => watchFirstBytes(connection, spoke),
-        });
-        return !admitted;
-      },
-      denyInboundEncryptedConnection: async (peer, connection) => {
-        const why = whyNotIn(peer.toString(), fromMultiaddr(connection.remoteAddr));
-        if (why !== undefined) events.refused(peer.toString(), why, 'gate');
-        return why !== undefined;
-      },
-      denyInboundRelayReservation: async (peer) =>
-        !isFriend(peer) || options.relaysFor?.(peer.toString()) !== true,
-      denyOutboundRelayedConnection: async (from, to) =>
-        !isFriend(from) || !isFriend(to) || options.relaysFor?.(to.toString()) !== true,
-      denyInboundRelayedConnection: async (relay, peer) => !isFriend(relay) || !isFriend(peer),
-    },
-    services: {
-      identify: identify(),
-      relay: relayServer(),
-      parts: (components: { transportManager: NonNullable<typeof transports> }) => {
-        transports = components.transportManager;
-        return {};
-      },
-    },
-    start: false,
-  });
-
-  const meterFor = meters(events);
-  await serveProtocols(node, { ...options, spoken, meterFor });
-
   const isRelayed = (connection: Connection): boolean => relayOf(connection.remoteAddr) !== undefined;
   /** Connections for bulk, by id; and peers to whom one is being dialled. */
   const bulk = new Set<string>();
@@ -270,6 +175,26 @@ export async function startHost(options: HostOptions): Promise<Host> {
       .filter((connection) => connection.status === 'open')
       .sort((a, b) => Number(isRelayed(a)) - Number(isRelayed(b)) || b.timeline.open - a.timeline.open);
   const ofPeer = (peer: string): Connection[] => allOfPeer(peer).filter(({ id }) => !bulk.has(id));
+  const direct = (peer: string): Connection[] => ofPeer(peer).filter((one) => !isRelayed(one));
+  const { node, dial } = await makeNode({
+    ...options,
+    arrivals,
+    whyNotIn,
+    isFriend: (peer) => admit(peer.toString()) === 'friend',
+    turnedAway: (peer, why) => events.refused(peer, why, 'gate'),
+    direct: (relay) => direct(relay.toString()),
+  });
+
+  const meterFor = meters(events);
+  await serveProtocols(node, { ...options, spoken, meterFor });
+
+  const relay = await serveRelay(node, {
+    isFriend: (peer) => admit(peer) === 'friend',
+    relaysFor: (peer) => options.relaysFor?.(peer) === true,
+    direct,
+    line: options.line,
+    meterFor: (peer) => meterFor(peer, 'relayed'),
+  });
 
   node.addEventListener('connection:open', (event) => {
     const connection = event.detail;
@@ -298,6 +223,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       guestTimers.set(connection.id, timer);
     }
     if (admit(peer) === 'friend') {
+      if (!isRelayed(connection)) relay.connected(peer);
       if (remote !== undefined) arrivals.met(peer, remote.host);
       for (const oldest of allOfPeer(peer).slice(maxConnectionsPerPeer))
         oldest.abort(new Error('too many connections'));
@@ -336,45 +262,13 @@ export async function startHost(options: HostOptions): Promise<Host> {
 
   await node.start();
   let stopped: Promise<void> | undefined;
-  /** Dials every way to the peer, one beside the other: at his addresses, then through relays. */
-  const connect = async (
+  const connect = (
     peer: string,
     addresses: readonly string[],
     via: (() => readonly string[]) | undefined,
     signal: AbortSignal,
-  ): Promise<Connection> => {
-    const dialOne = async (target: Multiaddr, until: AbortSignal): Promise<Connection> => {
-      if (transports === undefined) throw new Error('the mesh is not up yet');
-      const connection = await transports.dial(target, { signal: until });
-      if (connection.status !== 'open') throw new Error('closed right after it was opened: not let in');
-      return connection;
-    };
-    const targets = await resolveAddresses(addresses, options.allowPrivate());
-    const ways = targets.map(
-      (target, i): Way<Connection> => ({
-        afterMs: i * nextAddressAfterMs,
-        open: (until) => dialOne(toMultiaddr(target, peer), until),
-      }),
-    );
-    if (via !== undefined) {
-      ways.push({
-        afterMs: relayedAfterMs,
-        againMs: nextAddressAfterMs,
-        open: async (until) => {
-          let failure: unknown = new Error('no friend relays for him now');
-          for (const relay of via()) {
-            try {
-              return await dialOne(multiaddr(`/p2p/${relay}/p2p-circuit/p2p/${peer}`), until);
-            } catch (error) {
-              failure = error;
-            }
-          }
-          throw failure;
-        },
-      });
-    }
-    return await openFirst(ways, (connection) => !isRelayed(connection), signal);
-  };
+  ): Promise<Connection> =>
+    dialPeer(dial, peer, { addresses, via, signal, allowPrivate: options.allowPrivate() });
 
   return {
     peer: node.peerId.toString(),
@@ -383,11 +277,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
       if (fresh !== true && ofPeer(peer).length > 0) return;
       await connect(peer, addresses, via, signal);
     },
-    reserve: async (relay, { signal, connectionId }) => {
-      const connection = ofPeer(relay).find((one) => one.id === connectionId && !isRelayed(one));
+    reserve: async (at, { signal, connectionId }) => {
+      const connection = direct(at).find((one) => one.id === connectionId);
       if (connection === undefined) throw new Error('not connected');
       const limits = { maxFrameBytes: maxRelayMessageBytes, maxSentBytes: maxRelayMessageBytes };
-      const meter = meterFor(relay, 'sync');
+      const meter = meterFor(at, 'control');
       const frames = (stream: Stream) =>
         frameStream(stream, {
           ...limits,
@@ -409,7 +303,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       const frames = frameStream(stream, {
         maxFrameBytes,
         maxSentBytes: handler.maxFrameBytes,
-        meter: meterFor(peer, protocol),
+        meter: meterFor(peer, trafficClass),
         line: options.line,
         pace: paceOf(connection, options.line),
         trafficClass,
@@ -457,6 +351,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     },
     friendsAt: (boxes) => arrivals.friendsAt(boxes),
     enforce: () => {
+      relay.enforce();
       for (const connection of node.getConnections()) {
         const admission = admit(connection.remotePeer.toString());
         // Whoever stops being a friend does not stay as a guest, with the streams of a friend.
@@ -466,6 +361,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     },
     [Symbol.asyncDispose]: async () => {
       for (const timer of guestTimers.values()) clearTimeout(timer);
+      relay.stop();
       stopped ??= Promise.resolve(node.stop());
       await stopped;
     },

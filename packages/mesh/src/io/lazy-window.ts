@@ -8,6 +8,7 @@ interface YamuxWindow {
   state: number;
   recvWindow: number;
   recvWindowCapacity: number;
+  maxStreamWindowSize: number;
   sendWindowUpdate(): void;
 }
 
@@ -29,10 +30,17 @@ export function renewWindowLazily(stream: Stream): void {
   };
 }
 
+/** Keeps the receive window of a yamux stream at its 256 KiB: who sends more than is read is held back soon. */
+export function keepWindow(stream: Stream): void {
+  if (hasWindow(stream)) (stream as YamuxWindow).maxStreamWindowSize = stream.recvWindow;
+}
+
 function hasWindow(stream: unknown): stream is YamuxWindow {
-  const { state, recvWindow, recvWindowCapacity, sendWindowUpdate } = stream as Partial<YamuxWindow>;
+  const known = stream as Partial<YamuxWindow>;
+  const { state, recvWindow, recvWindowCapacity, maxStreamWindowSize, sendWindowUpdate } = known;
   return (
-    [state, recvWindow, recvWindowCapacity].every((value) => typeof value === 'number') &&
-    typeof sendWindowUpdate === 'function'
+    [state, recvWindow, recvWindowCapacity, maxStreamWindowSize].every(
+      (value) => typeof value === 'number',
+    ) && typeof sendWindowUpdate === 'function'
   );
 }

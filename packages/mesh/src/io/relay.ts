@@ -1,26 +1,28 @@
 import type { FrameStream } from '@copain/core';
-import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2';
-import type { Connection, Stream } from '@libp2p/interface';
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
+import type { Connection, PeerId, Stream, StreamHandler } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
-import { maxRelayedPerFriend, maxRelayReservations } from '../limits.ts';
+import { decodeHopAnswer, relayStatus, reserveRequest } from '../relay-messages.ts';
+import { renewWindowLazily } from './lazy-window.ts';
 
-/** Circuit relay v2 (libp2p specs, relay/circuit-v2.md): the protocol on which reservations are made. */
-const hopProtocol = '/libp2p/circuit/relay/0.2.0/hop';
+/** Circuit relay v2 (libp2p specs, relay/circuit-v2.md): what a box asks of its relay, and the relay of the box called. */
+export const hopProtocol = '/libp2p/circuit/relay/0.2.0/hop';
+export const stopProtocol = '/libp2p/circuit/relay/0.2.0/stop';
 
-/** HopMessage { type = RESERVE } and the status OK of its answer. */
-const reserveMessage = Uint8Array.of(0x08, 0x00);
-const statusOk = 100;
-const [limitField, statusField] = [4, 5];
+type Components = Parameters<ReturnType<typeof circuitRelayTransport>>[0];
 
 /**
  * The transport for relayed connections. This box makes and renews its reservations itself (`reserveAt`): the library's
  * own store gives a relay up for good after some failures, and trusts the relay's clock. So the store has nothing to
- * say about who may come in through a relay; the gate decides.
+ * say about who may come in through a relay; the gate decides. A relay is called on the first connection that `direct`
+ * names: the library would take the oldest, which after an outage may be a dead one.
  */
-export function relayTransport(): ReturnType<typeof circuitRelayTransport> {
+export function relayTransport(
+  direct: (relay: PeerId) => readonly Connection[],
+): ReturnType<typeof circuitRelayTransport> {
   const make = circuitRelayTransport();
   return (components) => {
-    const transport = make(components) as ReturnType<typeof make> & {
+    const transport = make(withOwnWays(components, direct)) as ReturnType<typeof make> & {
       reservationStore: { hasReservation(): boolean };
     };
     transport.reservationStore.hasReservation = () => true;
@@ -28,11 +30,41 @@ export function relayTransport(): ReturnType<typeof circuitRelayTransport> {
   };
 }
 
-/** Relays without limits of volume or time; for whom is for the gate to say. */
-export function relayServer(): ReturnType<typeof circuitRelayServer> {
-  return circuitRelayServer({
-    maxInboundHopStreams: maxRelayedPerFriend,
-    reservations: { applyDefaultLimit: false, maxReservations: maxRelayReservations },
+/** The node's components as the transport sees them: which connections there are, and windows renewed lazily. */
+function withOwnWays(components: Components, direct: (relay: PeerId) => readonly Connection[]): Components {
+  const lazy = (stream: Stream): Stream => {
+    renewWindowLazily(stream);
+    return stream;
+  };
+  const seen: Partial<Components> = {
+    connectionManager: withMethods(components.connectionManager, {
+      getConnections: (peer?: PeerId) =>
+        (peer === undefined ? [] : direct(peer)).map((connection) =>
+          withMethods(connection, {
+            newStream: async (protocols, options) => lazy(await connection.newStream(protocols, options)),
+          }),
+        ),
+    }),
+    registrar: withMethods(components.registrar, {
+      handle: async (protocol: string, handler: StreamHandler, options) =>
+        await components.registrar.handle(
+          protocol,
+          (stream, connection) => handler(lazy(stream), connection),
+          options,
+        ),
+    }),
+  };
+  return withMethods(components, seen);
+}
+
+/** An object with some members of its own; the others are those of `whole`, called on it. */
+function withMethods<Whole extends object>(whole: Whole, own: Partial<Whole>): Whole {
+  return new Proxy(whole, {
+    get: (target, name) => {
+      if (name in own) return own[name as keyof Whole];
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
   });
 }
 
@@ -46,11 +78,11 @@ export async function reserveAt(
   const giveUp = (): void => stream.abort(new Error('no answer in time'));
   signal.addEventListener('abort', giveUp, { once: true });
   try {
-    await stream.send(reserveMessage);
-    const answer = readVarints(await stream.receive());
-    if (answer.get(statusField) !== statusOk)
-      throw new Error(`the relay answers with status ${answer.get(statusField) ?? 'none'}`);
-    if (answer.has(limitField)) throw new Error('the relay limits what it passes on');
+    await stream.send(reserveRequest);
+    const answer = decodeHopAnswer(await stream.receive());
+    if (answer?.status !== relayStatus.ok)
+      throw new Error(`the relay answers with status ${answer?.status ?? 'none'}`);
+    if (answer.isLimited) throw new Error('the relay limits what it passes on');
     await stream.end();
   } catch (error) {
     stream.abort(error instanceof Error ? error : new Error('stream failed'));
@@ -58,35 +90,6 @@ export async function reserveAt(
   } finally {
     signal.removeEventListener('abort', giveUp);
   }
-}
-
-/**
- * The top-level fields of a protobuf message: the number where a field is one, 0 where it is something longer. Empty
- * where the bytes are no such message.
- */
-export function readVarints(bytes: Uint8Array | undefined): Map<number, number> {
-  const fields = new Map<number, number>();
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 49; shift += 7) {
-      const byte = bytes?.[at++];
-      if (byte === undefined) return Number.NaN;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    return Number.NaN;
-  };
-  while (bytes !== undefined && at < bytes.length) {
-    const key = varint();
-    const isNumber = key % 8 === 0;
-    const value = varint();
-    if (Number.isNaN(value) || !(isNumber || key % 8 === 2)) return new Map();
-    fields.set(Math.floor(key / 8), isNumber ? value : 0);
-    if (!isNumber) at += value;
-    if (at > bytes.length) return new Map();
-  }
-  return fields;
 }
 
 /** The relay of a relayed connection's address (`…/p2p/RELAY/p2p-circuit/…`), or undefined where it is direct. */

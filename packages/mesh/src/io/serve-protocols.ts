@@ -10,6 +10,7 @@ import {
   protocolVersion,
 } from '../gate.ts';
 import { maxStreamsPerProtocol } from '../limits.ts';
+import type { TrafficClass } from '../line-scheduler.ts';
 import { paceOf } from './connection-pace.ts';
 import { frameStream, type StreamMeter } from './frame-stream.ts';
 import type { Line } from './line.ts';
@@ -38,7 +39,7 @@ export async function serveProtocols(
     frameDeadlineMs?: number;
     /** The versions that are spoken of a protocol, newest first. */
     spoken: (name: ProtocolName) => string[];
-    meterFor: (peer: string, protocol: ProtocolName) => StreamMeter;
+    meterFor: (peer: string, trafficClass: TrafficClass) => StreamMeter;
     events: {
       refused(who: string, why: string, step: 'protocol' | 'quota'): void;
       streamFailed(peer: string, protocol: ProtocolName, error: unknown): void;
@@ -58,7 +59,7 @@ export async function serveProtocols(
         const frames = frameStream(stream, {
           maxFrameBytes: handler.maxFrameBytes,
           maxSentBytes: handler.maxAnswerBytes ?? handler.maxFrameBytes,
-          meter: meterFor(peer, name),
+          meter: meterFor(peer, protocolClass[name]),
           line,
           pace: paceOf(connection, line),
           trafficClass: protocolClass[name],
