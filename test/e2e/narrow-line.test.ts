@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Box } from './lib/box.ts';
 import { authoritativeSerial } from './lib/dig.ts';
+import { doubts } from './lib/doubts.ts';
 import { eventually } from './lib/eventually.ts';
+import { largeLetter } from './lib/large-letter.ts';
 import { type Network, startNetwork } from './lib/network.ts';
 import { whyNot } from './lib/programs.ts';
 import { runWell } from './lib/run.ts';
@@ -20,12 +21,6 @@ interface LineAnswer {
   ownConnection: boolean;
   limitedBy: string;
   roundTripMs: { before: number; duringMedian: number; duringMax: number };
-}
-
-/** About five million bytes of mail. */
-function largeLetter(): string {
-  const lines = Array.from({ length: 66_000 }, () => randomBytes(38).toString('hex'));
-  return ['From: erika@outside.test', 'Subject: large', '', ...lines, ''].join('\n');
 }
 
 const programs = ['ip', 'bridge', 'tc', 'dig', 'swaks'];
@@ -62,17 +57,6 @@ describe.skipIf(skip)('a box whose uplink is 128 kbit/s behind a modem that queu
     await eventually(`bob answers ${serial}`, async () => (await answers()) === serial, 20_000);
     return performance.now() - startMs;
   };
-  /** Everything but "up" that somebody said of somebody since `since`. */
-  const doubts = async (since: string): Promise<string[]> => {
-    const found: string[] = [];
-    for (const box of [alice, bob, carol]) {
-      const { events } = await box.status();
-      const bad = events.filter(({ at, kind }) => at > since && /^friend\.(suspect|down|partial)/.test(kind));
-      found.push(...bad.map(({ text }) => `${box.name}: ${text}`));
-    }
-    return found;
-  };
-
   beforeAll(async () => {
     network = scene.use(await startNetwork(['alice', 'bob', 'carol']));
     [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name) =>
@@ -129,7 +113,7 @@ describe.skipIf(skip)('a box whose uplink is 128 kbit/s behind a modem that queu
       await setLine(line);
       await bob.stop();
       const letter = { server: alice.smtp, namespace: alice.namespace, from: 'erika@outside.test' };
-      const held = await swaks({ ...letter, to: 'bob@bob.example', message: largeLetter() });
+      const held = await swaks({ ...letter, to: 'bob@bob.example', message: largeLetter(66_000) });
       expect(held.replies.at(-2) ?? held.replies.join()).toMatch(/^250|^221/);
       await network.narrow('alice', rate, '2s');
       await bob.up();
@@ -158,7 +142,7 @@ describe.skipIf(skip)('a box whose uplink is 128 kbit/s behind a modem that queu
       expect(Math.max(...changes)).toBeLessThan(5000);
       // The line was full all the while.
       expect(carried).toBeGreaterThan(0.8 * 15_000);
-      expect(await doubts(since)).toEqual([]);
+      expect(await doubts([alice, bob, carol], since)).toEqual([]);
       const waiting = (await alice.status()).mail.find(({ domain }) => domain === 'bob.example');
       expect(waiting?.messages).toBeGreaterThan(0);
     },

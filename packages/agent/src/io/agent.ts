@@ -155,6 +155,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     standing,
     ownAddresses: () => theMesh().addresses.dialable(theMesh().host.addresses),
     addressesOf: (peer) => mesh?.dialer.addressesOf(peer) ?? [],
+    wasDialled: (peer) => mesh?.dialer.wasDialled(peer) === true,
+    reachable: () => mesh?.dialback.reachable(),
     keys,
     adopt: async (owner) => await adoptOwner(paths.stateDir, owner),
     refused: box.refusals.join,

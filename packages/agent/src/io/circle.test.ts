@@ -57,6 +57,8 @@ async function box(
     clock,
     ownAddresses: () => ['127.0.0.1:1'],
     addressesOf: () => [],
+    wasDialled: () => false,
+    reachable: () => undefined,
     rememberContacts: async () => {},
     keys,
     refused: (_joiner, why) => refused.push(why),

@@ -1,15 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type Clock,
-  CommandError,
-  ExitCode,
-  type FrameStream,
-  isLoopback,
-  isName,
-  isPrivate,
-  parseHostPort,
-  visible,
-} from '@copain/core';
+import { type Clock, CommandError, ExitCode, type FrameStream, isName, visible } from '@copain/core';
 import { type Host, sha256, signingKeyFromSeed } from '@copain/mesh/io';
 import {
   encodeInviteRecord,
@@ -20,11 +10,11 @@ import {
   inviteIdOf,
   inviteLifeMs,
   type JoinRefusal,
-  maxInviteContacts,
   maxInviteLifeMs,
   type Role,
   type Service,
 } from '@copain/trust';
+import { inviteContacts, inviteWarning } from '../invite-contacts.ts';
 import { recordsOf } from '../known-records.ts';
 import { listInvites } from '../wiring.ts';
 import { admission } from './admit-joiner.ts';
@@ -64,6 +54,10 @@ export function circleService(options: {
   /** Where this box can be dialled, best first. */
   ownAddresses(): string[];
   addressesOf(peer: string): string[];
+  /** This box has dialled that one at an address of its own. */
+  wasDialled(peer: string): boolean;
+  /** Can friends dial this box? undefined: not known. */
+  reachable(): boolean | undefined;
   keys: Pick<OwnerKeys, 'state' | 'needSigner' | 'addBox'>;
   /** This box became another owner's: keep whose, durably. What runs goes on as before until it is started again. */
   adopt(owner: Uint8Array): Promise<void>;
@@ -126,17 +120,17 @@ export function circleService(options: {
     const admitting = roles === undefined ? [...roster.ownerOf.keys()] : [];
     const others = admitting
       .filter((peer) => peer !== self)
-      .flatMap((peer) => {
+      .map((peer) => {
         const [address] = options.addressesOf(peer);
-        return address === undefined ? [] : [{ peer, address }];
+        return { peer, address, wasDialled: options.wasDialled(peer) };
       });
-    const contacts = [{ peer: self, address: first }, ...others].slice(0, maxInviteContacts);
+    const contacts = inviteContacts({ peer: self, address: first }, others);
     const code = encodeInviteText({ circle, contacts, seed }, sha256);
-    const host = parseHostPort(first)?.host ?? '';
-    const warning =
-      isPrivate(host) && !isLoopback(host)
-        ? `the code names ${first}, which only friends in your own network can dial; for others set [mesh] announce`
-        : undefined;
+    const warning = inviteWarning(contacts, {
+      reachable: options.reachable(),
+      wasDialled: (peer) => options.wasDialled(peer),
+      forOwnBox: roles !== undefined,
+    });
     return { id, code, expiresAtMs, warning };
   };
 

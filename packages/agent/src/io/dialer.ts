@@ -43,6 +43,8 @@ export interface Dialer {
    */
   relayBack(peers: readonly string[], fresh: boolean): void;
   addressesOf(peer: string): string[];
+  /** A dial to an address of his led to him, now or in former times. */
+  wasDialled(peer: string): boolean;
   /** Where an invite said that members can be dialled; kept until they announce addresses of their own. */
   remember(contacts: readonly { peer: string; address: string }[]): Promise<void>;
 }
@@ -235,6 +237,7 @@ export async function startDialer(options: {
       }
     },
     addressesOf,
+    wasDialled: (peer) => lastGood.has(peer),
     remember: async (found) => {
       for (const { peer, address } of found) contacts.set(peer, address);
       await table.write(

@@ -144,7 +144,7 @@ export function joining(options: {
           ExitCode.unreachable,
           `no member of the circle could be reached: ${failures.join(', ')}`,
           {
-            hint: 'ask the inviter whether his box is up and its port is open, then try again',
+            hint: 'ask the inviter to run peer doctor net: one box in the code must be up and its port open; or let a friend whose box can be dialled invite you',
             cause: error,
           },
         ),

@@ -4,7 +4,6 @@ import {
   type Bulk,
   type Host,
   type HostOptions,
-  isFrameTooLarge,
   type SyncStreams,
   startBulk,
   startHost,
@@ -13,15 +12,14 @@ import {
 } from '@copain/mesh/io';
 import { clockOffMs } from '../clock-skew.ts';
 import { membershipOf } from '../membership.ts';
-import { networkOf } from '../network-of.ts';
 import { routerText } from '../router-text.ts';
-import { versionGapText } from '../version-gap-text.ts';
 import { answersInvites } from '../wiring.ts';
 import type { Box } from './box.ts';
 import type { CircleService } from './circle.ts';
 import { type Dialback, startDialback } from './dialback.ts';
 import { type Dialer, startDialer } from './dialer.ts';
 import { farewells } from './farewell.ts';
+import { hostEvents } from './host-events.ts';
 import { measureService } from './line-measure.ts';
 import type { MailRoom } from './mail-room.ts';
 import { protocolHandlers } from './mesh-protocols.ts';
@@ -74,8 +72,7 @@ export async function startMeshRoom(
   users: MeshUsers,
   starting: AsyncDisposableStack,
 ): Promise<MeshRoom> {
-  const { identity, clock, random, log, records, names, standing, events, stopping, config, friendBoxes } =
-    box;
+  const { identity, clock, random, log, records, names, standing, stopping, config, friendBoxes } = box;
   const { watch, zones, mail, circle } = users;
   const self = identity.box.peer;
   let host: Host | undefined;
@@ -88,9 +85,6 @@ export async function startMeshRoom(
   const line = startLine(clock);
   const limitLine = (): void => line.limit(config().line.upBytesPerSecond, config().line.bulkBytesPerSecond);
   limitLine();
-  const friendOnly = (peer: string): string | undefined =>
-    names.ownerOf(peer) === undefined ? undefined : peer;
-
   const details = new Map<string, FriendDetails>();
   const noteDetails = (peer: string, news: Partial<FriendDetails>): void => {
     const unknown = { version: undefined, rttMs: undefined, clockAtZeroMs: undefined, gap: undefined };
@@ -102,8 +96,8 @@ export async function startMeshRoom(
       clock,
       stopping,
       changed: (port) => {
-        if (port === undefined) events.add('router.closed', 'The router no longer passes our port on.');
-        else events.add(port.leadsNowhere ? 'router.shared' : 'router.open', routerText(port));
+        if (port === undefined) box.events.add('router.closed', 'The router no longer passes our port on.');
+        else box.events.add(port.leadsNowhere ? 'router.shared' : 'router.open', routerText(port));
         announceAddresses();
         dialback.addressChanged();
       },
@@ -122,7 +116,7 @@ export async function startMeshRoom(
   const noteObserved = (by: string): void => {
     const seenAt = observedBy.get(by);
     if (seenAt === undefined || names.ownerOf(by) === undefined || !addresses.seen(by, seenAt)) return;
-    events.add('address.changed', `Friends see this box at ${seenAt}.`);
+    box.events.add('address.changed', `Friends see this box at ${seenAt}.`);
     announceAddresses();
     dialback.addressChanged();
   };
@@ -137,8 +131,8 @@ export async function startMeshRoom(
     stopping,
     changed: (relay, listening) => {
       const through = `reached through ${names.ofPeer(relay)}`;
-      if (listening) events.add('relay.listening', `This box can be ${through}.`);
-      else events.add('relay.ended', `This box is no longer ${through}.`);
+      if (listening) box.events.add('relay.listening', `This box can be ${through}.`);
+      else box.events.add('relay.ended', `This box is no longer ${through}.`);
     },
     refused: (relay, error) =>
       log.debug({ friend: names.ofPeer(relay), err: error }, 'a friend does not relay for us now'),
@@ -166,9 +160,9 @@ export async function startMeshRoom(
     outside: (port) => portMapper.outside(port),
     stopping,
     changed: (reachable) => {
-      if (reachable === true) events.add('reachable.yes', 'Friends can dial this box.');
+      if (reachable === true) box.events.add('reachable.yes', 'Friends can dial this box.');
       if (reachable === false)
-        events.add('reachable.no', 'Friends cannot dial this box: it is behind NAT or a firewall.');
+        box.events.add('reachable.no', 'Friends cannot dial this box: it is behind NAT or a firewall.');
     },
     noHelp: (peer, error) =>
       log.debug({ friend: names.ofPeer(peer), err: error }, 'a friend could not dial back'),
@@ -276,54 +270,21 @@ export async function startMeshRoom(
     const invitesAnswered = answersInvites(box.knowledge(), closedInviteMemoryMs, clock.nowMs());
     return admitConnection(peer, { friends, invitesAnswered, guests, maxGuests, isToBeTold: farewell.isDue });
   };
-  const hostEvents: HostOptions['events'] = {
-    connected: (peer, { id, outbound, remote, via }) => {
-      if (names.ownerOf(peer) === undefined) {
-        if (!outbound) farewell.came(peer, id);
-        return;
-      }
-      if (remote !== undefined) networks.set(peer, networkOf(remote.host));
-      dialer.connected(peer, outbound ? remote : undefined);
-      watch.take({ kind: 'connected', peer });
-      if (via === undefined && host !== undefined) {
-        dialThrough(peer, true);
-        relaying.tick(dialback.reachable());
-      }
-      // A friend may be quicker than our own start; the first plan gives his connection its stream.
-      if (host === undefined) return;
-      if (outbound) sync.connected(peer, id);
-      else bulk.unlessBulk(peer, id, () => sync.connected(peer, id));
-    },
-    disconnected: (peer, _id, last) => {
-      if (last) observedBy.delete(peer);
-      // Whoever stops hangs up on his friends himself, and need not wonder where they are.
-      if (!last || stopping.aborted) return;
-      dialer.disconnected(peer);
-      watch.take({ kind: 'disconnected', peer });
-      zones.peersChanged();
-      box.changes.note();
-    },
-    heard: (peer) => watch.take({ kind: 'heard', peer }),
-    sent: (peer, trafficClass, sizeBytes) => traffic.count(friendOnly(peer), 'sent', trafficClass, sizeBytes),
-    received: (peer, trafficClass, sizeBytes) =>
-      traffic.count(friendOnly(peer), 'received', trafficClass, sizeBytes),
-    observed: (by, address) => {
-      observedBy.set(by, address.host);
-      noteObserved(by);
-    },
-    incompatible: (peer, gap) => {
-      dialer.incompatible(peer);
-      const isNews = details.get(peer)?.gap === undefined;
-      noteDetails(peer, { gap });
-      if (isNews) events.add('friend.incompatible', versionGapText(names.ofPeer(peer), gap));
-    },
-    refused: (who, why, step) => box.refusals.count(step, { who, why }, 'somebody was turned away'),
-    streamFailed: (peer, protocol, error) => {
-      if (isFrameTooLarge(error))
-        box.refusals.count('frame', { friend: names.ofPeer(peer), protocol }, 'a frame was too large');
-      log.debug({ friend: names.ofPeer(peer), protocol, err: error }, 'a stream broke');
-    },
-  };
+  const events = hostEvents(box, users, {
+    isUp: () => host !== undefined,
+    traffic,
+    details,
+    networks,
+    observedBy,
+    noteObserved,
+    noteDetails,
+    dialThrough,
+    dialer,
+    sync,
+    bulk,
+    farewell,
+    reserve: () => relaying.tick(dialback.reachable()),
+  });
   const running = starting.use(
     await startHost({
       privateKey: identity.box.protobuf,
@@ -335,7 +296,7 @@ export async function startMeshRoom(
       relaysFor: relaying.offersTo,
       handlers: protocolHandlers(box, users, { sync, dialback, bulk, farewell }),
       line,
-      events: hostEvents,
+      events,
     }),
   );
   host = running;
