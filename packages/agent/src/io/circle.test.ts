@@ -1,9 +1,12 @@
 import type { FrameStream } from '@copain/core';
 import { frameStreamPair, manualClock } from '@copain/core/testing';
+import { factsInOrder } from '@copain/mesh';
 import { type Host, signingKeyFromSeed } from '@copain/mesh/io';
 import { memoryTable } from '@copain/store';
 import { afterAll, expect, it } from 'vitest';
+import { farewellRecords } from '../farewell-records.ts';
 import { decodeJoinFrame, encodeJoinFrame } from '../join-frames.ts';
+import { membershipOf } from '../membership.ts';
 import { type CircleService, circleService } from './circle.ts';
 import { adoptOwner, createIdentity, loadIdentity, newSecret, openSecret, sealSecret } from './identity.ts';
 import { ownRecords } from './own-records.ts';
@@ -210,6 +213,23 @@ it('the code of a further box works once, and only where the owner key is', asyn
   await expect(
     alice.circle.inviteBox({ name: 'fourth', roles: [], lifeMs: undefined }),
   ).rejects.toMatchObject({ exit: 78, hint: expect.stringContaining('peer key import') });
+});
+
+it('a further box that was off when it was revoked is out by the records that members keep ready for it', async () => {
+  const alice = await box('alice', nobody);
+  const second = await box('second', (self) => {
+    const [here, there] = frameStreamPair();
+    alice.circle.answer(there, self).catch((error: Error) => there.abort(error));
+    return here;
+  });
+  const { code } = await alice.circle.inviteBox({ name: 'second', roles: ['watch'], lifeMs: undefined });
+  await second.circle.join(code, () => {});
+  expect(farewellRecords(alice.records.knowledge(), second.peer).size).toBe(0);
+  await alice.keys.revokeBox('second', undefined);
+  const keys = farewellRecords(alice.records.knowledge(), second.peer);
+  for (const { key, kind, envelope } of factsInOrder(alice.records.log().facts.values()))
+    if (keys.has(key)) await second.records.offer(kind, envelope);
+  expect(membershipOf(second.records.knowledge(), second.peer).state).toBe('revoked');
 });
 
 it('a further box is let in by its own consent alone: none, or one that does not hold, is no proof', async () => {
