@@ -103,6 +103,42 @@ describe.skipIf(skip)('a box whose uplink is 128 kbit/s behind a modem that queu
     expect(bulk.line.limitedBy).toBe('bulk');
   });
 
+  it('[line] up and bulk are kept within 5 % at once: bulk alone has its share, and mail beside it the whole line', {
+    timeout: 240_000,
+  }, async () => {
+    await setLine('\nup = "120kbit"\nbulk = "64kbit"');
+    await bob.stop();
+    const letter = { server: alice.smtp, namespace: alice.namespace, from: 'erika@outside.test' };
+    const held = await swaks({ ...letter, to: 'bob@bob.example', message: largeLetter(66_000) });
+    expect(held.replies.at(-2) ?? held.replies.join()).toMatch(/^250|^221/);
+    const alone = await rateDuring(carol, 20);
+    expect(alone.rate / 8000).toBeGreaterThan(0.95);
+    expect(alone.rate / 8000).toBeLessThan(1.05);
+    expect(alone.line.limitedBy).toBe('bulk');
+
+    await bob.up();
+    await allTogether([alice, bob, carol], 60_000);
+    const before = await sentBytes();
+    await eventually('the message is on its way', async () => (await sentBytes()) > before + 60_000, 30_000);
+    const bulk = alice.peer(['doctor', 'line', 'bob', '--for', '20s'], { limitMs: 100_000 });
+    const [from, startMs] = [await sentBytes(), performance.now()];
+    await pause(20_000);
+    const rate = ((await sentBytes()) - from) / ((performance.now() - startMs) / 1000);
+    const ran = await bulk;
+    process.stderr.write(
+      `up and bulk at once: bulk alone ${Math.round(alone.rate)} B/s; with held mail ${Math.round(rate)} B/s\n`,
+    );
+    expect(rate / 15_000).toBeGreaterThan(0.95);
+    expect(rate / 15_000).toBeLessThan(1.05);
+    // Mail goes before bulk, and fills the line by itself.
+    expect([ran.code, ran.stderr]).toEqual([
+      1,
+      expect.stringContaining('what is more urgent takes the whole line'),
+    ]);
+    const waiting = (await alice.status()).mail.find(({ domain }) => domain === 'bob.example');
+    expect(waiting?.messages).toBeGreaterThan(0);
+  });
+
   it.for([
     ['with no limit set', '', '128kbit'],
     ['with [line] up a little below it', '\nup = "120kbit"', '128kbit'],
