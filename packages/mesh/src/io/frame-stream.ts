@@ -58,6 +58,10 @@ export function frameStream(
     decode(chunks, { maxDataLength: maxFrameBytes }),
   );
   const broken = new AbortController();
+  // Whoever waits for his turn to write waits no longer once nothing can be written.
+  stream.addEventListener('close', (event) => broken.abort(event.error ?? new Error('stream closed')), {
+    once: true,
+  });
   let sending: Promise<void> = Promise.resolve();
 
   /** Frames of one stream never interleave. */

@@ -3,6 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import type { Admission } from '../gate.ts';
 import { openEnvelope, signingKeyFromProtobuf, signingKeyFromSeed, verifySignature } from './envelope.ts';
 import type { Host, HostEvents } from './host.ts';
+import { type Line, startLine } from './line.ts';
 import type { ProtocolHandler } from './serve-protocols.ts';
 import { echo, everyProtocol, startTestHost } from './testing.ts';
 
@@ -49,6 +50,33 @@ it('frames go both ways whole, with back-pressure, and an end is an end', async 
   }
   expect(await stream.receive()).toBeUndefined();
   await sending;
+});
+
+it('a write that waits for its turn ends with its stream', async () => {
+  let asked = (): void => {};
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const line: Line = {
+    ...startLine({ nowMs: () => Date.now() }),
+    take: async (_class, _size, signal) => {
+      asked();
+      await new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      });
+    },
+  };
+  const there = await host({});
+  const here = await startTestHost({ line });
+  started.push(here);
+  await here.dial(there.peer, at(there), { signal: soon() });
+  const stream = await here.open(there.peer, 'zone', { signal: soon() });
+  const sending = stream.send(new Uint8Array(1000));
+  sending.catch(() => undefined);
+  await isAsked;
+  await expect.poll(() => there.connections(here.peer).length).toBe(1);
+  for (const { id } of there.connections(here.peer)) there.closeConnection(here.peer, id);
+  await expect(sending).rejects.toThrow();
 });
 
 it('a reader that stands still holds the sender back', async () => {

@@ -49,6 +49,9 @@ export function relayEnd(
   };
   const source = byteSource(stream, { received, holdBytes: relayHoldBytes, togetherBytes: maxPieceBytes });
   const broken = new AbortController();
+  stream.addEventListener('close', (event) => broken.abort(event.error ?? new Error('stream closed')), {
+    once: true,
+  });
   const write = (bytes: Uint8Array, trafficClass: TrafficClass): Promise<void> =>
     writePaced(stream, bytes, {
       trafficClass,
