@@ -147,3 +147,27 @@ it('who waits for the next dial is knocked at meanwhile; who is connected, diall
   run({ kind: 'dial-again', peer: 'bob' }, 45_002);
   expect(waiting(45_003)).toEqual([]);
 });
+
+it('who is silent on a connection that seems to be there is knocked at between second dials, and dialled once he answers', () => {
+  let state: RedialState = new Map();
+  const run = (input: RedialInput, nowMs: number) => {
+    const [next, effects] = stepRedial(state, input, 0.5, nowMs);
+    state = next;
+    return effects;
+  };
+  const waiting = (nowMs: number): string[] => waitingForDial(state, nowMs).map((one) => one.peer);
+  run({ kind: 'friends', boxes: [{ peer, addresses: ['192.0.2.1:1'] }] }, 0);
+  run({ kind: 'connected', peer }, 0);
+  expect(waiting(10_000)).toEqual([]);
+  // The router says "unreachable": the dial is over at once, and the next one far away.
+  for (let i = 0; i < 5; i++) {
+    run({ kind: 'dial-second', peer }, 40_000 + i * 100_000);
+    run({ kind: 'dial-failed', peer }, 43_000 + i * 100_000);
+  }
+  run({ kind: 'dial-second', peer }, 444_000);
+  expect(waiting(444_500)).toEqual([peer]);
+  expect(run({ kind: 'dial-again', peer }, 445_000)).toMatchObject([{ second: true, way: 'any' }]);
+  expect(waiting(445_001)).toEqual([]);
+  run({ kind: 'connected', peer }, 445_500);
+  expect(waiting(445_600)).toEqual([]);
+});

@@ -16,6 +16,8 @@ interface RedialEntry {
   dialingSinceMs: number | undefined;
   nextAtMs: number;
   backoffMs: number;
+  /** When a second dial was last wanted, since nothing is heard on the connection that seems to be there. */
+  silentAtMs?: number | undefined;
   /** Not dialled before then, whatever happens to his connections. */
   incompatibleUntilMs?: number;
   /** The same for dials that look for a direct way beside a relayed one. */
@@ -62,19 +64,26 @@ export interface RedialEffect {
   way: DialWay;
 }
 
+/** A second dial is asked for every second as long as it is wanted. */
+const silentForMs = 2500;
+
 /** Whatever became of a dial that was never heard of again, it is over after twice its time. */
 function isUnderWay(sinceMs: number | undefined, nowMs: number): boolean {
   return sinceMs !== undefined && nowMs < sinceMs + 2 * dialTimeoutMs;
 }
 
-/** Who is neither connected nor being dialled, but waits for the next dial: whoever is knocked at meanwhile. */
+/**
+ * Who is not being dialled but waits for the next dial, not connected or silent: whoever is knocked at meanwhile. A router
+ * that says "unreachable" ends each dial of an outage at once, and the last may have been half a minute ago.
+ */
 export function waitingForDial(
   state: RedialState,
   nowMs: number,
 ): { peer: string; addresses: readonly string[] }[] {
   const waiting: { peer: string; addresses: readonly string[] }[] = [];
   for (const [peer, entry] of state) {
-    const idle = !entry.connected && !isUnderWay(entry.dialingSinceMs, nowMs);
+    const isSilent = entry.silentAtMs !== undefined && nowMs - entry.silentAtMs <= silentForMs;
+    const idle = (!entry.connected || isSilent) && !isUnderWay(entry.dialingSinceMs, nowMs);
     if (!idle || entry.addresses.length === 0 || nowMs < (entry.incompatibleUntilMs ?? nowMs)) continue;
     waiting.push({ peer, addresses: entry.addresses });
   }
@@ -134,6 +143,7 @@ export function stepRedial(
       next.set(input.peer, {
         ...known,
         connected,
+        silentAtMs: undefined,
         dialingSinceMs: undefined,
         backoffMs: redialFirstMs,
         nextAtMs: soonMs,
@@ -174,8 +184,10 @@ export function stepRedial(
     }
     case 'dial-second': {
       const known = state.get(input.peer);
-      if (known !== undefined && !isUnderWay(known.dialingSinceMs, nowMs) && nowMs >= known.nextAtMs)
-        dial(input.peer, known, true);
+      if (known === undefined) break;
+      const silent = { ...known, silentAtMs: nowMs };
+      next.set(input.peer, silent);
+      if (!isUnderWay(known.dialingSinceMs, nowMs) && nowMs >= known.nextAtMs) dial(input.peer, silent, true);
       break;
     }
     case 'dial-again': {

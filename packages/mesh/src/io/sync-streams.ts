@@ -339,7 +339,8 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
       for (const [peer, session] of sessions) {
         const heardAtMs = lastHeardAtMs(peer);
         if (heardAtMs !== undefined && clock.nowMs() - heardAtMs > connectionSilenceMs) {
-          options.host().closeConnection(peer, session.connectionId);
+          // Bytes on any of them would have been heard.
+          for (const { id } of options.host().connections(peer)) options.host().closeConnection(peer, id);
           continue;
         }
         for (const effect of step(session, { kind: 'tick' })) {
