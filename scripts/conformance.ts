@@ -62,6 +62,8 @@ interface Verdict {
   id: string;
   wrong: string | undefined;
   additional?: boolean;
+  /** Did NSD, Knot and BIND all give one answer, additional section and all? Then there is one right one. */
+  isUnanimous?: boolean;
 }
 
 /** The servers an answer may agree with. */
@@ -217,6 +219,7 @@ function judgeAnswer(one: AnswerCase, folder: string): Verdict {
       ? undefined
       : `${one.q.join(' ')}\n${show(ours)}\n    recorded: ${JSON.stringify(one.responses)}`,
     additional: judged.some(({ additional }) => additional),
+    isUnanimous: judged.length === 1,
   };
 }
 
@@ -287,16 +290,19 @@ function runFile(file: string): boolean {
   for (const { id, wrong: text } of wrong.slice(0, shownMax)) console.log(`  ${id}: ${text}`);
   if (wrong.length > shownMax) console.log(`  … and ${wrong.length - shownMax} more`);
   const withAdditional = judged.filter(({ additional }) => additional !== undefined);
-  const additional = withAdditional.filter((verdict) => verdict.additional).length;
+  const unanimous = withAdditional.filter(({ isUnanimous }) => isUnanimous);
+  const asAll = unanimous.filter(({ additional }) => additional).length;
   const more =
     withAdditional.length > 0
-      ? `, with the additional section ${additional} of ${withAdditional.length}`
+      ? `, with the additional section ${asAll} of ${unanimous.length} on which all anchors agree and ${
+          withAdditional.filter(({ additional }) => additional).length - asAll
+        } of ${withAdditional.length - unanimous.length} others`
       : '';
   const skipped = verdicts.length - judged.length;
   const unjudged =
     skipped > 0 ? `, ${skipped} not judged (no rule for this kind of case, or the anchors disagree)` : '';
   console.log(`${basename(file)}: ${judged.length - wrong.length} of ${judged.length}${more}${unjudged}`);
-  return wrong.length === 0 && judged.length > 0;
+  return wrong.length === 0 && asAll === unanimous.length && judged.length > 0;
 }
 
 const files = process.argv.slice(2);

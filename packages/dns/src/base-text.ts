@@ -10,14 +10,16 @@ export function formatBase64(octets: Uint8Array): string {
   return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
 }
 
-/** The octets of base32hex (RFC 4648 §7) in either case, padded to a multiple of eight digits, or undefined. */
+/** The octets of base32hex (RFC 4648 §7) in either case, with its padding or, as RFC 5155 §3.3 wants it, without; else undefined. */
 export function parseBase32Hex(text: string): Uint8Array | undefined {
   const match = /^([0-9a-vA-V]*)(=*)$/.exec(text);
   const digits = match?.[1] ?? '';
   const padding = match?.[2] ?? '';
-  if (!match || ![0, 2, 4, 5, 7].includes(digits.length % 8)) return undefined;
-  if (digits === '' || (digits.length + padding.length) % 8 !== 0 || padding.length > 6) return undefined;
-  return fromBits(digits.toLowerCase(), base32HexAlphabet, 5);
+  if (!match || digits === '' || ![0, 2, 4, 5, 7].includes(digits.length % 8)) return undefined;
+  if (padding !== '' && ((digits.length + padding.length) % 8 !== 0 || padding.length > 6)) return undefined;
+  const octets = fromBits(digits.toLowerCase(), base32HexAlphabet, 5);
+  // The bits left over are zero (RFC 4648 §3.5), or the text was cut somewhere else.
+  return formatBase32Hex(octets) === digits.toLowerCase() ? octets : undefined;
 }
 
 /** Base32hex in lower case without padding, as NSEC3 owner names are written (RFC 5155 §3.3). */

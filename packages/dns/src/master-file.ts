@@ -1,5 +1,12 @@
 import { visible } from '@copain/core';
-import { entryCharactersMax, includeDepthMax, masterFileBytesMax, problemsMax } from './limits.ts';
+import { generatedEntries } from './generate.ts';
+import {
+  entryCharactersMax,
+  includeDepthMax,
+  masterFileBytesMax,
+  problemsMax,
+  zoneRecordsMax,
+} from './limits.ts';
 import type { DomainName } from './name.ts';
 import { parseRdata } from './rdata-text.ts';
 import { isMetaType, RecordType, typeFromText, typeToText } from './record-types.ts';
@@ -59,8 +66,8 @@ export function formatProblem(problem: ZoneProblem): string {
 
 /**
  * Reads a master file: RFC 1035 §5, `$TTL` (RFC 2308 §4), `$INCLUDE`, unknown types and `\#` (RFC 3597 §5), TTL and
- * class in either order, TTL units. A mistake in a record is reported and reading goes on with the next; a mistake in a
- * directive or in the parentheses makes the meaning of all that follows uncertain and ends it.
+ * class in either order, TTL units, `$GENERATE` as in BIND. A mistake in a record is reported and reading goes on with the
+ * next; a mistake in a directive or in the parentheses makes the meaning of all that follows uncertain and ends it.
  */
 export function parseMasterFile(options: MasterFileOptions): MasterFile {
   const result: MasterFile = { records: [], problems: [] };
@@ -310,9 +317,12 @@ class FileReader {
         case '$INCLUDE':
           this.#include(reader.next('the file to include'), reader);
           return;
+        case '$GENERATE':
+          this.#generate(words);
+          return;
         default:
           throw new WordProblem(
-            `'${directive.text}' is no directive; there are $ORIGIN, $TTL and $INCLUDE`,
+            `'${directive.text}' is no directive; there are $ORIGIN, $TTL, $INCLUDE and $GENERATE`,
             directive,
           );
       }
@@ -355,6 +365,18 @@ class FileReader {
     reader.#defaultTtl = this.#defaultTtl;
     reader.#lastTtl = this.#lastTtl;
     reader.read();
+  }
+
+  /** What is generated counts like what is written, so that a few octets never make more of a zone than a file may hold. */
+  #generate(words: readonly Word[]): void {
+    const owner = this.#owner;
+    for (const entry of generatedEntries(words)) {
+      for (const { text } of entry) this.#budget.characters -= text.length + 1;
+      if (this.#budget.characters < 0 || this.#result.records.length >= zoneRecordsMax)
+        throw new WordProblem('this makes more records than a zone may have', words[1]);
+      this.#readRecord(entry, false);
+    }
+    this.#owner = owner;
   }
 
   #readRecord(words: readonly Word[], blank: boolean): void {

@@ -99,7 +99,7 @@ function readField(type: number, field: RdataField, words: WordReader, origin: D
     case 'salt':
       return lengthFirst(saltOf(words.next('the salt, or -')));
     case 'hash':
-      return lengthFirst(parsed(words.next('a hash'), parseBase32Hex, 'base32hex in groups of eight'));
+      return lengthFirst(parsed(words.next('a hash'), parseBase32Hex, 'base32hex'));
     case 'hex':
       return hexOf(words.someRest('hexadecimal data'));
     case 'base64':

@@ -114,8 +114,11 @@ export function octetsOf(word: Word): Uint8Array {
   return octets.slice(0, length);
 }
 
-/** Characters that stand in a name only by mistake, unless they are escaped. */
-const oddInName = /[^\w*/.!+:;@()\\-]/;
+/**
+ * What stands in a name only by mistake, unless it is escaped: a comma, a quotation mark, what templates leave behind
+ * (`%`, `$`, curly brackets), what is not printable ASCII.
+ */
+const oddInName = /[^\w*/.!#&'+:;<=>?@()[\]^`|~\\-]/;
 
 /**
  * A name in a master file; relative ones are completed with `origin`. Characters that host names and service labels

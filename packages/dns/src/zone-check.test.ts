@@ -44,6 +44,7 @@ it.each([
     'c CNAME ns\n@ MX 10 c\n',
     'z:6:1: warning: MX names c.alice.example., which is a CNAME; it must be a name with an address (RFC 2181 §10.3)',
   ],
+  ['sub NS beside\n', 'z:5:1: warning: NS names beside.alice.example., which has no address in this zone'],
   ['@ MX 10 nowhere\n', 'z:5:1: warning: MX names nowhere.alice.example., which has no address in this zone'],
   [
     'w 5 A 192.0.2.1\nw 6 A 192.0.2.2\n',

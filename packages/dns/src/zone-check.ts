@@ -2,6 +2,7 @@ import { compareBytes } from '@copain/core';
 import type { MasterRecord, ZoneProblem } from './master-file.ts';
 import { type DomainName, isAtOrBelow, type NameKey, nameKey, nameToText, parentKey } from './name.ts';
 import { canonicalRdata } from './rdata-wire.ts';
+import { checkRecord } from './record-check.ts';
 import { RecordType, typeToText } from './record-types.ts';
 
 /** A zone to check, as it stands in its files. */
@@ -62,6 +63,7 @@ class ZoneCheck {
       else this.#byName.set(key, [record]);
     }
     this.#checkApex();
+    this.#checkChildSigners();
     for (const [key, records] of this.#byName) this.#checkName(key, records);
     return this.#problems;
   }
@@ -91,6 +93,30 @@ class ZoneCheck {
     }
   }
 
+  /**
+   * RFC 7344 §4.1: what CDS and CDNSKEY ask the parent for must be an algorithm that the zone is signed with, or the
+   * domain is lost as soon as the parent does it. Algorithm 0 asks for removal (RFC 8078 §4).
+   */
+  #checkChildSigners(): void {
+    const used = new Set(this.#at(this.#originKey, RecordType.DNSKEY).map(({ rdata }) => rdata[3]));
+    if (used.size === 0) return;
+    const asked = [
+      ...this.#at(this.#originKey, RecordType.CDS).map((record) => ({ record, algorithm: record.rdata[2] })),
+      ...this.#at(this.#originKey, RecordType.CDNSKEY).map((record) => ({
+        record,
+        algorithm: record.rdata[3],
+      })),
+    ];
+    for (const { record, algorithm } of asked) {
+      if (algorithm === 0 || used.has(algorithm)) continue;
+      this.#note(
+        'error',
+        record,
+        `${typeToText(record.type)} asks the zone above for algorithm ${algorithm}, of which the zone has no DNSKEY`,
+      );
+    }
+  }
+
   #checkName(key: NameKey, records: MasterRecord[]): void {
     const isApex = key === this.#originKey;
     const alias = records.find(({ type }) => type === RecordType.CNAME);
@@ -114,7 +140,11 @@ class ZoneCheck {
       this.#note('warning', later(dname, ns), 'a DNAME and a delegation at one name; Knot refuses this');
     this.#checkRRsets(records);
     this.#checkAbove(key, records[0] as MasterRecord);
-    for (const record of records) this.#checkTarget(record, isApex);
+    for (const record of records) {
+      this.#checkTarget(record, isApex);
+      const mistake = checkRecord(record, this.#zone.origin);
+      if (mistake) this.#note(mistake.severity, record, mistake.text);
+    }
     if (ns && !isApex) this.#checkGlue(key, records);
   }
 
@@ -145,7 +175,8 @@ class ZoneCheck {
     for (let above = key; above !== this.#originKey; ) {
       above = parentKey(above);
       const dname = this.#at(above, RecordType.DNAME)[0];
-      if (dname && record.type !== RecordType.NSEC3) {
+      const isDelegated = above !== this.#originKey && this.#at(above, RecordType.NS).length > 0;
+      if (dname && !isDelegated && record.type !== RecordType.NSEC3) {
         this.#note(
           'error',
           record,
@@ -181,7 +212,10 @@ class ZoneCheck {
         record,
         `${what}, which is a CNAME; it must be a name with an address (RFC 2181 §10.3)`,
       );
-    } else if (!this.#hasAddress(key) && (record.type !== RecordType.NS || isApex)) {
+    } else if (
+      !this.#hasAddress(key) &&
+      (record.type !== RecordType.NS || isApex || !isAtOrBelow(target, record.owner))
+    ) {
       this.#note('warning', record, `${what}, which has no address in this zone`);
     }
   }

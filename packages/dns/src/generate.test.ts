@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import { zoneRecordsMax } from './limits.ts';
+import { formatProblem, parseMasterFile } from './master-file.ts';
+import { nameOf, nameToText } from './name.ts';
+import { rdataToText } from './rdata-print.ts';
+
+const read = (line: string) =>
+  parseMasterFile({ text: `$TTL 60\n${line}\n`, file: 'z', origin: nameOf('alice.example') });
+const shown = (line: string) =>
+  read(line).records.map(({ owner, type, rdata }) => `${nameToText(owner)} ${rdataToText(type, rdata)}`);
+
+it.each([
+  ['$GENERATE 1-3/2 h$ A 192.0.2.$', ['h1.alice.example. 192.0.2.1', 'h3.alice.example. 192.0.2.3']],
+  [`$GENERATE 9-9 h\${1,3} A 192.0.2.\${-1}`, ['h010.alice.example. 192.0.2.8']],
+  [`$GENERATE 1024-1024 \${0,3,n} AAAA 2001:db8::\${0,4,x}`, ['0.0.4.alice.example. 2001:db8::400']],
+  [`$GENERATE 10-10 h TXT \${0,0,X} \${0,3,o} $$ \\$`, ['h.alice.example. "A" "012" "$" "$"']],
+])('%s stands for its records', (line, records) => {
+  expect(shown(line)).toEqual(records);
+});
+
+it.each([
+  '$GENERATE 1-3/ h$ A 192.0.2.$',
+  '$GENERATE 3-1 h$ A 192.0.2.$',
+  `$GENERATE 1-3 h$ A 192.0.2.\${1,0,dx}`,
+  `$GENERATE 1-1 h$ TXT \${2147483647}`,
+  `$GENERATE 1-1 h$ TXT \${0,65}`,
+  `$GENERATE 1-1 h$ TXT \${0`,
+  '$GENERATE 1-1 h$',
+  '$GENERATE',
+])('%s is a mistake with its place', (line) => {
+  expect(read(line).problems.map(formatProblem)[0]).toMatch(/^z:2:\d+: error: /);
+});
+
+it('makes no more records than a zone may have', () => {
+  const { records, problems } = read(`$GENERATE 0-${zoneRecordsMax + 10} $ A 192.0.2.1`);
+  expect(records).toHaveLength(zoneRecordsMax);
+  expect(problems[0]?.text).toContain('more records than a zone may have');
+});
