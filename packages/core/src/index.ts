@@ -35,6 +35,7 @@ export type {
   Files,
   FrameStream,
   Random,
+  RecordSource,
   SegmentEntry,
   Segments,
   Table,

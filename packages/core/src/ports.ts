@@ -51,6 +51,12 @@ export interface SegmentEntry {
   sizeBytes: number;
 }
 
+/** A record too large for memory: how long it is, and its bytes in pieces, from the start each time it is asked. */
+export interface RecordSource {
+  sizeBytes: number;
+  pieces(): AsyncIterable<Uint8Array>;
+}
+
 /** What became of an append: on disk, or refused for now (disk full, I/O error), with nothing visible left behind. */
 export type AppendOutcome = { kind: 'stored'; entry: SegmentEntry } | { kind: 'failed'; cause: unknown };
 
@@ -60,9 +66,14 @@ export type AppendOutcome = { kind: 'stored'; entry: SegmentEntry } | { kind: 'f
  */
 export interface Segments {
   /** Resolves only after the record is synced. Never rejects for disk trouble: see AppendOutcome. */
-  append(record: Uint8Array): Promise<AppendOutcome>;
-  /** The record, or undefined where it was removed or never was. */
+  append(record: Uint8Array | RecordSource): Promise<AppendOutcome>;
+  /** The record, or undefined where it was removed or never was. Rejects where it fails its checksum. */
   read(id: string): Promise<Uint8Array | undefined>;
+  /**
+   * `lengthBytes` of the record from `offset` on, or what is left of it; undefined where it is gone. The checksum is over
+   * the whole record and is not looked at: for whoever has a hash of his own over what he passes on.
+   */
+  readPart(id: string, offset: number, lengthBytes: number): Promise<Uint8Array | undefined>;
   /** Durably marks the record as gone; space comes back when its whole segment is gone. Removing twice is no error. */
   remove(id: string): Promise<void>;
   /** Every live record, oldest first. */

@@ -1,4 +1,4 @@
-import type { Files, Segments, Table } from '@copain/core';
+import { concatBytes, type Files, type RecordSource, type Segments, type Table } from '@copain/core';
 import { isFileName } from './file-name.ts';
 
 /** A Table in memory. Give the same map again to imitate a restart. */
@@ -51,13 +51,20 @@ export function memoryLog(): MemoryLog {
 /** Append-only records in memory. Give the same log again to imitate a restart. */
 export function memorySegments(log: MemoryLog = memoryLog()): Segments {
   return {
-    append: async (record) => {
+    append: async (given) => {
+      let record: Uint8Array;
+      try {
+        record = given instanceof Uint8Array ? given : await wholeOf(given);
+      } catch (cause) {
+        return { kind: 'failed', cause };
+      }
       const id = log.nextNumber.toString(16).padStart(12, '0');
       log.nextNumber += 1;
       log.records.set(id, record.slice());
       return { kind: 'stored', entry: { id, sizeBytes: record.length } };
     },
     read: async (id) => log.records.get(id)?.slice(),
+    readPart: async (id, offset, lengthBytes) => log.records.get(id)?.slice(offset, offset + lengthBytes),
     remove: async (id) => {
       log.records.delete(id);
     },
@@ -66,4 +73,12 @@ export function memorySegments(log: MemoryLog = memoryLog()): Segments {
     },
     close: async () => {},
   };
+}
+
+async function wholeOf(source: RecordSource): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of source.pieces()) pieces.push(piece.slice());
+  const whole = concatBytes(...pieces);
+  if (whole.length !== source.sizeBytes) throw new RangeError('not as long as it said');
+  return whole;
 }

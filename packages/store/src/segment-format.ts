@@ -30,14 +30,23 @@ export interface RecordHeader {
 
 /** One record as it stands in the file. */
 export function encodeRecord(kind: RecordKind, body: Uint8Array, checksum: Checksum): Uint8Array {
+  const header = { kind, lengthBytes: body.length, bodyChecksum: checksum(body) };
+  return concatBytes(encodeRecordHeader(header, checksum), body);
+}
+
+/** What stands before the body of a record. Whoever writes it last makes a record that is good or not there at all. */
+export function encodeRecordHeader(
+  { kind, lengthBytes, bodyChecksum }: RecordHeader,
+  checksum: Checksum,
+): Uint8Array {
   const header = new Uint8Array(recordHeaderBytes);
   const view = new DataView(header.buffer);
   header.set(recordMagic, 0);
   header[4] = kind === 'data' ? 1 : 2;
-  view.setUint32(8, body.length);
-  view.setUint32(12, checksum(body));
+  view.setUint32(8, lengthBytes);
+  view.setUint32(12, bodyChecksum);
   view.setUint32(16, checksum(header.subarray(0, 16)));
-  return concatBytes(header, body);
+  return header;
 }
 
 /** The record header at `offset`, or undefined where the bytes are none or its checksum is wrong. */

@@ -1,4 +1,4 @@
-import { type Files, fromUtf8, type Segments, type Table, toUtf8 } from '@copain/core';
+import { type Files, fromUtf8, type RecordSource, type Segments, type Table, toUtf8 } from '@copain/core';
 import { describe, expect, it } from 'vitest';
 
 /** A store under test: opened once more over the same content, and thrown away at the end. */
@@ -164,5 +164,59 @@ export function segmentsContract(name: string, open: () => Promise<Opened<Segmen
       expect(read.map((bytes) => fromUtf8(bytes ?? new Uint8Array()))).toEqual(texts);
       await opened.dispose();
     });
+
+    it('takes a record in pieces, and gives any part of it', async () => {
+      const opened = await open();
+      const text = 'piece '.repeat(1000);
+      const outcome = await opened.store.append(sourceOf(text));
+      if (outcome.kind !== 'stored') throw new Error('append failed', { cause: outcome.cause });
+      const { id, sizeBytes } = outcome.entry;
+      expect(sizeBytes).toBe(text.length);
+      for (const store of [opened.store, await opened.reopen()]) {
+        expect(fromUtf8((await store.read(id)) ?? new Uint8Array())).toBe(text);
+        expect(await store.readPart(id, 10, 7)).toEqual(toUtf8(text.slice(10, 17)));
+        expect(await store.readPart(id, text.length - 3, 100)).toEqual(toUtf8(text.slice(-3)));
+        expect(await store.readPart(id, text.length + 1, 1)).toEqual(new Uint8Array());
+        expect(await store.readPart('nothing', 0, 1)).toBeUndefined();
+      }
+      await opened.dispose();
+    });
+
+    it('pieces that break off, or are not what was announced, cost no other record', async () => {
+      const opened = await open();
+      const texts = ['before', 'after'];
+      const bad = [
+        { sizeBytes: 5000, pieces: () => brokenPieces() },
+        { ...sourceOf('long'.repeat(500)), sizeBytes: 1000 },
+        { ...sourceOf('short'), sizeBytes: 1000 },
+      ];
+      const outcomes = await Promise.all([
+        append(opened.store, 'before'),
+        ...bad.map((source) => opened.store.append(source)),
+        append(opened.store, 'after'),
+      ]);
+      expect(outcomes.slice(1, -1)).toMatchObject(bad.map(() => ({ kind: 'failed' })));
+      const again = await opened.reopen();
+      const left = await collect(again.entries());
+      const read = await Promise.all(left.map(({ id }) => again.read(id)));
+      expect(read.map((bytes) => fromUtf8(bytes ?? new Uint8Array()))).toEqual(texts);
+      await opened.dispose();
+    });
   });
+}
+
+/** The text in pieces of 100 bytes. */
+function sourceOf(text: string): RecordSource {
+  const bytes = toUtf8(text);
+  return {
+    sizeBytes: bytes.length,
+    pieces: async function* () {
+      for (let at = 0; at < bytes.length; at += 100) yield bytes.subarray(at, at + 100);
+    },
+  };
+}
+
+async function* brokenPieces(): AsyncIterable<Uint8Array> {
+  yield new Uint8Array(3000);
+  throw new Error('gone');
 }

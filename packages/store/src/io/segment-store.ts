@@ -1,18 +1,19 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { type AppendOutcome, fromUtf8, type SegmentEntry, type Segments, toUtf8 } from '@copain/core';
-import { groupMaxBytes, recordMaxBytes, segmentBytesDefault } from '../limits.ts';
 import {
-  decodeRecordHeader,
-  encodeRecord,
-  fileHeader,
-  type RecordKind,
-  recordHeaderBytes,
-  scanSegment,
-} from '../segment-format.ts';
+  type AppendOutcome,
+  fromUtf8,
+  type RecordSource,
+  type SegmentEntry,
+  type Segments,
+  toUtf8,
+} from '@copain/core';
+import { groupMaxBytes, recordMaxBytes, segmentBytesDefault } from '../limits.ts';
+import { decodeRecordHeader, fileHeader, recordHeaderBytes, scanSegment } from '../segment-format.ts';
 import { syncFolder } from './durable-files.ts';
 import { StoreError } from './errors.ts';
+import { type RecordToWrite, writeRecords } from './segment-write.ts';
 
 export interface SegmentsOptions {
   /** Size after which a segment is sealed, in bytes. */
@@ -38,9 +39,7 @@ interface SegmentState {
   tombstonesFor: Map<number, number>;
 }
 
-interface Job {
-  kind: RecordKind;
-  body: Uint8Array;
+interface Job extends RecordToWrite {
   target: string | undefined;
   stored: (entry: SegmentEntry) => void;
   failed: (cause: unknown) => void;
@@ -96,18 +95,24 @@ class SegmentStore implements DiskSegments {
       }
     }
     for (const { target, by } of gone) this.#bury(target, by);
-    await this.#begin();
+    try {
+      await this.#begin();
+    } catch {
+      // A full disk keeps nobody from reading what is there; the first append tries again, and tells what is wrong.
+    }
     await this.#deleteEmpty();
   }
 
-  append(record: Uint8Array): Promise<AppendOutcome> {
+  append(record: Uint8Array | RecordSource): Promise<AppendOutcome> {
     return new Promise((resolve) => {
-      if (record.length > recordMaxBytes) {
+      const sizeBytes = record instanceof Uint8Array ? record.length : record.sizeBytes;
+      if (sizeBytes > recordMaxBytes) {
         resolve({ kind: 'failed', cause: new RangeError('record too long') });
         return;
       }
       this.#enqueue({
         kind: 'data',
+        sizeBytes,
         body: record,
         target: undefined,
         stored: (entry) => resolve({ kind: 'stored', entry }),
@@ -133,12 +138,34 @@ class SegmentStore implements DiskSegments {
     }
   }
 
+  async readPart(id: string, offset: number, lengthBytes: number): Promise<Uint8Array | undefined> {
+    const place = this.#places.get(id);
+    if (!place) return undefined;
+    const bytes = new Uint8Array(Math.max(0, Math.min(lengthBytes, place.sizeBytes - offset)));
+    const file = await open(this.#path(place.segment), 'r');
+    try {
+      const { bytesRead } = await file.read(
+        bytes,
+        0,
+        bytes.length,
+        place.offset + recordHeaderBytes + offset,
+      );
+      if (bytesRead !== bytes.length)
+        throw new StoreError({ code: 'DAMAGED', where: `${this.#dir} ${id}`, temporary: false });
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  }
+
   remove(id: string): Promise<void> {
     if (!this.#places.has(id)) return Promise.resolve();
+    const body = toUtf8(id);
     return new Promise((resolve, reject) => {
       this.#enqueue({
         kind: 'tombstone',
-        body: toUtf8(id),
+        sizeBytes: body.length,
+        body,
         target: id,
         stored: () => resolve(),
         failed: (cause) =>
@@ -178,7 +205,7 @@ class SegmentStore implements DiskSegments {
   #takeGroup(): Job[] {
     let sizeBytes = 0;
     const tooMany = this.#jobs.findIndex((job, i) => {
-      sizeBytes += job.body.length;
+      sizeBytes += job.sizeBytes;
       return i > 0 && sizeBytes > groupMaxBytes;
     });
     return this.#jobs.splice(0, tooMany < 0 ? this.#jobs.length : tooMany);
@@ -186,24 +213,27 @@ class SegmentStore implements DiskSegments {
 
   async #commit(jobs: Job[]): Promise<void> {
     const placed: { job: Job; id: string; place: Place }[] = [];
+    const failed: { job: Job; cause: unknown }[] = [];
     try {
       const active = await this.#activeSegment();
-      const records = jobs.map((job) => encodeRecord(job.kind, job.body, crc32));
-      let offset = active.sizeBytes;
-      for (const [i, job] of jobs.entries()) {
-        const place = { segment: active.number, offset, sizeBytes: job.body.length };
-        placed.push({ job, id: recordId(active.number, offset), place });
-        offset += records[i]?.length ?? 0;
-      }
-      const { bytesWritten } = await active.file.writev(records, active.sizeBytes);
-      if (bytesWritten !== offset - active.sizeBytes) throw new Error('short write');
+      const { written, endBytes } = await writeRecords(active.file, active.sizeBytes, jobs);
       await this.#sync(active.file);
-      active.sizeBytes = offset;
+      active.sizeBytes = endBytes;
+      for (const [i, outcome] of written.entries()) {
+        const job = jobs[i];
+        if (job === undefined) continue;
+        if ('cause' in outcome) failed.push({ job, cause: outcome.cause });
+        else {
+          const place = { segment: active.number, offset: outcome.offset, sizeBytes: job.sizeBytes };
+          placed.push({ job, id: recordId(active.number, outcome.offset), place });
+        }
+      }
     } catch (cause) {
       await this.#abandonActive();
       for (const job of jobs) job.failed(cause);
       return;
     }
+    for (const { job, cause } of failed) job.failed(cause);
     for (const { job, id, place } of placed) {
       if (job.target !== undefined) this.#bury(job.target, place.segment);
       else {
