@@ -1,8 +1,23 @@
-/** Largest message, in bytes of DATA. Larger than what the big providers send; a message is held in memory while it arrives. */
+/** Largest message, in bytes of DATA. Larger than what the big providers send. */
 export const messageMaxBytes: number = 50 * 1000 * 1000;
 
-/** Message bytes in memory at once, over all sessions; beyond it 452, so that a burst of large mail cannot end the process. */
-export const bufferedMaxBytes: number = 200 * 1000 * 1000;
+/** What of one message is kept in memory while it arrives; the rest waits in a file, so that large mail costs no memory. */
+export const messageMemoryBytes: number = 256 * 1024;
+
+/** Message bytes in memory at once, over all sessions; beyond it short messages wait in files too. */
+export const arrivingMemoryMaxBytes: number = 32 * 1024 * 1024;
+
+/**
+ * Bytes of messages under way at once, on disk and in memory, until each client network has an equal share of it only:
+ * above its share 452, so that whoever sends a lot and then waits keeps nobody else out.
+ */
+export const arrivingMaxBytes: number = 1000 * 1000 * 1000;
+
+/** Partly pulled messages of friends that an owner keeps in memory; the oldest make way. */
+export const partialsMaxBytes: number = 100 * 1000 * 1000;
+
+/** Nothing new is held while the disk has less free than this: the rest of the box, and of the machine, needs it more. */
+export const diskFloorBytes: number = 64 * 1000 * 1000;
 
 /** Recipients of one transaction; RFC 5321 §4.5.3.1.8 asks for at least 100. The rest get 452 and come again. */
 export const recipientsMax = 100;
@@ -13,7 +28,7 @@ export const addressMaxLength = 256;
 /** Received lines after which a message is taken for looping; RFC 5321 §6.3 asks for at least 100. */
 export const hopsMax = 100;
 
-/** Sessions at once over all clients. */
+/** Sessions at once at one listening address; above it the network that has the most of them makes room for others. */
 export const sessionsMax = 500;
 
 /** Sessions at once from one address, so that one stranger cannot take them all. Senders open a few dozen at most. */
@@ -28,8 +43,14 @@ export const sessionProgressMs = 600_000;
 /** DATA has this long before its speed is judged. */
 export const dataGraceMs = 60_000;
 
-/** Slower DATA than this, averaged since it began, ends the session: a byte a second would hold a slot for days. */
+/**
+ * Slower DATA than this ends the session, judged anew for every `dataGraceMs` that we waited for the client: one who sends
+ * much at first and then a byte a second would hold its place for days.
+ */
 export const dataMinBytesPerSecond = 500;
+
+/** From DATA to the dot, however fast: 50 MB over a line of 128 kbit/s take 52 minutes. */
+export const dataMaxMs: number = 7_200_000;
 
 /** How often sessions are judged, and the certificate files looked at. */
 export const sweepEveryMs = 5000;
@@ -80,6 +101,9 @@ export const heldMessagesMax = 200_000;
 
 /** The clear part of a spool record. */
 export const recordHeaderMaxBytes: number = 16 * 1024;
+
+/** What is read of a record to know whose it is: the clear part and the bytes before it. */
+export const recordStartMaxBytes: number = recordHeaderMaxBytes + 64;
 
 /** The envelope line inside the seal: 100 recipients of 256 characters, with room. */
 export const envelopeMaxBytes: number = 64 * 1024;

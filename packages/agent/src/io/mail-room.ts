@@ -66,6 +66,7 @@ export async function startMailRoom(
       segments: held,
       inbox,
       table,
+      arrivingDir: box.folder('mail'),
       identities: () => identity.sealIdentities,
       clock: box.clock,
       random: box.random,

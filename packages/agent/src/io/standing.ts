@@ -47,13 +47,21 @@ export async function openStanding(options: {
   const known: string[] = [];
   for (let at = 0; at + idBytes <= list.length; at += idBytes)
     known.push(toHex(list.slice(at, at + idBytes)));
-  const bootId = new Uint8Array(randomBytes(idBytes));
+  let bootId = new Uint8Array(randomBytes(idBytes));
   const listed = (ids: readonly string[]): Uint8Array =>
     concatBytes(...ids.map((id) => fromHex(id) ?? new Uint8Array()));
-  await table.write([
-    { key: bootKey, value: bootId },
-    { key: bootsKey, value: listed(withBoot(known, toHex(bootId))) },
-  ]);
+  try {
+    await table.write([
+      { key: bootKey, value: bootId },
+      { key: bootsKey, value: listed(withBoot(known, toHex(bootId))) },
+    ]);
+  } catch (error) {
+    // A run that cannot be noted goes under the number of the last one, which is over: a number that nobody finds again
+    // would look like another box with our key. Only a box that never ran has none, and does not start.
+    if (previous.length !== idBytes) throw error;
+    bootId = Uint8Array.from(previous);
+    options.failed(error);
+  }
 
   let boots = startBootHistory(toHex(bootId), known);
   let signature = startFirstSignature(options.friends);

@@ -201,24 +201,23 @@ export class Drains implements AsyncDisposable {
 
   async #send(stream: FrameStream, id: string, from: number): Promise<void> {
     const { held, events } = this.#options;
-    let record: Uint8Array | undefined;
-    try {
-      record = await held.read(id);
-    } catch (error) {
-      events.trouble({ where: `held message ${id}`, error: asError(error) });
-    }
-    if (!record || from > record.length) {
-      await stream.send(encodeDrainRequest({ t: 'gone', id }));
-      return;
-    }
-    let offset = from;
-    do {
-      const bytes = record.subarray(offset, offset + chunkBytes);
-      const last = offset + bytes.length >= record.length;
+    const sizeBytes = held.messages.get(id)?.sizeBytes ?? 0;
+    for (let offset = from, last = false; !last; ) {
+      let bytes: Uint8Array | undefined;
+      try {
+        bytes = await held.readPart(id, offset, chunkBytes);
+      } catch (error) {
+        events.trouble({ where: `held message ${id}`, error: asError(error) });
+      }
+      if (bytes === undefined || bytes.length === 0) {
+        await stream.send(encodeDrainRequest({ t: 'gone', id }));
+        return;
+      }
+      last = offset + bytes.length >= sizeBytes;
       const frame = encodeDrainRequest({ t: 'part', id, offset, bytes, last });
       await withDeadline(stream.send(frame), drainFrameMs, 'path to the owner');
       offset += bytes.length;
-    } while (offset < record.length);
+    }
   }
 
   async #acknowledged(id: string, duplicate: boolean): Promise<void> {

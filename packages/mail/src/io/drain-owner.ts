@@ -8,7 +8,7 @@ import {
   encodeDrainAnswer,
   type OfferItem,
 } from '../drain-frames.ts';
-import { bufferedMaxBytes, drainFrameMs, messageMaxBytes, partialsMax } from '../limits.ts';
+import { drainFrameMs, messageMaxBytes, partialsMax, partialsMaxBytes } from '../limits.ts';
 import { handOverTooSlow } from '../session-deadlines.ts';
 import { asError, withDeadline } from './deadline.ts';
 import type { MailEvents } from './events.ts';
@@ -31,7 +31,7 @@ export class PartialPulls {
     this.#parts.set(key, parts);
     const total = (): number => [...this.#parts.values()].flat().reduce((sum, part) => sum + part.length, 0);
     for (const oldest of this.#parts.keys())
-      if (this.#parts.size > partialsMax || total() > bufferedMaxBytes / 2) this.#parts.delete(oldest);
+      if (this.#parts.size > partialsMax || total() > partialsMaxBytes) this.#parts.delete(oldest);
   }
 }
 

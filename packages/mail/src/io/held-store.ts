@@ -1,5 +1,5 @@
-import { type Segments, type Table, toHex } from '@copain/core';
-import { heldMessagesMax } from '../limits.ts';
+import { type RecordSource, type Segments, type Table, toHex } from '@copain/core';
+import { heldMessagesMax, recordStartMaxBytes } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import { type HeldInput, type HeldMessage, stepHeld } from '../spool.ts';
 import { decodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
@@ -37,12 +37,12 @@ export class HeldStore {
   ): Promise<HeldStore> {
     const store = new HeldStore(segments, await TallyStore.open(table), events);
     const found: Counted[] = [];
-    for await (const { id } of segments.entries()) {
+    for await (const { id, sizeBytes } of segments.entries()) {
       try {
-        const record = await segments.read(id);
+        const record = await segments.readPart(id, 0, recordStartMaxBytes);
         const decoded = record && decodeSpoolRecord(record);
         if (record && decoded) {
-          store.#index(id, decoded.header, record.length);
+          store.#index(id, decoded.header, sizeBytes);
           found.push({ id, header: decoded.header });
         } else if (record) throw new Error('not a spool record');
       } catch (error) {
@@ -85,21 +85,27 @@ export class HeldStore {
   }
 
   /** Stores a record; `stored` only once it is synced. */
-  async add(record: Uint8Array, header: RecordHeader, domain: MailDomain): Promise<HoldOutcome> {
+  async add(
+    record: Uint8Array | RecordSource,
+    header: RecordHeader,
+    domain: MailDomain,
+  ): Promise<HoldOutcome> {
+    const sizeBytes = record instanceof Uint8Array ? record.length : record.sizeBytes;
     if (this.holdsAll(header.tags)) return { kind: 'duplicate' };
-    if (!this.hasRoom(domain, record.length)) return { kind: 'full' };
+    if (!this.hasRoom(domain, sizeBytes)) return { kind: 'full' };
     // Reserved before the write, so that many sessions at once cannot go over the quota together.
-    this.#bytes.set(header.domain, this.heldBytes(header.domain) + record.length);
+    this.#bytes.set(header.domain, this.heldBytes(header.domain) + sizeBytes);
     const outcome = await this.#segments.append(record);
-    this.#bytes.set(header.domain, this.heldBytes(header.domain) - record.length);
+    this.#bytes.set(header.domain, this.heldBytes(header.domain) - sizeBytes);
     if (outcome.kind === 'failed') return outcome;
-    const message = this.#index(outcome.entry.id, header, record.length);
+    const message = this.#index(outcome.entry.id, header, sizeBytes);
     await this.#count([{ id: outcome.entry.id, header }]);
     return { kind: 'stored', message };
   }
 
-  read(id: string): Promise<Uint8Array | undefined> {
-    return this.#segments.read(id);
+  /** A part of the record, to be sent; the hash that the record carries is over all of it. */
+  readPart(id: string, offset: number, lengthBytes: number): Promise<Uint8Array | undefined> {
+    return this.#segments.readPart(id, offset, lengthBytes);
   }
 
   /** Applies one input to one message, its effects first. Rejects where the disk refused; the message then stays. */

@@ -2,6 +2,7 @@ import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@cop
 import type { MailDomain, MailFact, MailFacts, MessageInfo } from '../mail-domain.ts';
 import { isWaiting } from '../spool.ts';
 import type { Tally } from '../tally.ts';
+import { ArrivingRoom } from './arriving-message.ts';
 import { Deliveries } from './deliver.ts';
 import { Drains } from './drain-friend.ts';
 import { handleDrain, PartialPulls } from './drain-owner.ts';
@@ -29,6 +30,10 @@ export interface MailOptions {
   inbox: Segments;
   /** Rows under `mail/`. */
   table: Table;
+  /** Where messages wait while they come in; on the disk that `segments` are on. */
+  arrivingDir: string;
+  /** What that disk has left, in bytes; measured where it is not given. */
+  freeBytes?: () => Promise<number>;
   /** Our age identities (`AGE-SECRET-KEY-1…`), newest first. */
   identities: () => readonly string[];
   clock: Clock;
@@ -85,7 +90,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     },
     held,
     inbox,
-    buffered: { sizeBytes: 0 },
+    arriving: new ArrivingRoom(options.arrivingDir, events, options.freeBytes),
     clock,
     events,
     accepted: ({ domain, role }, how) => {

@@ -1,19 +1,22 @@
 import { createHash } from 'node:crypto';
-import type { Clock, FrameStream } from '@copain/core';
+import { type Clock, concatBytes, type FrameStream, type RecordSource } from '@copain/core';
 import { admitRecipient, type MailParameters } from '../admission.ts';
 import type { ClientInfo } from '../client-info.ts';
+import { clientNetwork } from '../client-network.ts';
 import type { Envelope } from '../envelope.ts';
-import { bufferedMaxBytes, hopsMax, messageMaxBytes } from '../limits.ts';
+import { hopsMax, messageMaxBytes } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import { scanMessage } from '../message-scan.ts';
 import { type Reply, reply, replyText } from '../smtp-reply.ts';
 import { decodeSpoolRecord } from '../spool-record.ts';
+import { ArrivingMessage, type ArrivingRoom, diskLow } from './arriving-message.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import type { HeldStore } from './held-store.ts';
 import type { Inbox } from './inbox.ts';
 import { type LiveConversation, type LiveOutcome, openLiveConversation } from './live-friend.ts';
-import { sealMessage, tagsOf } from './seal.ts';
+import { sealLargeMessage, sealMessage, tagsOf } from './seal.ts';
+import { TemporaryBytes } from './temporary-bytes.ts';
 
 /** What all receptions of one listener share. */
 export interface ReceptionOptions {
@@ -23,8 +26,8 @@ export interface ReceptionOptions {
   openLive: (domain: MailDomain, signal: AbortSignal) => Promise<FrameStream>;
   held: HeldStore;
   inbox: Inbox;
-  /** Message bytes in memory, over all receptions. */
-  buffered: { sizeBytes: number };
+  /** What all messages under way take up together. */
+  arriving: ArrivingRoom;
   clock: Clock;
   events: MailEvents;
   /** Told with every 250 after a dot, and with every message that now waits here. */
@@ -78,7 +81,7 @@ export class Reception {
       await this.#goLive(decision.domain);
     }
     const answer = this.#live ? await this.#rcptLive(decision.address) : undefined;
-    const given = answer ?? this.#rcptHeld(decision.domain);
+    const given = answer ?? (await this.#rcptHeld(decision.domain));
     if (given.code < 300 && !this.#recipients.includes(decision.address))
       this.#recipients.push(decision.address);
     return given;
@@ -111,11 +114,12 @@ export class Reception {
     return undefined;
   }
 
-  #rcptHeld(domain: MailDomain): Reply {
+  async #rcptHeld(domain: MailDomain): Promise<Reply> {
     const { held } = this.#options;
     if (domain.sealTo.length === 0) return this.#refuse(reply(451, '4.3.0 owner away, try later'), domain);
     if (domain.role === 'backup' && !held.hasRoom(domain, this.#parameters.sizeBytes ?? 0))
       return this.#refuse(reply(452, '4.2.2 no room to hold mail for this domain'), domain);
+    if (await this.#options.arriving.isDiskLow()) return this.#refuse(diskLow, domain);
     return reply(250, '2.1.5 Accepted');
   }
 
@@ -123,10 +127,12 @@ export class Reception {
    * Reads DATA to its end and answers it. Rejects when the client is gone; then nothing is kept and the owner's MTA sees
    * no dot. `progress` hears of every piece, for the listener's clock.
    */
-  async data(pieces: AsyncIterable<Uint8Array>, progress: (sizeBytes: number) => void): Promise<Reply> {
-    const tee: Uint8Array[] = [];
-    const { buffered } = this.#options;
-    let teeBytes = 0;
+  async data(
+    pieces: AsyncIterable<Uint8Array>,
+    progress: { came(sizeBytes: number): void; done(): void },
+  ): Promise<Reply> {
+    const { arriving } = this.#options;
+    await using kept = new ArrivingMessage(arriving, clientNetwork(this.#client.ip));
     try {
       const scan = scanMessage();
       const hash = createHash('sha256');
@@ -134,22 +140,21 @@ export class Reception {
       let early = await this.#live?.data();
       for await (const piece of pieces) {
         scan.push(piece);
-        progress(piece.length);
-        verdict ??= this.#unacceptable(scan);
+        progress.came(piece.length);
+        verdict ??= unacceptable(scan);
+        if (verdict === undefined && early?.kind !== 'answered') {
+          if (early) this.#lost(early);
+          hash.update(piece);
+          await kept.push(piece);
+          // While the owner listens a copy that cannot be kept is no harm: he may still take the message himself.
+          if (this.#live) early = await this.#live.write(piece);
+          else verdict = kept.refusal;
+        }
         if (verdict) {
           this.abandon();
-          tee.length = 0;
-          buffered.sizeBytes -= teeBytes;
-          teeBytes = 0;
-          continue;
+          await kept.drop();
         }
-        if (early?.kind === 'answered') continue;
-        if (early) this.#lost(early);
-        tee.push(piece);
-        teeBytes += piece.length;
-        buffered.sizeBytes += piece.length;
-        hash.update(piece);
-        early = await this.#live?.write(piece);
+        progress.done();
       }
       if (!verdict && !scan.isClean()) verdict = reply(550, '5.5.2 line without CRLF in the message');
       if (verdict) {
@@ -157,30 +162,17 @@ export class Reception {
         return this.#refuse(verdict, this.#domain);
       }
       return await this.#end(early, {
-        message: tee,
+        kept,
         sizeBytes: scan.sizeBytes,
         dataHash: new Uint8Array(hash.digest()),
       });
     } catch (error) {
       this.abandon();
       throw error;
-    } finally {
-      buffered.sizeBytes -= teeBytes;
     }
   }
 
-  #unacceptable(scan: { sizeBytes: number; bareLineEnd: boolean; receivedLines: number }): Reply | undefined {
-    if (scan.bareLineEnd) return reply(550, '5.5.2 bare CR or LF in the message (RFC 5321 section 2.3.8)');
-    if (scan.sizeBytes > messageMaxBytes) return reply(552, '5.3.4 message too big');
-    if (scan.receivedLines > hopsMax) return reply(554, '5.4.6 too many hops, mail loop');
-    if (this.#options.buffered.sizeBytes > bufferedMaxBytes) return reply(452, '4.3.1 too busy, try later');
-    return undefined;
-  }
-
-  async #end(
-    early: LiveOutcome | undefined,
-    content: { message: Uint8Array[]; sizeBytes: number; dataHash: Uint8Array },
-  ): Promise<Reply> {
+  async #end(early: LiveOutcome | undefined, content: MessageContent): Promise<Reply> {
     const { clock, events, accepted } = this.#options;
     const domain = this.#domain;
     if (!domain) return reply(503, '5.5.1 need RCPT command');
@@ -203,13 +195,11 @@ export class Reception {
   }
 
   /** Seals and stores; 250 only when it is on disk. Anything else is a 4xx, and the sender keeps the message. */
-  async #hold(
-    domain: MailDomain,
-    { message, sizeBytes, dataHash }: { message: Uint8Array[]; sizeBytes: number; dataHash: Uint8Array },
-  ): Promise<Reply> {
-    const { held, hostname, events } = this.#options;
+  async #hold(domain: MailDomain, { kept, sizeBytes, dataHash }: MessageContent): Promise<Reply> {
+    const { held, hostname, events, arriving } = this.#options;
     const { smtpUtf8, body = '' } = this.#parameters;
     const { ownerId } = domain;
+    if (kept.refusal) return this.#refuse(kept.refusal, domain);
     const envelope: Envelope = {
       from: this.#from,
       recipients: this.#recipients,
@@ -221,16 +211,17 @@ export class Reception {
     };
     const tags = tagsOf(ownerId, envelope, dataHash);
     if (held.holdsAll(tags)) return this.#accept(domain);
+    if (await arriving.isDiskLow()) return this.#refuse(diskLow, domain);
     try {
-      const record = await sealMessage({
-        ownerId,
-        domain: domain.domain,
-        sealTo: domain.sealTo,
-        envelope,
-        message,
-        messageBytes: sizeBytes,
-        tags,
-      });
+      const { sealTo } = domain;
+      const wanted = { ownerId, domain: domain.domain, sealTo, envelope, messageBytes: sizeBytes, tags };
+      await using sealed = new TemporaryBytes(arriving.dir, arriving.memory);
+      const { bytes } = kept;
+      const message = bytes.inMemory;
+      const record =
+        message === undefined
+          ? (await sealLargeMessage({ ...wanted, message: bytes, sealed })).record
+          : await sealMessage({ ...wanted, message });
       const stored =
         domain.role === 'own'
           ? await this.#storeOwn(record)
@@ -245,9 +236,13 @@ export class Reception {
   }
 
   /** The refusal, or undefined when it is safely held. */
-  async #storeHeld(record: Uint8Array, domain: MailDomain, sizeBytes: number): Promise<Reply | undefined> {
+  async #storeHeld(
+    record: Uint8Array | RecordSource,
+    domain: MailDomain,
+    sizeBytes: number,
+  ): Promise<Reply | undefined> {
     const { held, events } = this.#options;
-    const decoded = decodeSpoolRecord(record);
+    const decoded = decodeSpoolRecord(await startOf(record));
     if (!decoded) throw new Error('our own record does not decode');
     const outcome = await held.add(record, decoded.header, domain);
     switch (outcome.kind) {
@@ -273,8 +268,8 @@ export class Reception {
   }
 
   /** Mail for our own domain whose MTA is away goes straight into our own queue. */
-  async #storeOwn(record: Uint8Array): Promise<Reply | undefined> {
-    const outcome = await this.#options.inbox.take(record);
+  async #storeOwn(record: Uint8Array | RecordSource): Promise<Reply | undefined> {
+    const outcome = await this.#options.inbox.take(await wholeOf(record));
     return outcome.kind === 'later' ? reply(451, '4.3.0 cannot take this now, try later') : undefined;
   }
 
@@ -297,4 +292,36 @@ export class Reception {
     const { events } = this.#options;
     events.refused({ client: this.#client.ip, domain, code: answer.code, why: replyText(answer) });
   }
+}
+
+/** A message that came in whole. */
+interface MessageContent {
+  kept: ArrivingMessage;
+  sizeBytes: number;
+  dataHash: Uint8Array;
+}
+
+function unacceptable(scan: {
+  sizeBytes: number;
+  bareLineEnd: boolean;
+  receivedLines: number;
+}): Reply | undefined {
+  if (scan.bareLineEnd) return reply(550, '5.5.2 bare CR or LF in the message (RFC 5321 section 2.3.8)');
+  if (scan.sizeBytes > messageMaxBytes) return reply(552, '5.3.4 message too big');
+  if (scan.receivedLines > hopsMax) return reply(554, '5.4.6 too many hops, mail loop');
+  return undefined;
+}
+
+async function startOf(record: Uint8Array | RecordSource): Promise<Uint8Array> {
+  if (record instanceof Uint8Array) return record;
+  // The first piece is the clear part of the record, whole.
+  for await (const piece of record.pieces()) return piece;
+  return new Uint8Array();
+}
+
+async function wholeOf(record: Uint8Array | RecordSource): Promise<Uint8Array> {
+  if (record instanceof Uint8Array) return record;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of record.pieces()) pieces.push(piece);
+  return concatBytes(...pieces);
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { equalBytes, toHex } from '@copain/core';
+import { equalBytes, type RecordSource, toHex } from '@copain/core';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { decodeSealedContent, type Envelope, encodeSealedContent } from '../envelope.ts';
 import { dedupeTag, messageKey } from '../message-key.ts';
 import { scanMessage } from '../message-scan.ts';
 import { decodeSpoolRecord, encodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
+import type { TemporaryBytes } from './temporary-bytes.ts';
 
 /** SHA-256 of some bytes, or of several pieces in a row. */
 export function sha256(...pieces: readonly Uint8Array[]): Uint8Array {
@@ -30,28 +31,67 @@ export interface SealOptions {
   /** age recipients; each alone can open the record. */
   sealTo: readonly string[];
   envelope: Envelope;
-  /** The message in pieces. */
-  message: readonly Uint8Array[];
   messageBytes: number;
   tags: Uint8Array[];
 }
 
-/** Seals a message into a spool record. Rejects where there is no key to seal to: then the message cannot be kept. */
-export async function sealMessage(options: SealOptions): Promise<Uint8Array> {
-  if (options.sealTo.length === 0) throw new Error('no key to seal to');
-  const encrypter = new Encrypter();
-  for (const recipient of options.sealTo) encrypter.addRecipient(recipient);
-  const sealed = await encrypter.encrypt(encodeSealedContent(options.envelope, options.message));
-  const header: RecordHeader = {
-    ownerId: options.ownerId,
-    domain: options.domain,
-    messageBytes: options.messageBytes,
-    receivedAtMs: options.envelope.receivedAtMs,
-    tags: options.tags,
-    keyIds: options.sealTo.slice(0, 16).map(keyId),
-    hash: sha256(sealed),
+/**
+ * Seals a message, given in pieces, into a spool record in memory. Rejects where there is no key to seal to: then the
+ * message cannot be kept.
+ */
+export async function sealMessage(
+  options: SealOptions & { message: readonly Uint8Array[] },
+): Promise<Uint8Array> {
+  const sealed = await encrypterTo(options.sealTo).encrypt(
+    encodeSealedContent(options.envelope, options.message),
+  );
+  return encodeSpoolRecord(headerOf(options, sha256(sealed)), sealed);
+}
+
+/** The same for a message that is too large for memory: the sealed part goes into `sealed`, which the caller disposes of. */
+export async function sealLargeMessage(
+  options: SealOptions & { message: TemporaryBytes; sealed: TemporaryBytes },
+): Promise<{ header: RecordHeader; record: RecordSource }> {
+  const { envelope, message, sealed } = options;
+  const content = async function* (): AsyncGenerator<Uint8Array> {
+    yield encodeSealedContent(envelope, []);
+    yield* message.pieces();
   };
-  return encodeSpoolRecord(header, sealed);
+  const stream = await encrypterTo(options.sealTo).encrypt(ReadableStream.from(content()));
+  const hash = createHash('sha256');
+  for await (const piece of stream) {
+    hash.update(piece);
+    await sealed.push(piece);
+  }
+  const header = headerOf(options, new Uint8Array(hash.digest()));
+  const start = encodeSpoolRecord(header, new Uint8Array());
+  const pieces = async function* (): AsyncGenerator<Uint8Array> {
+    yield start;
+    yield* sealed.pieces();
+  };
+  return { header, record: { sizeBytes: start.length + sealed.sizeBytes, pieces } };
+}
+
+function encrypterTo(sealTo: readonly string[]): Encrypter {
+  if (sealTo.length === 0) throw new Error('no key to seal to');
+  const encrypter = new Encrypter();
+  for (const recipient of sealTo) encrypter.addRecipient(recipient);
+  return encrypter;
+}
+
+function headerOf(
+  { ownerId, domain, messageBytes, envelope, tags, sealTo }: SealOptions,
+  hash: Uint8Array,
+): RecordHeader {
+  return {
+    ownerId,
+    domain,
+    messageBytes,
+    receivedAtMs: envelope.receivedAtMs,
+    tags,
+    keyIds: sealTo.slice(0, 16).map(keyId),
+    hash,
+  };
 }
 
 /** The first 16 hexadecimal characters of the hash of an age recipient. */

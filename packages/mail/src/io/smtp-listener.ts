@@ -11,6 +11,7 @@ import {
 } from 'smtp-server';
 import { admitSender } from '../admission.ts';
 import type { ClientInfo } from '../client-info.ts';
+import { clientNetwork } from '../client-network.ts';
 import {
   messageMaxBytes,
   recipientsMax,
@@ -20,7 +21,8 @@ import {
   stopGraceMs,
   sweepEveryMs,
 } from '../limits.ts';
-import { overdue, type SessionPace } from '../session-deadlines.ts';
+import { judgePace, pieceCame, pieceDone, type SessionPace, startData } from '../session-deadlines.ts';
+import { whoGoes } from '../session-room.ts';
 import { enhancedLines, hasEnhancedCode, type Reply, reply, replyText } from '../smtp-reply.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
@@ -95,7 +97,8 @@ class FriendlyServer extends SMTPServer {
       size: messageMaxBytes,
       rejectOversized: true,
       maxRecipients: recipientsMax,
-      maxClients: sessionsMax,
+      // Who has to go when there are too many is our own decision: the library would send newcomers away.
+      maxClients: 2 * sessionsMax,
       socketTimeout: sessionIdleMs,
       closeTimeout: stopGraceMs,
       hideENHANCEDSTATUSCODES: false,
@@ -118,7 +121,24 @@ class FriendlyServer extends SMTPServer {
     super.connect(socket, socketOptions);
     let newest: Connection | undefined;
     for (const connection of this.connections) newest = connection;
-    if (newest) keepEnhancedCodesSingle(newest);
+    if (newest === undefined) return;
+    keepEnhancedCodesSingle(newest);
+    if (this.connections.size > sessionsMax) this.#makeRoom(newest);
+  }
+
+  #makeRoom(newcomer: Connection): void {
+    const seated = [...this.connections].filter((one) => one !== newcomer);
+    const sessions = seated.map(({ id, remoteAddress }) => {
+      const state = this.#sessions.get(id);
+      const progressAtMs = state?.pace.progressAtMs ?? this.#listener.clock.nowMs();
+      return { id, network: clientNetwork(remoteAddress), progressAtMs, inData: state?.inData ?? false };
+    });
+    const goes = whoGoes(sessions, clientNetwork(newcomer.remoteAddress));
+    const gone = goes.kind === 'newcomer' ? newcomer : seated.find(({ id }) => id === goes.id);
+    if (gone === undefined) return;
+    const why = 'too many sessions';
+    this.#listener.events.refused({ client: gone.remoteAddress, domain: undefined, code: 421, why });
+    gone.send(421, '4.3.2 too many connections, try again in a moment');
   }
 
   override onConnect(session: SMTPServerSession, callback: (error?: Error | null) => void): void {
@@ -184,15 +204,20 @@ class FriendlyServer extends SMTPServer {
     const { reception, pace } = state;
     state.reception = undefined;
     state.inData = true;
-    const data = { startedAtMs: this.#listener.clock.nowMs(), sizeBytes: 0 };
-    pace.data = data;
+    const nowMs = (): number => this.#listener.clock.nowMs();
+    pace.data = startData(nowMs());
     // From the dot on the client waits for us and its speed says nothing.
     stream.once('end', () => {
       pace.data = undefined;
-      pace.progressAtMs = this.#listener.clock.nowMs();
+      pace.progressAtMs = nowMs();
     });
-    const progress = (sizeBytes: number): void => {
-      data.sizeBytes += sizeBytes;
+    const progress = {
+      came: (sizeBytes: number): void => {
+        if (pace.data) pace.data = pieceCame(pace.data, sizeBytes, nowMs());
+      },
+      done: (): void => {
+        if (pace.data) pace.data = pieceDone(pace.data, nowMs());
+      },
     };
     const receive = async (): Promise<Reply> => {
       try {
@@ -248,7 +273,9 @@ class FriendlyServer extends SMTPServer {
     for (const connection of this.connections) {
       const state = this.#sessions.get(connection.id);
       const waitsForUs = state?.inData === true && state.pace.data === undefined;
-      const why = state && !waitsForUs ? overdue(state.pace, nowMs) : undefined;
+      if (state === undefined || waitsForUs) continue;
+      const { overdue: why, next } = judgePace(state.pace, nowMs);
+      Object.assign(state.pace, next);
       if (why === undefined) continue;
       this.#listener.events.refused({ client: connection.remoteAddress, domain: undefined, code: 421, why });
       connection.send(421, `4.4.2 ${why}`);

@@ -374,6 +374,7 @@ export async function startOwner({
     openLive: unreachable,
     openDrain: unreachable,
     ...stores,
+    arrivingDir: tmpdir(),
     identities: () => [identity],
     clock: systemClock,
     random: noRandom,
@@ -398,6 +399,8 @@ export async function startFriend({
   peer = 'bob-peer',
   maxBytes = 1e9,
   tls,
+  freeBytes = async () => 1e12,
+  arrivingDir = tmpdir(),
 }: {
   stores: Stores;
   recipient: string;
@@ -405,6 +408,8 @@ export async function startFriend({
   peer?: string;
   maxBytes?: number;
   tls?: { certFile: string; keyFile: string };
+  freeBytes?: () => Promise<number>;
+  arrivingDir?: string;
 }): Promise<FriendBox> {
   const { events, told, until } = recordEvents();
   const domains: MailDomain[] = [
@@ -442,6 +447,8 @@ export async function startFriend({
     openLive: (ownerId) => open('handleLive', ownerId),
     openDrain: (ownerId) => open('handleDrain', ownerId),
     ...stores,
+    arrivingDir,
+    freeBytes,
     identities: () => [],
     clock: systemClock,
     random: noRandom,

@@ -1,0 +1,68 @@
+import { memorySegments, memoryTable } from '@copain/store';
+import { beforeAll, expect, it } from 'vitest';
+import { diskFloorBytes, messageMemoryBytes } from '../limits.ts';
+import {
+  ageKey,
+  aliceId,
+  eventually,
+  message,
+  startFakeMta,
+  startFriend,
+  startOwner,
+  submit,
+  talkTo,
+  withoutTrace,
+} from './testing.ts';
+
+let key: { identity: string; recipient: string };
+beforeAll(async () => {
+  key = await ageKey();
+});
+const stores = () => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
+const large = message('a line of a long message\r\n'.repeat(100_000));
+
+it('a message that does not stay in memory is held, and reaches the MTA unchanged', async () => {
+  expect(large.length).toBeGreaterThan(4 * messageMemoryBytes);
+  await using mta = await startFakeMta();
+  await using alice = await startOwner({ stores: stores(), ...key, mta: mta.address });
+  await using bob = await startFriend({ stores: stores(), recipient: key.recipient });
+  await using talk = await talkTo(bob.address);
+  expect(await submit(talk, { data: large })).toMatch(/^250 2\.0\.0 /);
+  expect(await submit(talk, { data: large })).toMatch(/^250 2\.0\.0 /);
+  expect(await bob.mail.list()).toHaveLength(1);
+  bob.owner = alice.mail;
+  bob.mail.ownerReachable(aliceId);
+  const [arrived] = await mta.received(1);
+  expect(withoutTrace(arrived?.data ?? '') === large).toBe(true);
+  await eventually(async () => (await bob.mail.list()).length === 0);
+}, 30_000);
+
+it('a disk with too little room is 452 for what would be held, live mail goes on, and room ends it', async () => {
+  let freeBytes = diskFloorBytes - 1;
+  await using mta = await startFakeMta();
+  await using alice = await startOwner({ stores: stores(), ...key, mta: mta.address });
+  const options = { stores: stores(), recipient: key.recipient, freeBytes: async () => freeBytes };
+  await using bob = await startFriend(options);
+  const send = async (text: string): Promise<string> => {
+    await using talk = await talkTo(bob.address);
+    return await submit(talk, { data: message(text) });
+  };
+  expect(await send('held')).toMatch(/^452 4\.3\.1 /);
+  bob.owner = alice.mail;
+  expect(await send('live')).toContain('queued as FAKE');
+  bob.owner = undefined;
+  freeBytes = diskFloorBytes;
+  await eventually(async () => (await send('later')).startsWith('250 2.0.0'));
+}, 20_000);
+
+it('where nothing can be written a large message is 452, a short one is held, and live ones pass', async () => {
+  await using mta = await startFakeMta();
+  await using alice = await startOwner({ stores: stores(), ...key, mta: mta.address });
+  const options = { stores: stores(), recipient: key.recipient, arrivingDir: '/nowhere' };
+  await using bob = await startFriend(options);
+  await using talk = await talkTo(bob.address);
+  expect(await submit(talk, { data: large })).toMatch(/^452 4\.3\.1 /);
+  expect(await submit(talk)).toMatch(/^250 2\.0\.0 /);
+  bob.owner = alice.mail;
+  expect(await submit(talk, { data: large })).toContain('queued as FAKE');
+}, 30_000);
