@@ -27,6 +27,7 @@ export { buildCatalog, type CatalogMember, catalogName, nextCatalogSerial } from
 export { type CookieSecrets, rotateSecrets } from './cookie.ts';
 export { type DeltaShelf, deltaBetween, shelveDelta } from './delta-shelf.ts';
 export type { Sha1 } from './denial.ts';
+export { type FollowedZone, followAddresses } from './follow-addresses.ts';
 export {
   answersPerSecondDefault,
   cookieRotateMs,

@@ -22,6 +22,16 @@ export {
   suspectAfterMs,
   voteAfterMs,
 } from './limits.ts';
+export {
+  type AddressChange,
+  type AddressFamily,
+  type OwnAddress,
+  type OwnAddressInput,
+  type OwnAddressState,
+  startOwnAddress,
+  stepOwnAddress,
+  unconfirmed,
+} from './own-address.ts';
 export { type LivenessEffect, type LivenessInput, step } from './step.ts';
 export {
   emptyView,

@@ -42,3 +42,6 @@ export const stallMs = 5_000;
  * square, and a circle is people who know each other.
  */
 export const friendsMax = 64;
+
+/** Changes of this box's own address that are remembered: with one a day, more than half a year. */
+export const addressChangesMax = 200;

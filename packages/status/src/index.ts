@@ -15,6 +15,7 @@ export { type MetricCounters, metricsText } from './metrics.ts';
 export { renderPage } from './page.ts';
 export { buildStatus } from './status.ts';
 export type {
+  AddressInfo,
   EventStatus,
   FriendState,
   FriendStatus,

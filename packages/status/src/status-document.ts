@@ -195,6 +195,31 @@ export interface StatusDocument {
   events: EventStatus[];
 }
 
+/** `peer address --json`, without its schema. */
+export interface AddressInfo {
+  ipv4: AgreedAddress | null;
+  ipv6: AgreedAddress | null;
+  /** What friends in one network alone see; it counts for nothing yet. */
+  unconfirmed: string[];
+  /** Names of this box's zones that follow the address. */
+  followedBy: string[];
+  /** Oldest first. */
+  history: {
+    at: string;
+    family: 'ipv4' | 'ipv6';
+    from: string | null;
+    to: string;
+    by: 'friends' | 'operator';
+  }[];
+}
+
+/** A public address of this box that counts: two networks see it, or the operator set it. */
+interface AgreedAddress {
+  address: string;
+  since: string;
+  by: 'friends' | 'operator';
+}
+
 /** One message on this box's disk, as `peer mail list --json` shows it. Never its subject or content. */
 export interface MessageInfo {
   id: string;

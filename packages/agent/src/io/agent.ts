@@ -21,6 +21,7 @@ import { type MailRoom, startMailRoom } from './mail-room.ts';
 import { type MeshRoom, startMeshRoom } from './mesh-room.ts';
 import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
 import { startPlanner } from './planner.ts';
+import type { PublicAddress } from './public-address.ts';
 import { startReceipts } from './receipts.ts';
 import { recordRouter, takeVote } from './record-router.ts';
 import type { RecordStore } from './record-store.ts';
@@ -59,6 +60,9 @@ export interface Agent extends AsyncDisposable, BoxView {
   changed(withinMs: number, signal: AbortSignal): Promise<void>;
   /** For `peer doctor line`: what the line to a friend carries. */
   measureLine(name: string, forMs: number, signal: AbortSignal): Promise<LineMeasure>;
+  publicAddress: PublicAddress;
+  /** Names of our zones that follow the public address. */
+  followers(): string[];
   namesOfFriends(): string[];
   /** How this box looks from outside. */
   dialback: Dialback;
@@ -103,6 +107,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onRecord: (calls, record, fact) => onRecord(calls, record, fact),
     doubted: (friend) => mesh?.sync.askOwn(friend),
     greet: (friend) => mesh?.sync.greet(friend),
+    addressChanged: () => zones.addressChanged(),
   });
   const { events, knowledge, names, records, standing } = box;
   if (options.faults !== undefined) events.add('box.fault', faultText(options.faults));
@@ -256,6 +261,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const { bulk, host } = running;
       return await measureLine({ bulk, host, random, line: config.line }, friend, forMs, signal);
     },
+    publicAddress: box.publicAddress,
+    followers: () =>
+      config.zones.flatMap(({ origin, follow }) =>
+        follow.map((name) => (name === '@' ? origin : `${name}.${origin}`)),
+      ),
     namesOfFriends: names.friends,
     dialback: running.dialback,
     [Symbol.asyncDispose]: async () => {

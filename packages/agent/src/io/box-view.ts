@@ -1,9 +1,9 @@
-import { networkInterfaces } from 'node:os';
 import { isLoopback } from '@copain/core';
 import { buildStatus, metricsText, type StatusDocument } from '@copain/status';
 import type { Config } from '../config-schema.ts';
 import { type NetFacts, ownHosts } from '../doctor-net.ts';
 import type { Box } from './box.ts';
+import { interfaceHosts } from './interface-hosts.ts';
 import type { MailRoom } from './mail-room.ts';
 import type { MeshRoom } from './mesh-room.ts';
 import type { SignedLater } from './signed-later.ts';
@@ -26,6 +26,19 @@ export function boxView(
   const { mesh, watch, zones, later } = rooms;
   const { mail } = rooms.mail;
   const relays = (): string[] => mesh.relaying.listening().map(names.ofPeer);
+  /** What the operator set; else what friends see now; else, right after a start, what was agreed before. */
+  const shownAddress = (): ReturnType<MeshRoom['addresses']['view']> => {
+    const seen = mesh.addresses.view();
+    const { agreed, pinned } = box.publicAddress.facts();
+    const shown = (family: 'ipv4' | 'ipv6'): string | undefined =>
+      pinned.includes(family) ? agreed[family]?.address : (seen[family] ?? agreed[family]?.address);
+    const sinceMs = Math.max(agreed.ipv4?.sinceMs ?? 0, agreed.ipv6?.sinceMs ?? 0);
+    return {
+      ipv4: shown('ipv4'),
+      ipv6: shown('ipv6'),
+      changedAtMs: sinceMs === 0 ? seen.changedAtMs : sinceMs,
+    };
+  };
   const status = (): StatusDocument => {
     const facts = collectStatus({
       config: config(),
@@ -48,7 +61,7 @@ export function boxView(
         const inUse = mesh.sync.connectionOf(peer);
         return (connections.find(({ id }) => id === inUse) ?? connections[0])?.via;
       },
-      address: { ...mesh.addresses.view(), reachable: mesh.dialback.reachable(), relays: relays() },
+      address: { ...shownAddress(), reachable: mesh.dialback.reachable(), relays: relays() },
       nowMs: clock.nowMs(),
     });
     return buildStatus(facts, clock.nowMs());
@@ -81,9 +94,7 @@ export function boxView(
       return {
         friends: box.friendBoxes().length,
         observed: view.ipv4 ?? view.ipv6,
-        own: ownHosts(
-          Object.values(networkInterfaces()).flatMap((card) => (card ?? []).map((one) => one.address)),
-        ),
+        own: ownHosts(interfaceHosts()),
         ports: [
           ...mesh.dialback.meshPorts().map((number) => port(number, 'mesh', true)),
           port(25, 'mail', serves(smtp.listen, 25)),

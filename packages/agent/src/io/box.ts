@@ -4,6 +4,7 @@ import type { Clock, Files, Random, Table } from '@copain/core';
 import type { Fact } from '@copain/mesh';
 import { openFiles, openTable } from '@copain/store/io';
 import type { Logger } from 'pino';
+import { addressText } from '../address-text.ts';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
 import type { FaultHistory } from '../fault.ts';
@@ -16,6 +17,7 @@ import { type EventLog, openEventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
 import { type OwnRecords, ownRecords } from './own-records.ts';
 import { type PeerNames, peerNames } from './peer-names.ts';
+import { openPublicAddress, type PublicAddress } from './public-address.ts';
 import { openRecordStore, type RecordStore } from './record-store.ts';
 import { countRefusals, type Refusals } from './refusals.ts';
 import { openStanding, type Standing } from './standing.ts';
@@ -47,6 +49,8 @@ export interface Box {
   names: PeerNames;
   standing: Standing;
   own: OwnRecords;
+  /** The public addresses of this box that count. */
+  publicAddress: PublicAddress;
   /** Every box of the circle but this one, our owner's others among them; none where this box knows that it is out. */
   friendBoxes: () => string[];
   /** A folder of the state. */
@@ -69,6 +73,8 @@ export async function openBox(
     /** Ask this friend what he ever saw of ours, or tell him about this start. */
     doubted(friend: string): void;
     greet(friend: string): void;
+    /** Another public address counts from now on: names may follow it. */
+    addressChanged(): void;
   },
 ): Promise<Box> {
   const { identity, paths, log, clock, config, stopping, starting } = options;
@@ -114,6 +120,15 @@ export async function openBox(
         refusals.count('serve', { key }, 'a stored record was left out; friends will bring it again'),
     },
   });
+  const publicAddress = await openPublicAddress({
+    table,
+    clock,
+    changed: (change) => {
+      events.add('address.agreed', addressText(change));
+      options.addressChanged();
+    },
+    failed: failed('keeping the own address'),
+  });
   const names = peerNames(identity, records, () => config().name);
   const friendBoxes = (): string[] => {
     // Straight from the roster, so that a friend is one from the very record that made him one.
@@ -154,6 +169,7 @@ export async function openBox(
     names,
     standing,
     own: ownRecords(identity, records, standing),
+    publicAddress,
     friendBoxes,
     folder,
     openTable: openClosing,

@@ -7,6 +7,7 @@ import { compareWords, type Service, services } from '@copain/trust';
 import { netChecks } from '../doctor-net.ts';
 import { listInvites } from '../wiring.ts';
 import type { Agent } from './agent.ts';
+import { addressHandlers } from './control-address.ts';
 import { keyHandlers } from './control-keys.ts';
 import type { ControlHandler } from './control-socket.ts';
 
@@ -41,6 +42,8 @@ export const controlCommands = [
   'mail.list',
   'mail.show',
   'mail.flush',
+  'address.show',
+  'address.set',
   'doctor.line',
   'doctor.net',
   'events',
@@ -244,6 +247,8 @@ export function controlHandlers(
       progress(`sending to ${name} for ${forMs / 1000} s`);
       return { line: await agent.measureLine(name, forMs, signal) };
     },
+
+    ...addressHandlers(agent),
 
     'doctor.net': async (args) => {
       const { dialback } = agent;

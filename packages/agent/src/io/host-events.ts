@@ -54,7 +54,10 @@ export function hostEvents(box: Box, { watch, zones }: MeshUsers, room: Hearers)
       else bulk.unlessBulk(peer, id, () => sync.connected(peer, id));
     },
     disconnected: (peer, _id, last) => {
-      if (last) observedBy.delete(peer);
+      if (last) {
+        observedBy.delete(peer);
+        box.publicAddress.lost(peer);
+      }
       // Whoever stops hangs up on his friends himself, and need not wonder where they are.
       if (!last || stopping.aborted) return;
       dialer.disconnected(peer);

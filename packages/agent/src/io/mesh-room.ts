@@ -20,6 +20,7 @@ import { type Dialback, startDialback } from './dialback.ts';
 import { type Dialer, startDialer } from './dialer.ts';
 import { farewells } from './farewell.ts';
 import { hostEvents } from './host-events.ts';
+import { interfaceHosts } from './interface-hosts.ts';
 import { measureService } from './line-measure.ts';
 import type { MailRoom } from './mail-room.ts';
 import { protocolHandlers } from './mesh-protocols.ts';
@@ -115,7 +116,9 @@ export async function startMeshRoom(
   /** Whoever saw us before he was known as a friend is believed once he is. */
   const noteObserved = (by: string): void => {
     const seenAt = observedBy.get(by);
-    if (seenAt === undefined || names.ownerOf(by) === undefined || !addresses.seen(by, seenAt)) return;
+    if (seenAt === undefined || names.ownerOf(by) === undefined) return;
+    box.publicAddress.seen(by, seenAt, networks.get(by) ?? '');
+    if (!addresses.seen(by, seenAt)) return;
     box.events.add('address.changed', `Friends see this box at ${seenAt}.`);
     announceAddresses();
     dialback.addressChanged();
@@ -341,6 +344,10 @@ export async function startMeshRoom(
       const mayMap = !config().mesh.allowPrivate && addresses.view().ipv4 !== undefined;
       portMapper.tick(mayMap && dialback.reachable() === false, running.addresses[0]?.port);
       relaying.tick(dialback.reachable());
+      box.publicAddress.own([
+        ...interfaceHosts(),
+        ...portMapper.open().flatMap(({ externalHost }) => externalHost ?? []),
+      ]);
       for (const friend of watch.facts()) {
         // An old connection stays blind long after an outage: keep trying beside it.
         if (friend.state !== 'up' && running.connections(friend.peer).length > 0) dialer.second(friend.peer);

@@ -6,6 +6,7 @@ import {
   diffZones,
   encodeZone,
   encodeZoneVersion,
+  followAddresses,
   type PrimaryEffect,
   type PrimaryState,
   parseName,
@@ -27,6 +28,7 @@ import { zoneRecordKey } from '../known-records.ts';
 import { type FileVerdict, forcedLeap, judgeFile } from '../zone-base.ts';
 import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
+import type { PublicAddress } from './public-address.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
 import {
@@ -38,7 +40,7 @@ import {
   type ZoneContent,
 } from './zone-content.ts';
 import type { ZonePast } from './zone-past.ts';
-import { masterFileSource, type ZoneSource } from './zone-source.ts';
+import { masterFileSource, type SourceContent, type ZoneSource } from './zone-source.ts';
 
 const openTimeoutMs = 30_000;
 /** Contents that nobody gave are asked for again this often. */
@@ -75,6 +77,8 @@ export interface OwnZones extends AsyncDisposable {
   tick: () => void;
   /** Undefined where nothing is published, or its content is not here. */
   diff: (origin: string) => Promise<FileDiff | undefined>;
+  /** Publishes the zones that follow the public address of this box, where that is another one than they say. */
+  addressChanged: () => void;
   history: (origin: string) => Promise<ZoneVersion[]>;
   served(): Zone[];
   /** Origins of zones that have no version yet. */
@@ -107,6 +111,7 @@ export function ownZones(options: {
   standing: Pick<Standing, 'maySign' | 'whenSignable'>;
   records: RecordStore;
   past: ZonePast;
+  publicAddress: Pick<PublicAddress, 'current'>;
   /** Friends who can be asked for contents now. */
   connectedPeers(): string[];
   open(peer: string, signal: AbortSignal): Promise<FrameStream>;
@@ -230,7 +235,7 @@ export function ownZones(options: {
     const { source } = zone;
     if (source === undefined || zones.get(zone.config.origin) !== zone) return;
     try {
-      const found = await source.read();
+      const found = withAddresses(zone, await source.read());
       if (found === undefined) return;
       const input = {
         kind: 'file' as const,
@@ -261,6 +266,28 @@ export function ownZones(options: {
       events.add('zone.failed', `${zone.config.origin} could not be published; the version before stays.`);
     }
     options.changed();
+  };
+
+  /** What the source says, with this box's public address at the names that follow it. */
+  const withAddresses = (zone: OwnZone, found: SourceContent | undefined): SourceContent | undefined => {
+    const { follow, origin } = zone.config;
+    if (follow.length === 0 || found?.zone === undefined) return found;
+    const names = follow.flatMap((name) => {
+      const parsed = parseName(name, zone.origin);
+      return parsed.kind === 'name' ? [parsed.name] : [];
+    });
+    const followed = followAddresses(found.zone, names, options.publicAddress.current());
+    if (followed.kind === 'zone') return { ...found, zone: followed.zone };
+    const text = `follow: ${followed.text}`;
+    log.debug({ origin, text }, 'a zone does not follow the address');
+    const warning: ZoneProblem = {
+      severity: 'warning',
+      file: zone.source?.name ?? origin,
+      line: 1,
+      column: 1,
+      text,
+    };
+    return { ...found, problems: [...found.problems, warning] };
   };
 
   /** Is this file to be published now? Notes what is asked for and must wait, so that it is done without asking again. */
@@ -364,7 +391,14 @@ export function ownZones(options: {
         void inTurn(zone, async () => await zone.source?.[Symbol.asyncDispose]());
         options.changed();
       }
-      for (const zone of wanted) if (!zones.has(zone.origin)) add(zone);
+      for (const config of wanted) {
+        const zone = zones.get(config.origin);
+        if (zone === undefined) add(config);
+        else if (zone.config.follow.join() !== config.follow.join()) {
+          zone.config = config;
+          void inTurn(zone, () => read(zone));
+        }
+      }
       for (const zone of zones.values()) {
         // A later epoch makes older versions void, whoever signed them.
         if ((zone.state.published?.epoch ?? epoch()) < epoch()) void inTurn(zone, () => read(zone));
@@ -373,6 +407,10 @@ export function ownZones(options: {
     push: async (origin, { force }) => {
       const zone = zones.get(origin);
       if (zone !== undefined) await inTurn(zone, () => read(zone, { force }));
+    },
+    addressChanged: () => {
+      for (const zone of zones.values())
+        if (zone.config.follow.length > 0) void inTurn(zone, () => read(zone));
     },
     announced: (origin) => {
       const zone = zones.get(origin);
@@ -410,7 +448,7 @@ export function ownZones(options: {
       const source = zone?.source;
       if (zone?.zone === undefined || source === undefined) return undefined;
       const published = zone.zone;
-      const found = await source.read();
+      const found = withAddresses(zone, await source.read());
       if (found === undefined) return undefined;
       const isSigned = found.zone?.signed ?? false;
       const difference =

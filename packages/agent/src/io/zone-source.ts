@@ -2,7 +2,7 @@ import type { DomainName, Zone, ZoneProblem } from '@copain/dns';
 import { readZoneFile, watchZoneFile, type ZoneFile, type ZoneFileWatch } from '@copain/dns/io';
 
 /** What a source says a zone is. `zone` is undefined where what it says is none. */
-interface SourceContent {
+export interface SourceContent {
   zone: Zone | undefined;
   problems: readonly ZoneProblem[];
 }

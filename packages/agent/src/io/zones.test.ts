@@ -83,6 +83,7 @@ it('a friend gets the contents of the zones that were granted to him, under thei
     identity: alice,
     standing,
     records,
+    publicAddress: { current: () => ({ ipv4: undefined, ipv6: undefined }) },
     connectedPeers: () => [],
     open: async () => fail(new Error('nobody is asked')),
     providers: (_owner, origin) => (origin === 'public.example' ? [bob.ownerId] : []),

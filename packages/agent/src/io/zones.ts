@@ -31,6 +31,7 @@ import type { EventLog } from './event-log.ts';
 import { openHeldZones } from './held-zones.ts';
 import type { Identity } from './identity.ts';
 import { type FileDiff, ownZones } from './own-zones.ts';
+import type { PublicAddress } from './public-address.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Refusals } from './refusals.ts';
 import type { Standing } from './standing.ts';
@@ -66,6 +67,8 @@ export interface Zones extends AsyncDisposable {
   /** Reads the master file again now, whatever the watch noticed. Resolves once its version is served. */
   push: (origin: string, options: { force: boolean }) => Promise<void>;
   diff: (origin: string) => Promise<FileDiff | undefined>;
+  /** Another public address of this box counts: names that follow it are to have it. */
+  addressChanged: () => void;
   /** The last versions of a zone of ours, newest first. */
   history: (origin: string) => Promise<ZoneVersion[]>;
   /** Answers a friend who asks for a zone's records. */
@@ -90,6 +93,7 @@ export interface ZonesOptions {
   identity: Identity;
   standing: Standing;
   records: RecordStore;
+  publicAddress: Pick<PublicAddress, 'current'>;
   /** PeerIds of friends heard now. */
   connectedPeers(): string[];
   open(peer: string, signal: AbortSignal): Promise<FrameStream>;
@@ -207,6 +211,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       identity,
       standing: options.standing,
       past,
+      publicAddress: options.publicAddress,
       connectedPeers: () => options.connectedPeers(),
       open: (peer, signal) => options.open(peer, signal),
       records,
@@ -255,6 +260,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     },
     push: own.push,
     diff: own.diff,
+    addressChanged: own.addressChanged,
     history: own.history,
     serve: async (stream, peer) => {
       const asker = records.knowledge().roster.ownerOf.get(peer) ?? '';

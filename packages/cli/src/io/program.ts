@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addAddressCommands } from './program/address.ts';
 import { addBoxCommands } from './program/boxes.ts';
 import { type Run, withExamples } from './program/command-kit.ts';
 import { addConfigCommands } from './program/config.ts';
@@ -49,6 +50,7 @@ export function buildProgram(world: World, finish: Finish): Command {
   addConfigCommands(program, run);
   addKeyCommands(program, run);
   addBoxCommands(program, run);
+  addAddressCommands(program, run);
   program.commandsGroup('Friends:');
   addFriendCommands(program, run);
   program.commandsGroup('Zones and mail:');
