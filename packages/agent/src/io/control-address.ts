@@ -27,8 +27,8 @@ export function addressHandlers(agent: Agent): Record<'address.show' | 'address.
   };
 }
 
-function addressInfo({ publicAddress, followers }: Agent): AddressInfo {
-  const { agreed, pinned, unconfirmed, history } = publicAddress.facts();
+function addressInfo(agent: Agent): AddressInfo {
+  const { agreed, pinned, unconfirmed, history } = agent.publicAddress.facts();
   const one = (family: 'ipv4' | 'ipv6'): AddressInfo['ipv4'] => {
     const found = agreed[family];
     if (found === undefined) return null;
@@ -39,7 +39,7 @@ function addressInfo({ publicAddress, followers }: Agent): AddressInfo {
     ipv4: one('ipv4'),
     ipv6: one('ipv6'),
     unconfirmed: unconfirmed.map(({ address }) => address),
-    followedBy: followers(),
+    followedBy: agent.followers(),
     history: history.map(({ family, from, to, atMs, by }) => ({
       at: isoTime(atMs),
       family,

@@ -53,11 +53,11 @@ export async function openPublicAddress(options: {
 
   const take = async (input: OwnAddressInput): Promise<void> => {
     const before = state;
-    const [next, effects] = stepOwnAddress(before, input, clock.nowMs());
-    state = next;
-    if (next.agreed === before.agreed && next.pinned === before.pinned) return;
+    const [after, effects] = stepOwnAddress(before, input, clock.nowMs());
+    state = after;
+    if (after.agreed === before.agreed && after.pinned === before.pinned) return;
     const turn = writing.then(async () => {
-      await table.write([{ key: rowKey, value: encodeOwnAddressRow(next) }]);
+      await table.write([{ key: rowKey, value: encodeOwnAddressRow(after) }]);
       for (const { change } of effects) options.changed(change);
     });
     writing = turn.catch(() => undefined);
