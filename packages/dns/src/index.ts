@@ -28,12 +28,14 @@ export { type CookieSecrets, rotateSecrets } from './cookie.ts';
 export { type DeltaShelf, deltaBetween, shelveDelta } from './delta-shelf.ts';
 export type { Sha1 } from './denial.ts';
 export { type FollowedZone, followAddresses } from './follow-addresses.ts';
+export { changesLeadingTo, decodeKeptChange, encodeKeptChange, type KeptChange } from './kept-change.ts';
 export {
   answersPerSecondDefault,
   cookieRotateMs,
   deltaBytesMax,
   expiresAfterDefaultMs,
   identityBytesMax,
+  keptChangesBytesMax,
   zoneBytesMax,
   zoneVersionBytesMax,
 } from './limits.ts';
@@ -133,7 +135,7 @@ export {
 export type { RRset, Zone } from './zone.ts';
 export { type OpenedZone, openZoneBody } from './zone-body.ts';
 export { type BuiltZone, buildZone } from './zone-build.ts';
-export { soaOf } from './zone-changes.ts';
+export { soaOf, type ZoneChange } from './zone-changes.ts';
 export {
   applyZoneDelta,
   decodeZoneDelta,

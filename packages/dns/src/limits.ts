@@ -187,6 +187,12 @@ export const transferMs = 600_000;
 /** Changes remembered of each zone for IXFR: whoever is further behind takes the whole zone. */
 export const journalChangesMax = 100;
 
+/** Octets of one change that is kept on disk for IXFR after a restart; who needs a larger one takes the whole zone. */
+export const keptChangeBytesMax = 65_536;
+
+/** Octets of all changes that are kept on disk for IXFR, and so are read at the start; the oldest give way. */
+export const keptChangesBytesMax = 16_777_216;
+
 /** A NOTIFY without an answer is sent again after this, doubling (RFC 1996 §3.6 proposes 60 s). */
 export const notifyRetryMs: { readonly first: number; readonly last: number } = { first: 1000, last: 60_000 };
 
@@ -198,6 +204,9 @@ export const notifyRefusedRetryMs: { readonly first: number; readonly last: numb
 
 /** Of so many datagrams without an answer, half a minute's, people are told. */
 export const notifySilentAfter = 6;
+
+/** So often a server says no to a zone, within half a minute, before people are told: it may not know the zone yet. */
+export const notifyRefusedAfter = 3;
 
 /** NOTIFY datagrams sent to one server at once, so that a thousand zones do not overrun its socket. */
 export const notifiesPerStepMax = 100;

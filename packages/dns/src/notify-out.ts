@@ -1,4 +1,10 @@
-import { notifiesPerStepMax, notifyRefusedRetryMs, notifyRetryMs, notifySilentAfter } from './limits.ts';
+import {
+  notifiesPerStepMax,
+  notifyRefusedAfter,
+  notifyRefusedRetryMs,
+  notifyRetryMs,
+  notifySilentAfter,
+} from './limits.ts';
 import type { NameKey } from './name.ts';
 import { Rcode } from './record-types.ts';
 
@@ -8,6 +14,9 @@ interface PendingNotify {
   origin: NameKey;
   serial: number;
   attempts: number;
+  refusals: number;
+  /** When this serial was new. */
+  sinceMs: number;
   /** When it is sent, for the first time or again. */
   dueAtMs: number;
 }
@@ -17,6 +26,10 @@ export interface NotifyState {
   peers: number;
   serials: ReadonlyMap<NameKey, number>;
   pending: ReadonlyMap<string, PendingNotify>;
+  /** Peers that answer nothing, and when each is asked next: with one datagram, whatever is pending for him. */
+  silent: ReadonlyMap<number, number>;
+  /** When each peer last answered anything. */
+  heardAtMs: ReadonlyMap<number, number>;
 }
 
 export type NotifyInput =
@@ -28,19 +41,22 @@ export type NotifyInput =
 
 export type NotifyEffect =
   | { kind: 'send'; peer: number; origin: NameKey; serial: number }
-  /** Said once for each change, when a peer has not answered for half a minute, or said no. */
+  /** Said once, when a peer has not answered for half a minute, and when he then answers. */
   | { kind: 'silent'; peer: number; origin: NameKey }
+  | { kind: 'back'; peer: number }
+  /** Said once for each change that a peer goes on saying no to. */
   | { kind: 'refused'; peer: number; origin: NameKey; rcode: number };
 
 /** Nothing is served yet; the first zones are told to every peer, so that who was off learns of what changed. */
 export function startNotifyState(peers: number): NotifyState {
-  return { peers, serials: new Map(), pending: new Map() };
+  return { peers, serials: new Map(), pending: new Map(), silent: new Map(), heardAtMs: new Map() };
 }
 
 /**
- * NOTIFY to the servers that transfer our zones (RFC 1996 §3): at once for a new serial, again after 1, 2, 4, … 60 s until
- * there is an answer (§3.6; without end, since one datagram a minute is less than an hour of stale answers), and after
- * 10 s, …, 1 h to who said no, since a server may learn of the zone a moment later from a catalog or its configuration.
+ * NOTIFY to the servers that transfer our zones (RFC 1996 §3): at once for a new serial, again after 1, 2, 4, 8, 16 s until
+ * there is an answer (§3.6). A peer that gave none to any of these gets one datagram a minute, however many zones wait
+ * for him, and without end, since that is less than an hour of stale answers; once he answers he is told all at once. Who
+ * said no is told again after 10 s, …, 1 h: a server may learn of the zone a moment later, from a catalog for example.
  */
 export function stepNotify(
   state: NotifyState,
@@ -49,6 +65,8 @@ export function stepNotify(
 ): [NotifyState, NotifyEffect[]] {
   const effects: NotifyEffect[] = [];
   const pending = new Map(state.pending);
+  const silent = new Map(state.silent);
+  const heardAtMs = new Map(state.heardAtMs);
   let { serials } = state;
   switch (input.kind) {
     case 'zones':
@@ -56,16 +74,25 @@ export function stepNotify(
       serials = input.serials;
       break;
     case 'answered': {
+      heardAtMs.set(input.peer, nowMs);
+      if (silent.delete(input.peer)) {
+        effects.push({ kind: 'back', peer: input.peer });
+        for (const [key, waiting] of pending)
+          if (waiting.peer === input.peer) pending.set(key, { ...waiting, attempts: 1, dueAtMs: nowMs });
+      }
       const key = keyOf(input);
       const waiting = pending.get(key);
       // What was sent before the zone changed again says nothing about the newest serial.
       if (waiting === undefined || waiting.serial !== input.serial || waiting.attempts === 0) break;
       if (input.rcode === Rcode.noError) pending.delete(key);
       else {
-        if (waiting.attempts === 1) effects.push({ kind: 'refused', ...pick(waiting), rcode: input.rcode });
+        const refusals = waiting.refusals + 1;
+        if (refusals === notifyRefusedAfter)
+          effects.push({ kind: 'refused', ...pick(waiting), rcode: input.rcode });
         pending.set(key, {
           ...waiting,
-          dueAtMs: nowMs + wait(notifyRefusedRetryMs, waiting.attempts),
+          refusals,
+          dueAtMs: nowMs + wait(notifyRefusedRetryMs, refusals),
         });
       }
       break;
@@ -73,8 +100,8 @@ export function stepNotify(
     case 'tick':
       break;
   }
-  send(pending, effects, nowMs);
-  return [{ peers: state.peers, serials, pending }, effects];
+  send({ pending, silent, heardAtMs }, effects, nowMs);
+  return [{ peers: state.peers, serials, pending, silent, heardAtMs }, effects];
 }
 
 /** Adds what is new for each peer; gives the keys of what concerns zones that are gone. */
@@ -86,24 +113,42 @@ function newsFor(
 ): string[] {
   for (const [origin, serial] of now) {
     if (serials.get(origin) === serial) continue;
-    for (let peer = 0; peer < peers; peer++)
-      pending.set(keyOf({ peer, origin }), { peer, origin, serial, attempts: 0, dueAtMs: nowMs });
+    const fresh = { origin, serial, attempts: 0, refusals: 0, sinceMs: nowMs, dueAtMs: nowMs };
+    for (let peer = 0; peer < peers; peer++) pending.set(keyOf({ peer, origin }), { peer, ...fresh });
   }
   return [...pending].flatMap(([key, { origin }]) => (now.has(origin) ? [] : [key]));
 }
 
-/** Sends what is due, to each peer at most so many at once; what is left follows at the next tick. */
-function send(pending: Map<string, PendingNotify>, effects: NotifyEffect[], nowMs: number): void {
+/**
+ * Sends what is due, to each peer at most so many at once; what is left follows at the next tick. To one that is silent:
+ * what is new, and one other.
+ */
+function send(
+  {
+    pending,
+    silent,
+    heardAtMs,
+  }: {
+    pending: Map<string, PendingNotify>;
+    silent: Map<number, number>;
+    heardAtMs: ReadonlyMap<number, number>;
+  },
+  effects: NotifyEffect[],
+  nowMs: number,
+): void {
   const sent = new Map<number, number>();
   for (const [key, waiting] of pending) {
     const { peer, origin, serial } = waiting;
     const count = sent.get(peer) ?? 0;
-    if (waiting.dueAtMs > nowMs || count >= notifiesPerStepMax) continue;
+    const dueAtMs = waiting.attempts === 0 ? waiting.dueAtMs : (silent.get(peer) ?? waiting.dueAtMs);
+    if (dueAtMs > nowMs || count >= notifiesPerStepMax) continue;
     sent.set(peer, count + 1);
     const attempts = waiting.attempts + 1;
     pending.set(key, { ...waiting, attempts, dueAtMs: nowMs + wait(notifyRetryMs, attempts) });
     effects.push({ kind: 'send', peer, origin, serial });
-    if (attempts === notifySilentAfter) effects.push({ kind: 'silent', peer, origin });
+    const isSilent = attempts >= notifySilentAfter && (heardAtMs.get(peer) ?? -1) < waiting.sinceMs;
+    if (isSilent && !silent.has(peer)) effects.push({ kind: 'silent', peer, origin });
+    if (isSilent || silent.has(peer)) silent.set(peer, nowMs + notifyRetryMs.last);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Asker } from './answer.ts';
 import { messageBytesMax, transfersAtOnceMax, udpEdnsBytesMax, udpPlainBytesMax } from './limits.ts';
 import type { ResourceRecord } from './master-file.ts';
 import { decodeMessage, decodeQuery, encodeMessage, Flag, type Incoming } from './message.ts';
-import { type NameKey, nameKey, sameName } from './name.ts';
+import { type DomainName, type NameKey, nameKey, sameName } from './name.ts';
 import { classIn, Rcode, RecordType } from './record-types.ts';
 import { type MessageSource, TransferMessages, withEmptyOpt } from './transfer-stream.ts';
 import { signTsigRefusal, type TsigKeys, TsigSigner, verifyTsigQuery } from './tsig.ts';
@@ -28,6 +28,8 @@ export interface TransferFact {
   how: TransferKind;
   fromSerial: number | undefined;
   serial: number | undefined;
+  /** What `badsig` means (RFC 8945 §3): the error, the key that he named, and his clock less ours. */
+  tsig?: { error: number; keyName: DomainName; aheadS: number };
 }
 
 /**
@@ -93,7 +95,14 @@ export class TransferOut {
       case 'malformed':
         return failed(incoming, Rcode.formErr);
       case 'refused':
-        this.#note(incoming, asker, { how: 'badsig' });
+        this.#note(incoming, asker, {
+          how: 'badsig',
+          tsig: {
+            error: verdict.error,
+            keyName: verdict.tsig.keyName,
+            aheadS: verdict.tsig.timeS - nowS,
+          },
+        });
         return signTsigRefusal(failed(incoming, Rcode.notAuth), verdict, { crypto, nowS });
       case 'unsigned': {
         const peer = this.#peersAt.get(sourceOf(asker.address))?.find(({ key }) => key === undefined);
@@ -182,10 +191,10 @@ export class TransferOut {
   #note(
     { question }: Query,
     { address }: { address: string },
-    fact: { how: TransferKind; fromSerial?: number | undefined; serial?: number },
+    fact: Pick<TransferFact, 'how' | 'tsig'> & Partial<Pick<TransferFact, 'fromSerial' | 'serial'>>,
   ): void {
-    const { how, fromSerial, serial } = fact;
-    this.#options.noted({ peer: address, origin: nameKey(question.name), how, fromSerial, serial });
+    const origin = nameKey(question.name);
+    this.#options.noted({ fromSerial: undefined, serial: undefined, ...fact, peer: address, origin });
   }
 }
 

@@ -18,25 +18,33 @@ export type ZoneJournal = ReadonlyMap<NameKey, JournaledZone>;
 
 /**
  * The journal after these zones are served in place of those before. A zone that is no longer served is forgotten, and
- * so is the past of one whose serial did not rise: whoever has an old copy of it takes it anew as a whole.
+ * so is the past of one whose serial did not rise: whoever has an old copy of it takes it anew as a whole. `pastOf`
+ * says what led to a zone that this process serves for the first time.
  */
-export function journalZones(journal: ZoneJournal, zones: Iterable<Zone>): ZoneJournal {
+export function journalZones(
+  journal: ZoneJournal,
+  zones: Iterable<Zone>,
+  pastOf: (zone: Zone) => readonly ZoneChange[] = () => [],
+): ZoneJournal {
   const next = new Map<NameKey, JournaledZone>();
   for (const zone of zones) {
     const key = zone.originKey;
     const before = journal.get(key);
-    next.set(key, before?.zone === zone ? before : journaled(before, zone));
+    if (before?.zone === zone) next.set(key, before);
+    else next.set(key, before ? journaled(before, zone) : withinSize(zone, pastOf(zone)));
   }
   return next;
 }
 
-function journaled(before: JournaledZone | undefined, zone: Zone): JournaledZone {
+function journaled(before: JournaledZone, zone: Zone): JournaledZone {
+  if (isNewerSerial(zone.serial, before.zone.serial) !== true) return withinSize(zone, []);
+  return withinSize(zone, [...before.changes, changeBetween(before.zone, zone)]);
+}
+
+/** The newest changes, as many as may be remembered: what is larger than the zone would never be sent. */
+function withinSize(zone: Zone, all: readonly ZoneChange[]): JournaledZone {
   const records = countRecords(zone);
-  if (!before || isNewerSerial(zone.serial, before.zone.serial) !== true)
-    return { zone, records, changes: [] };
-  const change = changeBetween(before.zone, zone);
-  const changes = [...before.changes, change].slice(-journalChangesMax);
-  // What is larger than the zone would never be sent.
+  const changes = all.slice(-journalChangesMax);
   let size = 0;
   let first = changes.length;
   while (first > 0 && size + sizeOf(changes[first - 1]) <= records) size += sizeOf(changes[--first]);

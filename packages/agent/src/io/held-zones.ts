@@ -24,6 +24,7 @@ import { originText, recordsOf, zoneRecordKey } from '../known-records.ts';
 import type { EventLog } from './event-log.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Refusals } from './refusals.ts';
+import type { ZoneOfContent } from './transfer-journal.ts';
 import { inTurns } from './turns.ts';
 import {
   AlteredContent,
@@ -54,7 +55,7 @@ export interface HeldZones extends AsyncDisposable {
   peersChanged: () => void;
   /** Every second. */
   tick: () => void;
-  served(): ServedZone[];
+  served(): (ServedZone & ZoneOfContent)[];
   /** Origins of zones that this box is to serve and has not got yet. */
   awaited(): DomainName[];
   /** The content hash of the version that is answered from. */
@@ -367,9 +368,10 @@ export async function openHeldZones(options: {
       renew();
     },
     served: () =>
-      [...held].map(([key, { zone }]) => {
+      [...held].map(([key, { zone, header }]) => {
         const state = secondary.zones.get(key);
-        return { zone, expired: state?.expired ?? false, expiresAtMs: state?.freshUntilMs };
+        const { contentHash } = header;
+        return { zone, contentHash, expired: state?.expired ?? false, expiresAtMs: state?.freshUntilMs };
       }),
     awaited: () => [...duties].flatMap(([key, { origin }]) => (held.has(key) ? [] : [origin])),
     contentHash: (zone) => held.get(zoneKey(zone))?.header.contentHash,

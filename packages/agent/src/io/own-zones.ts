@@ -31,6 +31,7 @@ import type { Identity } from './identity.ts';
 import type { PublicAddress } from './public-address.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
+import type { ZoneOfContent } from './transfer-journal.ts';
 import {
   contentFile,
   fetchContent,
@@ -80,7 +81,7 @@ export interface OwnZones extends AsyncDisposable {
   /** Publishes the zones that follow the public address of this box, where that is another one than they say. */
   addressChanged: () => void;
   history: (origin: string) => Promise<ZoneVersion[]>;
-  served(): Zone[];
+  served(): ZoneOfContent[];
   /** Origins of zones that have no version yet. */
   awaited(): DomainName[];
   facts(): OwnZoneFact[];
@@ -94,6 +95,8 @@ interface OwnZone {
   state: PrimaryState;
   source: ZoneSource | undefined;
   zone: Zone | undefined;
+  /** Of `zone`. */
+  contentHash: Uint8Array | undefined;
   held: 'waiting' | 'behind' | undefined;
   /** The newest version, while its content is not here. */
   missing: ZoneVersion | undefined;
@@ -144,6 +147,7 @@ export function ownZones(options: {
     const fresh = startPrimaryState({ owner: identity.ownerId, origin: zone.origin, published }, sha256);
     zone.state = { ...fresh, problems };
     zone.zone = content.zone;
+    zone.contentHash = header.contentHash;
     zone.missing = undefined;
     options.changed();
   };
@@ -214,6 +218,7 @@ export function ownZones(options: {
           writing.delete(name);
         }
         zone.zone = effect.zone;
+        zone.contentHash = effect.header.contentHash;
         events.add('zone.updated', `${zone.config.origin} is published with serial ${effect.header.serial}.`);
         await options.published();
         break;
@@ -356,6 +361,7 @@ export function ownZones(options: {
       state: startPrimaryState({ owner: identity.ownerId, origin: parsed.name }, sha256),
       source: undefined,
       zone: undefined,
+      contentHash: undefined,
       held: undefined,
       missing: undefined,
       isFetching: false,
@@ -464,7 +470,10 @@ export function ownZones(options: {
       };
     },
     history: async (origin) => await past.history(origin),
-    served: () => [...zones.values()].flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
+    served: () =>
+      [...zones.values()].flatMap(({ zone, contentHash }) =>
+        zone === undefined ? [] : [{ zone, contentHash }],
+      ),
     awaited: () => [...zones.values()].flatMap(({ zone, origin }) => (zone === undefined ? [origin] : [])),
     facts: () =>
       [...zones.values()].map((zone) => ({

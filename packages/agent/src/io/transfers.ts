@@ -1,32 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
-import {
-  type Clock,
-  CommandError,
-  ExitCode,
-  formatHostPort,
-  type HostPort,
-  isLoopback,
-  type Table,
-  toHex,
-} from '@copain/core';
+import { type Clock, formatHostPort, type HostPort, isLoopback, type Table } from '@copain/core';
 import {
   type Asker,
-  buildCatalog,
-  type CatalogMember,
-  catalogName,
-  encodeZone,
   formatBase64,
-  formatProblem,
-  journalZones,
   keyToName,
   type MessageSource,
   type NameKey,
+  type NotifyEffect,
   type NotifyInput,
-  nameKey,
-  nameOf,
   nameToText,
-  nextCatalogSerial,
-  parseTsigKeyFile,
   rcodeToText,
   type ServedZone,
   soaOf,
@@ -36,21 +17,20 @@ import {
   type TransferKind,
   TransferOut,
   type TransferPeer,
-  tsigKeyFileExample,
-  type Zone,
-  type ZoneJournal,
-  zoneKey,
+  tsigErrorToText,
 } from '@copain/dns';
-import { addressFor, type NotifySender, sha256, startNotifySender, tsigCrypto } from '@copain/dns/io';
-import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
+import { addressFor, type NotifySender, startNotifySender, tsigCrypto } from '@copain/dns/io';
 import type { Logger } from 'pino';
-import { besideConfig } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
+import { badSignatureText, refusedNotifyText, type ToldTroubles, tellTrouble } from '../transfer-trouble.ts';
 import type { EventLog } from './event-log.ts';
+import { readTsigKey } from './read-tsig-key.ts';
+import { transferCatalog } from './transfer-catalog.ts';
+import { openTransferJournal, type ZoneOfContent } from './transfer-journal.ts';
 
 /** Zones as they are answered from this instant on. */
 interface ServedNow {
-  zones: readonly ServedZone[];
+  zones: readonly (ServedZone & ZoneOfContent)[];
   ownerOf: ReadonlyMap<NameKey, string>;
   /** To be served, and not here yet. */
   awaited: ReadonlySet<NameKey>;
@@ -81,8 +61,6 @@ export interface Transfers extends AsyncDisposable {
   serveWith: () => ServeWith[];
 }
 
-const catalogRow = 'catalog-zone';
-
 /** Reads the keys. Rejects with a CommandError (78) that names file, line and column where one is not right. */
 export async function startTransfers(options: {
   transfer: Config['dns']['transfer'];
@@ -100,32 +78,52 @@ export async function startTransfers(options: {
   const { clock, events, log, table } = options;
   const peers = await Promise.all(
     options.transfer.map(async ({ address, tsigFile }): Promise<TransferPeer> => {
-      const key = tsigFile === undefined ? undefined : await readKey(options, tsigFile);
+      const key =
+        tsigFile === undefined
+          ? undefined
+          : await readTsigKey({ ...options, key: '[dns] transfer' }, tsigFile);
       return { address: { ...address, host: plainAddress(address.host) }, key };
     }),
   );
-  const catalogText = catalogName(options.boxName);
-  const catalogOrigin = nameOf(catalogText);
-  const catalogKey = nameKey(catalogOrigin);
+  const catalog = transferCatalog(options);
+  const journal = await openTransferJournal({
+    table,
+    failed: (error) => log.warn({ err: error }, 'changes could not be kept for IXFR after a restart'),
+  });
   const counts = new Map<TransferKind, number>();
-  const silent = new Set<number>();
   let now: ServedNow = { zones: [], ownerOf: new Map(), awaited: new Set() };
-  let journal: ZoneJournal = new Map();
-  let catalog: Zone | undefined;
   let notify = startNotifyState(peers.length);
   let sender: NotifySender | undefined;
   let addresses: () => readonly HostPort[] = () => [];
+  let told: ToldTroubles = new Map();
   let disposed = false;
 
   const textOf = (origin: NameKey): string => nameToText(keyToName(origin)).replace(/(?<=.)\.$/, '');
   const peerText = (peer: number): string => formatHostPort(peers[peer]?.address ?? { host: '', port: 0 });
 
-  const noted = ({ peer, origin, how, fromSerial, serial }: TransferFact): void => {
+  /** An event, unless it was told within the hour. */
+  const tell = (about: string, kind: string, text: string): void => {
+    const next = tellTrouble(told, about, clock.nowMs());
+    if (next === undefined) return;
+    told = next;
+    events.add(kind, text);
+  };
+
+  const noted = ({ peer, origin, how, fromSerial, serial, tsig }: TransferFact): void => {
     counts.set(how, (counts.get(how) ?? 0) + 1);
-    const fact = { peer, zone: textOf(origin), how, fromSerial, serial };
+    const error = tsig && tsigErrorToText(tsig.error);
+    const fact = { peer, zone: textOf(origin), how, fromSerial, serial, error };
     if (how === 'axfr' || how === 'ixfr') log.info(fact, 'a zone was transferred');
     else if (how === 'current') log.debug(fact, 'a transfer was not needed');
     else log.warn(fact, 'a transfer was not done');
+    if (tsig === undefined) return;
+    const { keyName, aheadS } = tsig;
+    const key = nameToText(keyName).replace(/(?<=.)\.$/, '');
+    tell(
+      `signature ${peer} ${error}`,
+      'transfer.signature',
+      badSignatureText({ peer, key, error: tsigErrorToText(tsig.error), aheadS }),
+    );
   };
 
   const out = new TransferOut({
@@ -134,67 +132,63 @@ export async function startTransfers(options: {
     find: (origin) => {
       if (now.awaited.has(origin)) return 'awaited';
       const isExpired = now.zones.some(({ zone, expired }) => expired && zone.originKey === origin);
-      return isExpired ? 'expired' : journal.get(origin);
+      return isExpired ? 'expired' : journal.zones().get(origin);
     },
-    isHidden: (origin) => origin === catalogKey,
+    isHidden: (origin) => origin === catalog.key,
     answer: (query, asker) => options.answer(query, asker),
     noted,
   });
 
+  const act = (effect: NotifyEffect): void => {
+    const peer = peerText(effect.peer);
+    switch (effect.kind) {
+      case 'send': {
+        const zone = journal.zones().get(effect.origin)?.zone;
+        const token = `${effect.serial} ${effect.origin}`;
+        if (zone !== undefined) sender?.send({ peer: effect.peer, soa: soaOf(zone), token });
+        break;
+      }
+      case 'silent':
+        tell(
+          `silent ${peer}`,
+          'transfer.silent',
+          `${peer} does not answer NOTIFY for ${textOf(effect.origin)}: it is asked every minute.`,
+        );
+        break;
+      case 'back':
+        log.info({ peer }, 'a server answers NOTIFY again');
+        break;
+      case 'refused': {
+        const refusal = { peer, zone: textOf(effect.origin), rcode: rcodeToText(effect.rcode) };
+        log.warn(
+          refusal,
+          'a server does not take our NOTIFY: is the zone in its configuration, and the key the same?',
+        );
+        // A server that takes no catalog says no to it for good; that is its owner's choice.
+        if (effect.origin !== catalog.key)
+          tell(`refused ${peer}`, 'transfer.refused', refusedNotifyText(refusal));
+        break;
+      }
+    }
+  };
   const step = (input: NotifyInput): void => {
     if (sender === undefined || disposed) return;
     const [next, effects] = stepNotify(notify, input, clock.nowMs());
     notify = next;
-    for (const effect of effects) {
-      const { peer, origin } = effect;
-      switch (effect.kind) {
-        case 'send': {
-          const zone = journal.get(origin)?.zone;
-          if (zone !== undefined)
-            sender.send({ peer, soa: soaOf(zone), token: `${effect.serial} ${origin}` });
-          break;
-        }
-        case 'silent':
-          if (silent.has(peer)) break;
-          silent.add(peer);
-          events.add(
-            'transfer.silent',
-            `${peerText(peer)} does not answer NOTIFY for ${textOf(origin)}: it goes on being told.`,
-          );
-          break;
-        case 'refused':
-          log.warn(
-            { peer: peerText(peer), zone: textOf(origin), rcode: rcodeToText(effect.rcode) },
-            'a server does not take our NOTIFY: is the zone in its configuration, and the key the same?',
-          );
-          break;
-      }
-    }
+    for (const effect of effects) act(effect);
   };
 
   const apply = (): void => {
-    const zones = [...now.zones.map(({ zone }) => zone), ...(catalog === undefined ? [] : [catalog])];
-    journal = journalZones(journal, zones);
+    const made = catalog.current();
+    journal.serve([...now.zones, ...(made === undefined ? [] : [made])]);
     step({
       kind: 'zones',
-      serials: new Map([...journal].map(([origin, { zone }]) => [origin, zone.serial])),
+      serials: new Map([...journal.zones()].map(([origin, { zone }]) => [origin, zone.serial])),
     });
   };
-
-  /** A new serial is on disk before anybody sees it, so that it never goes back. */
   const renewCatalog = async (): Promise<void> => {
-    const members = membersOf(now, options.ownerId);
-    const make = (serial: number): Zone => buildCatalog({ name: catalogOrigin, serial, members, sha256 });
-    const contentHash = sha256(encodeZone(make(0)));
-    const stored = await readCatalogRow(table);
-    let serial = stored?.serial;
-    if (stored === undefined || serial === undefined || toHex(stored.contentHash) !== toHex(contentHash)) {
-      serial = nextCatalogSerial(stored?.serial, clock.nowMs());
-      await table.write([{ key: catalogRow, value: encodeCanonical({ serial, content: contentHash }) }]);
-    }
-    if (catalog?.serial === serial) return;
-    catalog = make(serial);
-    apply();
+    const zones = now.zones.map(({ zone }) => zone);
+    if (await catalog.renew(zones, now.ownerOf)) apply();
   };
   let renewing: Promise<void> = Promise.resolve();
 
@@ -216,7 +210,6 @@ export async function startTransfers(options: {
         peers,
         from: ({ address }) => addressFor(address, listening(), isLoopback)?.host,
         answered: ({ peer, token, rcode }) => {
-          silent.delete(peer);
           const [serial = '', ...origin] = token.split(' ');
           step({ kind: 'answered', peer, origin: origin.join(' '), serial: Number(serial), rcode });
         },
@@ -235,63 +228,19 @@ export async function startTransfers(options: {
           algorithm: key.algorithm,
           secret: formatBase64(key.secret),
         },
-        catalog: catalogText,
+        catalog: catalog.name,
         zones: [...new Set(now.zones.map(({ zone }) => textOf(zone.originKey)))].sort(),
       })),
     [Symbol.asyncDispose]: async () => {
       disposed = true;
       await renewing;
+      await journal[Symbol.asyncDispose]();
       await sender?.[Symbol.asyncDispose]();
     },
   };
 }
 
-/** Each origin once: where two owners claim it, the zone that is answered is the last. */
-function membersOf({ zones, ownerOf }: ServedNow, ownerId: string): CatalogMember[] {
-  const members = new Map<NameKey, CatalogMember>();
-  for (const { zone } of zones) {
-    const owner = ownerOf.get(zone.originKey) ?? ownerId;
-    const group = owner === ownerId ? 'own' : 'friend';
-    members.set(zone.originKey, {
-      key: zoneKey({ owner, origin: zone.origin }),
-      origin: keyToName(zone.originKey),
-      group,
-    });
-  }
-  return [...members.values()];
-}
-
-async function readCatalogRow(
-  table: Table,
-): Promise<{ serial: number; contentHash: Uint8Array } | undefined> {
-  const stored = await table.get(catalogRow);
-  if (stored === undefined) return undefined;
-  const fields = readFields(decodeCanonical(stored, 256));
-  const serial = fields.integer('serial', 0, 0xffffffff);
-  const contentHash = fields.bytes('content', 32, 32);
-  return fields.ok ? { serial, contentHash } : undefined;
-}
-
 /** An address as sockets write it, so that `0:0:0:0:0:0:0:1` is `::1`. */
 function plainAddress(host: string): string {
   return host.includes(':') ? new URL(`http://[${host}]/`).hostname.slice(1, -1) : host;
-}
-
-async function readKey(
-  { configFile, log }: { configFile: string; log: Logger },
-  file: string,
-): Promise<TransferPeer['key']> {
-  const path = besideConfig(configFile, file);
-  const text = await readFile(path, 'latin1').catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(ExitCode.configuration, `[dns] transfer: the key cannot be read: ${why}`, {
-      hint: `make one with: tsig-keygen NAME > ${path}; it looks like: ${tsigKeyFileExample}`,
-      cause,
-    });
-  });
-  const read = parseTsigKeyFile({ text, file: path });
-  if (read.kind === 'problem') throw new CommandError(ExitCode.configuration, formatProblem(read.problem));
-  if (((await stat(path)).mode & 0o004) !== 0)
-    log.warn({ file: path }, 'everybody on this machine may read this key: chmod o-r');
-  return read.key;
 }

@@ -134,12 +134,12 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
   const owners = (): Map<NameKey, string> =>
     new Map([
       ...held.facts().map(({ origin, ownerId }) => [nameKey(nameOf(origin)), ownerId] as const),
-      ...own.served().map((zone) => [zone.originKey, identity.ownerId] as const),
+      ...own.served().map(({ zone }) => [zone.originKey, identity.ownerId] as const),
     ]);
 
   const refresh = (): void => {
     awaited = nowAwaited();
-    const mine = own.served().map((zone) => ({ zone, expired: false }));
+    const mine = own.served().map((zone) => ({ ...zone, expired: false }));
     const served = [...held.served(), ...mine];
     const ownerOf = owners();
     const waiting = awaited;
