@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { generatedCount, generatedEntries } from './generate.ts';
 import { zoneRecordsMax } from './limits.ts';
 import { formatProblem, parseMasterFile } from './master-file.ts';
 import { nameOf, nameToText } from './name.ts';
@@ -31,8 +32,32 @@ it.each([
   expect(read(line).problems.map(formatProblem)[0]).toMatch(/^z:2:\d+: error: /);
 });
 
-it('makes no more records than a zone may have', () => {
-  const { records, problems } = read(`$GENERATE 0-${zoneRecordsMax + 10} $ A 192.0.2.1`);
-  expect(records).toHaveLength(zoneRecordsMax);
-  expect(problems[0]?.text).toContain('more records than a zone may have');
+it('makes none of its records where a zone may not have them all, alone or with those above', () => {
+  const tooMany = 'this makes more records than a zone may have';
+  for (const line of [
+    `$GENERATE 0-${zoneRecordsMax} $ A 192.0.2.1`,
+    `$GENERATE 0-${2 * zoneRecordsMax}/2 $ A 192.0.2.1`,
+    `h A 192.0.2.1\n$GENERATE 1-${zoneRecordsMax} $ A 192.0.2.1`,
+  ]) {
+    const { records, problems } = read(line);
+    expect(records.length).toBeLessThan(2);
+    expect(problems.map(({ text }) => text)).toEqual([tooMany]);
+  }
+});
+
+it.each([
+  ['1-3', 3],
+  ['1-3/2', 2],
+  ['1-4/2', 2],
+  ['0-2147483647/2147483647', 2],
+  [`1-${zoneRecordsMax}`, zoneRecordsMax],
+])('counts what it makes before it makes any: %s', (range, count) => {
+  const words = ['$GENERATE', range, '$', 'A', '192.0.2.1'].map((text) => ({
+    text,
+    quoted: false,
+    line: 1,
+    column: 1,
+  }));
+  expect(generatedCount(words)).toBe(count);
+  if (count < 10) expect([...generatedEntries(words)]).toHaveLength(count);
 });

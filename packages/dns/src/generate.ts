@@ -25,6 +25,12 @@ export function* generatedEntries(words: readonly Word[]): Generator<Word[]> {
   }
 }
 
+/** How many entries `generatedEntries` makes of the same words, without making any. Throws WordProblem where it would. */
+export function generatedCount(words: readonly Word[]): number {
+  const { start, stop, step } = rangeOf(words[1], words);
+  return Math.floor((stop - start) / step) + 1;
+}
+
 function rangeOf(word: Word | undefined, words: readonly Word[]): GenerateRange {
   if (word === undefined) throw new WordProblem('a range like 1-10 or 1-10/2 is missing', undefined);
   const match = word.quoted ? null : /^(\d{1,10})-(\d{1,10})(?:\/(\d{1,10}))?$/.exec(word.text);

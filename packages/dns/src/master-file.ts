@@ -1,5 +1,5 @@
 import { visible } from '@copain/core';
-import { generatedEntries } from './generate.ts';
+import { generatedCount, generatedEntries } from './generate.ts';
 import {
   entryCharactersMax,
   includeDepthMax,
@@ -370,10 +370,12 @@ class FileReader {
   /** What is generated counts like what is written, so that a few octets never make more of a zone than a file may hold. */
   #generate(words: readonly Word[]): void {
     const owner = this.#owner;
+    const tooMany = 'this makes more records than a zone may have';
+    if (this.#result.records.length + generatedCount(words) > zoneRecordsMax)
+      throw new WordProblem(tooMany, words[1]);
     for (const entry of generatedEntries(words)) {
       for (const { text } of entry) this.#budget.characters -= text.length + 1;
-      if (this.#budget.characters < 0 || this.#result.records.length >= zoneRecordsMax)
-        throw new WordProblem('this makes more records than a zone may have', words[1]);
+      if (this.#budget.characters < 0) throw new WordProblem(tooMany, words[1]);
       this.#readRecord(entry, false);
     }
     this.#owner = owner;
