@@ -98,6 +98,7 @@ async function member(key: SigningKey, circle: ReadonlySet<string>): Promise<Mem
       roundTrip: nothing,
       lastSeen: nothing,
       ownTold: nothing,
+      told: nothing,
     },
   });
   one.sync = sync;

@@ -14,8 +14,8 @@ import {
   judgeFact,
   logOfVersion,
 } from './fact-log.ts';
-import { afterKnock, knockIsDue, startKnocking } from './knock.ts';
-import { maxFacts } from './limits.ts';
+import { afterKnock, isDeadConnection, knockIsDue, startKnocking } from './knock.ts';
+import { doubtAfterMs, knockEveryMs, knockOftenForMs, knockOftenMs, maxFacts } from './limits.ts';
 import { dialableAddresses, type RedialState, stepRedial } from './redial.ts';
 import { passOn, type SyncInput, startSync, stepSync } from './sync.ts';
 import { decodeSyncFrame, encodeSyncFrame, peersInTags, peerTags } from './sync-frames.ts';
@@ -282,8 +282,11 @@ it('a silent friend is dialled again beside the old connection, not more often t
 
 it('an answer after several unanswered knocks means that the way is open again; after fewer, that the line is slow', () => {
   let state = startKnocking(0);
-  expect(knockIsDue(state, 2999)).toBe(false);
-  expect(knockIsDue(state, 3000)).toBe(true);
+  expect(knockIsDue(state, knockOftenMs - 1)).toBe(false);
+  expect(knockIsDue(state, knockOftenMs)).toBe(true);
+  const later = { ...state, lastAtMs: knockOftenForMs };
+  expect(knockIsDue(later, knockOftenForMs + knockEveryMs - 1)).toBe(false);
+  expect(knockIsDue(later, knockOftenForMs + knockEveryMs)).toBe(true);
   const knock = (answered: boolean): boolean => {
     const after = afterKnock(state, answered);
     state = after.state;
@@ -291,6 +294,14 @@ it('an answer after several unanswered knocks means that the way is open again; 
   };
   expect([knock(true), knock(false), knock(true)]).toEqual([false, false, false]);
   expect([knock(false), knock(false), knock(true), knock(true)]).toEqual([false, false, true, false]);
+});
+
+it('a connection is dead where nothing came back for seconds; a friend who goes on talking is behind a full line', () => {
+  const sentAtMs = 100_000;
+  expect(isDeadConnection({ sentAtMs, heardAtMs: 90_000 }, sentAtMs + doubtAfterMs)).toBe(true);
+  expect(isDeadConnection({ sentAtMs, heardAtMs: undefined }, sentAtMs + doubtAfterMs)).toBe(true);
+  expect(isDeadConnection({ sentAtMs, heardAtMs: 90_000 }, sentAtMs + doubtAfterMs - 1)).toBe(false);
+  expect(isDeadConnection({ sentAtMs, heardAtMs: sentAtMs + 60_000 }, sentAtMs + 61_000)).toBe(false);
 });
 
 it('claims to private addresses are dialled only where that is allowed', () => {

@@ -45,7 +45,7 @@ export {
   type VersionGap,
   versionGap,
 } from './gate.ts';
-export { afterKnock, type KnockState, knockIsDue, startKnocking } from './knock.ts';
+export { afterKnock, isDeadConnection, type KnockState, knockIsDue, startKnocking } from './knock.ts';
 export {
   closedInviteMemoryMs,
   connectionSilenceMs,
@@ -53,8 +53,10 @@ export {
   dialbackDialMs,
   dialTimeoutMs,
   directKnockEveryMs,
+  doubtAgainMs,
   farewellEveryMs,
   guestDeadlineMs,
+  knockOftenMs,
   knockTimeoutMs,
   mappingDoubtMs,
   mappingRetryMs,

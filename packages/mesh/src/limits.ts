@@ -88,9 +88,20 @@ export const maxLineQueue = 10_000;
 export const wireOverhead = { perWriteBytes: 32, perSegmentBytes: 70 } as const;
 export const segmentBytes = 1400;
 
-/** Beside a dial that hangs, a plain TCP connection is tried this often, each for a little less. */
+/**
+ * Where a dial hangs, or a friend is waited for, a plain TCP connection is tried this often in the first minutes, and then
+ * for as long as it takes; each has its time to be answered.
+ */
+export const knockOftenMs = 500;
+export const knockOftenForMs = 300_000;
 export const knockEveryMs = 3000;
 export const knockTimeoutMs = 2500;
+
+/** A connection that answered nothing for so long, while a fresh one would stand at once, is as good as closed. */
+export const doubtAfterMs = 3000;
+
+/** A friend to whom a fresh connection was dialled for that reason is not dialled so again sooner. */
+export const doubtAgainMs = 10_000;
 
 /** So many knocks without an answer are an outage; fewer may be a full line. */
 export const knocksUnanswered = 2;

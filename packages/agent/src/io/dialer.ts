@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import {
   type Clock,
   formatHostPort,
@@ -9,21 +8,19 @@ import {
   toUtf8,
 } from '@copain/core';
 import {
-  afterKnock,
   dialableAddresses,
   dialTimeoutMs,
   directKnockEveryMs,
-  type KnockState,
-  knockIsDue,
-  knockTimeoutMs,
+  doubtAgainMs,
+  isDeadConnection,
   type RedialInput,
   type RedialState,
   relayedDialMs,
-  startKnocking,
   stepRedial,
   waitingForDial,
 } from '@copain/mesh';
-import { type Host, resolveAddresses } from '@copain/mesh/io';
+import type { Host } from '@copain/mesh/io';
+import { anyAnswers, knockingAt } from './knocking.ts';
 
 /** Keeps a connection to every friend's box: the addresses known for it, and the redial that never gives up. */
 export interface Dialer {
@@ -35,6 +32,10 @@ export interface Dialer {
   incompatible(peer: string): void;
   /** Dial beside the connection that seems to be there. */
   second(peer: string): void;
+  /** Something was sent to him: where nothing comes back, and a fresh connection would stand, it is dialled. */
+  told(peer: string): void;
+  /** This box has other addresses than before, so what was connected from the old ones leads nowhere. */
+  moved(): void;
   /** `relayed`: friends to whom only relayed connections lead. */
   tick(relayed: ReadonlySet<string>): void;
   /**
@@ -53,7 +54,6 @@ export interface Dialer {
 interface Dialling {
   addresses: readonly string[];
   giveUp: AbortController;
-  knocks: KnockState;
   /** It was given up for a fresh one. */
   again: boolean;
 }
@@ -69,6 +69,7 @@ export async function startDialer(options: {
   allowPrivate(): boolean;
   /** Friends' boxes through which this one may be dialled now. */
   relaysTowards(peer: string): readonly string[];
+  lastHeardAtMs(peer: string): number | undefined;
   stopping: AbortSignal;
   events: { dialFailed(peer: string, addresses: readonly string[], error: unknown): void };
 }): Promise<Dialer> {
@@ -88,8 +89,8 @@ export async function startDialer(options: {
   const dialling = new Map<string, Dialling>();
   /** Of those to whom only relayed connections lead: when they were knocked at last, and whether anything answered. */
   const directKnocks = new Map<string, { atMs: number; answered: boolean }>();
-  /** Of those who wait for the next dial. */
-  const knocksBetween = new Map<string, KnockState>();
+  /** Connected friends of whom it is not known whether what was sent last arrived: when it was, and when he was dialled for it. */
+  const doubts = new Map<string, { sentAtMs: number; dialledAtMs: number | undefined }>();
 
   const addressesOf = (peer: string): string[] => {
     const contact = contacts.get(peer);
@@ -125,12 +126,7 @@ export async function startDialer(options: {
       }
       const { peer, addresses, second, way } = effect;
       const giveUp = new AbortController();
-      // What was not answered before this dial began counts too: an outage does not begin anew with each dial.
-      const knocks = {
-        ...startKnocking(clock.nowMs()),
-        unanswered: knocksBetween.get(peer)?.unanswered ?? 0,
-      };
-      const mine: Dialling = { addresses, giveUp, knocks, again: false };
+      const mine: Dialling = { addresses, giveUp, again: false };
       dialling.set(peer, mine);
       const signal = AbortSignal.any([options.stopping, giveUp.signal, AbortSignal.timeout(dialTimeoutMs)]);
       options
@@ -149,50 +145,48 @@ export async function startDialer(options: {
         })
         .finally(() => {
           if (dialling.get(peer) === mine) dialling.delete(peer);
-          // Until the next dial he is knocked at on the same count.
-          knocksBetween.set(peer, mine.knocks);
         });
     }
   };
 
-  /** Knocks on every address; resolves when one answered, or none did. */
-  const anyAnswers = async (addresses: readonly string[]): Promise<boolean> => {
-    const answers = addresses.map(async (address) => {
-      if (!(await answersTcp(address, options.allowPrivate()))) throw new Error('no answer');
-    });
-    return await Promise.any(answers).then(
-      () => true,
-      () => false,
-    );
+  /** Dials now, in place of a dial that hangs. */
+  const dialAgain = (peer: string): void => {
+    const hanging = dialling.get(peer);
+    if (hanging === undefined) step({ kind: 'dial-again', peer });
+    else {
+      hanging.again = true;
+      hanging.giveUp.abort(new Error('the way is open again'));
+    }
   };
 
-  /** The first answer after an outage starts a fresh dial in place of the one that hangs. */
-  const knock = async (mine: Dialling): Promise<void> => {
-    mine.knocks = { ...mine.knocks, lastAtMs: clock.nowMs() };
-    const after = afterKnock(mine.knocks, await anyAnswers(mine.addresses));
-    mine.knocks = after.state;
-    if (!after.redial) return;
-    mine.again = true;
-    mine.giveUp.abort(new Error('the way is open again'));
+  /** The first answer after an outage starts a fresh dial; any answer does beside a connection that is dead. */
+  const answered = (peer: string, reopened: boolean): void => {
+    const doubt = doubts.get(peer);
+    const nowMs = clock.nowMs();
+    const waits = dialling.has(peer) || waitingForDial(state, nowMs).some((one) => one.peer === peer);
+    if (waits) {
+      if (reopened) dialAgain(peer);
+      return;
+    }
+    if (doubt === undefined || nowMs < (doubt.dialledAtMs ?? 0) + doubtAgainMs) return;
+    if (!isDeadConnection({ ...doubt, heardAtMs: options.lastHeardAtMs(peer) }, nowMs)) return;
+    doubts.set(peer, { ...doubt, dialledAtMs: nowMs });
+    dialAgain(peer);
   };
-
-  /** The same between two dials, which are up to half a minute apart. */
-  const knockBetween = async (peer: string, addresses: readonly string[]): Promise<void> => {
-    const before = { ...(knocksBetween.get(peer) ?? startKnocking(clock.nowMs())), lastAtMs: clock.nowMs() };
-    knocksBetween.set(peer, before);
-    const after = afterKnock(before, await anyAnswers(addresses));
-    if (knocksBetween.get(peer) !== before) return;
-    knocksBetween.set(peer, after.state);
-    const waits = waitingForDial(state, clock.nowMs()).some((one) => one.peer === peer);
-    if (after.redial && waits && !options.stopping.aborted) step({ kind: 'dial-again', peer });
-  };
+  const knocking = knockingAt({ ...options, answered });
+  const knock = (): void =>
+    knocking.at([
+      ...[...dialling].map(([peer, { addresses }]) => ({ peer, addresses })),
+      ...waitingForDial(state, clock.nowMs()),
+      ...[...doubts.keys()].map((peer) => ({ peer, addresses: addressesOf(peer) })),
+    ]);
 
   /** A port that a relayed friend's router forwards since a minute ago is noticed by its answer. */
   const knockDirect = async (peer: string): Promise<void> => {
     const before = directKnocks.get(peer);
     const atMs = clock.nowMs();
     directKnocks.set(peer, { atMs, answered: before?.answered ?? true });
-    const answered = await anyAnswers(addressesOf(peer));
+    const answered = await anyAnswers(addressesOf(peer), options.allowPrivate());
     directKnocks.set(peer, { atMs, answered });
     if (answered && before?.answered === false && !options.stopping.aborted)
       step({ kind: 'direct-way', peer });
@@ -209,16 +203,35 @@ export async function startDialer(options: {
     },
     connected: (peer, reachedAt) => {
       step({ kind: 'connected', peer });
+      doubts.delete(peer);
+      knock();
+      knocking.now();
       const address = reachedAt === undefined ? undefined : formatHostPort(reachedAt);
       if (address === undefined || lastGood.get(peer) === address) return;
       lastGood.set(peer, address);
       // Losing this hint costs one slower dial, so a failed write is not worth more than that.
       table.write([{ key: goodPrefix + peer, value: toUtf8(address) }]).catch(() => undefined);
     },
-    disconnected: (peer) => step({ kind: 'disconnected', peer }),
+    disconnected: (peer) => {
+      doubts.delete(peer);
+      step({ kind: 'disconnected', peer });
+    },
     incompatible: (peer) => step({ kind: 'incompatible', peer }),
     second: (peer) => step({ kind: 'dial-second', peer }),
     relayBack: (peers, fresh) => step({ kind: 'relay-back', peers, fresh }),
+    told: (peer) => {
+      if (doubts.has(peer)) return;
+      const doubt = { sentAtMs: clock.nowMs(), dialledAtMs: undefined };
+      doubts.set(peer, doubt);
+      // On a dead connection it is never answered; then whatever ends the doubt is told by the connections.
+      const settled = (): void => {
+        if (doubts.get(peer)?.sentAtMs === doubt.sentAtMs) doubts.delete(peer);
+      };
+      void options.host().roundTripMs(peer, options.stopping).then(settled, settled);
+    },
+    moved: () => {
+      for (const { peer } of listed) dialAgain(peer);
+    },
     tick: (relayed) => {
       step({ kind: 'tick', relayed });
       for (const peer of directKnocks.keys()) if (!relayed.has(peer)) directKnocks.delete(peer);
@@ -226,15 +239,7 @@ export async function startDialer(options: {
         const lastAtMs = directKnocks.get(peer)?.atMs ?? Number.NEGATIVE_INFINITY;
         if (clock.nowMs() - lastAtMs >= directKnockEveryMs) void knockDirect(peer);
       }
-      for (const mine of dialling.values()) if (knockIsDue(mine.knocks, clock.nowMs())) void knock(mine);
-      const waiting = waitingForDial(state, clock.nowMs());
-      for (const peer of knocksBetween.keys())
-        if (!waiting.some((one) => one.peer === peer)) knocksBetween.delete(peer);
-      for (const { peer, addresses } of waiting) {
-        const knocks = knocksBetween.get(peer) ?? startKnocking(clock.nowMs());
-        knocksBetween.set(peer, knocks);
-        if (knockIsDue(knocks, clock.nowMs())) void knockBetween(peer, addresses);
-      }
+      knock();
     },
     addressesOf,
     wasDialled: (peer) => lastGood.has(peer),
@@ -246,20 +251,4 @@ export async function startDialer(options: {
       refresh();
     },
   };
-}
-
-/** Does a TCP connection to this address stand within the time of a knock? It is closed at once. */
-async function answersTcp(address: string, allowPrivate: boolean): Promise<boolean> {
-  const [target] = await resolveAddresses([address], allowPrivate);
-  if (target === undefined) return false;
-  const socket = connect({ host: target.host, port: target.port, timeout: knockTimeoutMs });
-  return await new Promise<boolean>((resolve) => {
-    const answer = (answered: boolean): void => {
-      socket.destroy();
-      resolve(answered);
-    };
-    socket.once('connect', () => answer(true));
-    socket.once('timeout', () => answer(false));
-    socket.once('error', () => answer(false));
-  });
 }

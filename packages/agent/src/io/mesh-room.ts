@@ -25,6 +25,7 @@ import { measureService } from './line-measure.ts';
 import type { MailRoom } from './mail-room.ts';
 import { protocolHandlers } from './mesh-protocols.ts';
 import { type OwnAddresses, ownAddresses } from './own-addresses.ts';
+import { watchInterfaces } from './own-interfaces.ts';
 import { type OpenPort, startPortMapper } from './port-mapper.ts';
 import { type Relaying, startRelaying } from './relaying.ts';
 import type { FriendDetails } from './status-collect.ts';
@@ -110,6 +111,7 @@ export async function startMeshRoom(
     const dialable = addresses.dialable(host.addresses);
     void box.own.addresses(dialable).catch(box.failed('announcing our addresses'));
   };
+  const hasMoved = watchInterfaces(clock);
   const networks = new Map<string, string>();
   /** How those who are connected see us. */
   const observedBy = new Map<string, string>();
@@ -178,6 +180,7 @@ export async function startMeshRoom(
     host: theHost,
     allowPrivate: () => config().mesh.allowPrivate,
     relaysTowards: relaying.towards,
+    lastHeardAtMs: (peer) => watch.lastHeardAtMs(peer),
     stopping,
     events: {
       dialFailed: (peer, tried, error) =>
@@ -234,6 +237,7 @@ export async function startMeshRoom(
         if (standing.isAsking()) sync.askOwn(peer);
         box.changes.note();
       },
+      told: (peer) => dialer.told(peer),
       lastSeen: standing.lastSeen,
       ownTold: (friend) => standing.take({ kind: 'answered', friend }),
       failed: (peer, error) => log.debug({ friend: names.ofPeer(peer), err: error }, 'a sync stream ended'),
@@ -338,6 +342,7 @@ export async function startMeshRoom(
     isConnected: (peer) => running.connections(peer).length > 0,
     limitLine,
     tick: () => {
+      if (hasMoved()) dialer.moved();
       dialer.tick(relaying.onlyRelayed(friendBoxes()));
       dialback.tick();
       // Where private addresses are dialled, friends are near, and the router has nothing to do with it.

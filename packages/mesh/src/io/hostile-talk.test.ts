@@ -78,6 +78,7 @@ async function victimAndTalker(): Promise<{ stream: FrameStream; facts: number; 
       roundTrip: nothing,
       lastSeen: nothing,
       ownTold: nothing,
+      told: nothing,
     },
   });
   const own = await host(talker, async () => {}, nothing);

@@ -50,6 +50,7 @@ function box(self: string, friend: string, known: FactLog, open: () => FrameStre
       roundTrip: () => {},
       lastSeen: () => {},
       ownTold: () => {},
+      told: () => {},
     },
   });
   return { streams, received, failures };

@@ -96,6 +96,7 @@ async function box(
         made.seen += 1;
       },
       ownTold: () => {},
+      told: () => {},
     },
   });
   const streams = sync;

@@ -45,6 +45,8 @@ export interface SyncOptions {
     /** The stream is ready in both directions. */
     up(peer: string): void;
     failed(peer: string, error: unknown): void;
+    /** A record is on its way to this friend. */
+    told(peer: string): void;
     roundTrip(peer: string, rttMs: number): void;
     /** The friend, now in this run of his (his boot id), saw our box last with the boot id `lastSeen`. */
     lastSeen(peer: string, seen: { friendBoot: Uint8Array; lastSeen: Uint8Array }): void;
@@ -331,7 +333,9 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
         const session = sessions.get(peer);
         if (session === undefined) continue;
         for (const effect of step(session, { kind: 'fact', fact, reached: targets.reached })) {
-          if (effect.kind === 'send') send(session, effect.frame);
+          if (effect.kind !== 'send') continue;
+          send(session, effect.frame);
+          events.told(peer);
         }
       }
     },

@@ -1,0 +1,31 @@
+import { networkInterfaces } from 'node:os';
+import type { Clock } from '@copain/core';
+
+/** An address that vanished and one that comes within this time are one move: a lease ran out, a line was set up anew. */
+const moveMs = 600_000;
+
+/** The addresses of this machine that lead out of it. Link-local ones lead nowhere a friend is. */
+function addressesNow(): Set<string> {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const useful = all.filter(({ internal, address }) => !internal && !/^(fe[89ab]|169\.254\.)/i.test(address));
+  return new Set(useful.map(({ address }) => address));
+}
+
+/**
+ * Tells by being asked, once a second, whether this machine has moved: an address it had is gone, or a new one came soon
+ * after one went. A further address beside those that stay is no move.
+ */
+export function watchInterfaces(clock: Clock, addresses: () => Set<string> = addressesNow): () => boolean {
+  let before = addresses();
+  let lostAtMs: number | undefined;
+  return () => {
+    const now = addresses();
+    const isLost = [...before].some((address) => !now.has(address));
+    const isGained = [...now].some((address) => !before.has(address));
+    before = now;
+    const nowMs = clock.nowMs();
+    const isLate = isGained && lostAtMs !== undefined && nowMs - lostAtMs < moveMs;
+    if (isLost) lostAtMs = nowMs;
+    return isLost || isLate;
+  };
+}
