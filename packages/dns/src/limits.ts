@@ -46,6 +46,12 @@ export const hostsPerRRsetMax = 64;
 /** Octets of a master file with all it includes. Text is at most a few times the size of the carried form. */
 export const masterFileBytesMax: number = 128 * 1024 * 1024;
 
+/** Entries of a master file that are read again together where one of them changed. */
+export const piecesEntries = 64;
+
+/** Records that are read again up to which the rest of a zone is taken over as it was; beyond, reading all is as quick. */
+export const namesAgainMax = 10_000;
+
 /** Depth of $INCLUDE: deep enough for generated files, shallow enough that a file including itself ends soon. */
 export const includeDepthMax = 8;
 

@@ -76,6 +76,39 @@ export function parseMasterFile(options: MasterFileOptions): MasterFile {
   return result;
 }
 
+/** What the meaning of the next entry depends on beside its own text. */
+export interface Carried {
+  origin: DomainName;
+  owner: DomainName | undefined;
+  defaultTtl: number | undefined;
+  lastTtl: number | undefined;
+}
+
+/** Some entries of a master file, read from `at`, the beginning of an entry, up to `end`, the beginning of another one. */
+export interface ReadEntries {
+  records: MasterRecord[];
+  end: number;
+  line: number;
+  carried: Carried;
+}
+
+/**
+ * Reads entries from the middle of `options.text` on, until `isEnough` says so or the text ends. Undefined where there is
+ * any mistake among them, or they include another file. For `readPieces`.
+ */
+export function readEntries(
+  options: MasterFileOptions,
+  from: { at: number; line: number; carried: Carried },
+  isEnough: (at: number, count: number, carried: Carried) => boolean,
+): ReadEntries | undefined {
+  const { include: _none, ...alone } = options;
+  const result: MasterFile = { records: [], problems: [] };
+  const budget = { characters: masterFileBytesMax };
+  const reader = new FileReader(alone, options.text, options.file, options.origin, 0, result, budget);
+  const end = reader.readFrom(from, isEnough);
+  return result.problems.length > 0 ? undefined : { records: result.records, ...end };
+}
+
 /** Ends the reading of all files; the problem is already noted. */
 class Stop extends Error {}
 
@@ -160,6 +193,39 @@ class FileReader {
     } catch (error) {
       if (!(error instanceof Stop) || this.#depth > 0) throw error;
     }
+  }
+
+  readFrom(
+    from: { at: number; line: number; carried: Carried },
+    isEnough: (at: number, count: number, carried: Carried) => boolean,
+  ): Omit<ReadEntries, 'records'> {
+    const { origin, owner, defaultTtl, lastTtl } = from.carried;
+    this.#at = from.at;
+    this.#lineStart = from.at;
+    this.#line = from.line;
+    this.#origin = origin;
+    this.#owner = owner;
+    this.#defaultTtl = defaultTtl;
+    this.#lastTtl = lastTtl;
+    try {
+      for (let count = 0; this.#at < this.#text.length; count++) {
+        if (count > 0 && isEnough(this.#at, count, this.#carried())) break;
+        this.#readEntry();
+        if (this.#result.problems.length > 0) break;
+      }
+    } catch (error) {
+      if (!(error instanceof Stop)) throw error;
+    }
+    return { end: this.#at, line: this.#line, carried: this.#carried() };
+  }
+
+  #carried(): Carried {
+    return {
+      origin: this.#origin,
+      owner: this.#owner,
+      defaultTtl: this.#defaultTtl,
+      lastTtl: this.#lastTtl,
+    };
   }
 
   #note(text: string, line: number, column: number): void {

@@ -30,6 +30,8 @@ export interface PrimaryInput {
   file: string;
   problems: readonly ZoneProblem[];
   zone: Zone | undefined;
+  /** `encodeZone` of it, where it is at hand. */
+  content?: Uint8Array | undefined;
   epoch: number;
 }
 
@@ -78,7 +80,7 @@ export function stepPrimary(
   if (!zone || problems.some(({ severity }) => severity === 'error')) return refuse(state, problems);
   if (!sameName(zone.origin, state.origin))
     return refuse(state, [...problems, mistake(input, 'this is another zone')]);
-  const content = encodeZone(zone);
+  const content = input.content ?? encodeZone(zone);
   const bareHash = sha256(contentWithSerial(content, 0));
   const last = state.published;
   const raised = last === undefined || isNewerSerial(zone.serial, last.serial) === true;

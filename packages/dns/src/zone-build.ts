@@ -114,7 +114,9 @@ export function finishZone(
     return { kind: 'refused', text: 'the zone has no SOA record at its apex', index: undefined };
   if (soa.rdatas.length > 1)
     return { kind: 'refused', text: 'the zone has more than one SOA record', index: undefined };
-  for (const node of nodes.values()) {
+  // Of a patched zone, only names that changed may have one now.
+  const doubtful = before ? [...before.changed].flatMap((key) => nodes.get(key) ?? []) : nodes.values();
+  for (const node of doubtful) {
     if (node !== apex && rrsetOf(node, RecordType.SOA)) {
       return { kind: 'refused', text: 'an SOA record stands below the apex', index: undefined };
     }

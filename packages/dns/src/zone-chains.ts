@@ -22,7 +22,8 @@ export function nsecChain(
 ): DenialChain | undefined {
   const old = before?.zone.nsec;
   return chainOf(
-    entriesOf(nodes, old && before ? before.changed : undefined, (node) =>
+    // Without a chain before, no other name has an NSEC record.
+    entriesOf(nodes, before?.changed, (node) =>
       rrsetOf(node, RecordType.NSEC) ? sortKeyOf(node.key) : undefined,
     ),
     old && before ? { chain: old, changed: before.changed } : undefined,

@@ -11,6 +11,8 @@ export interface ZoneToCheck {
   /** The file to name where something is missing altogether. */
   file: string;
   records: readonly MasterRecord[];
+  /** `recordsByName` of them, where it is at hand. */
+  byName?: ReadonlyMap<NameKey, MasterRecord[]>;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface ZoneToCheck {
  * what leads to lookups that fail.
  */
 export function checkZone(zone: ZoneToCheck): ZoneProblem[] {
-  return new ZoneCheck(zone).run();
+  return new ZoneCheck(zone, zone.byName ?? recordsByName(zone.origin, zone.records)).run();
 }
 
 /** Types that may stand beside a CNAME (RFC 4034 §3, §4; RFC 2181 §10.1; RFC 3007 for KEY). */
@@ -36,14 +38,42 @@ const targetAt = new Map<number, number>([
   [RecordType.SRV, 6],
 ]);
 
+/**
+ * What is wrong at some names alone, all else being as it was when `checkZone` found nothing. That holds where no record of
+ * a type that other names are judged by came or went: see `loadAgain`.
+ */
+export function checkNames(
+  zone: ZoneToCheck & { byName: ReadonlyMap<NameKey, MasterRecord[]> },
+  keys: Iterable<NameKey>,
+): ZoneProblem[] {
+  return new ZoneCheck(zone, zone.byName).runAt(keys);
+}
+
+/** The records at and below an origin by their names, in their order. */
+export function recordsByName(
+  origin: DomainName,
+  records: Iterable<MasterRecord>,
+): Map<NameKey, MasterRecord[]> {
+  const byName = new Map<NameKey, MasterRecord[]>();
+  for (const record of records) {
+    if (!isAtOrBelow(record.owner, origin)) continue;
+    const key = nameKey(record.owner);
+    const there = byName.get(key);
+    if (there) there.push(record);
+    else byName.set(key, [record]);
+  }
+  return byName;
+}
+
 class ZoneCheck {
   readonly #zone: ZoneToCheck;
   readonly #originKey: NameKey;
   readonly #problems: ZoneProblem[] = [];
-  readonly #byName = new Map<NameKey, MasterRecord[]>();
+  readonly #byName: ReadonlyMap<NameKey, MasterRecord[]>;
 
-  constructor(zone: ZoneToCheck) {
+  constructor(zone: ZoneToCheck, byName: ReadonlyMap<NameKey, MasterRecord[]>) {
     this.#zone = zone;
+    this.#byName = byName;
     this.#originKey = nameKey(zone.origin);
   }
 
@@ -55,16 +85,19 @@ class ZoneCheck {
           record,
           `${nameToText(record.owner)} lies outside the zone ${nameToText(this.#zone.origin)}`,
         );
-        continue;
       }
-      const key = nameKey(record.owner);
-      const records = this.#byName.get(key);
-      if (records) records.push(record);
-      else this.#byName.set(key, [record]);
     }
     this.#checkApex();
     this.#checkChildSigners();
     for (const [key, records] of this.#byName) this.#checkName(key, records);
+    return this.#problems;
+  }
+
+  runAt(keys: Iterable<NameKey>): ZoneProblem[] {
+    for (const key of keys) {
+      const records = this.#byName.get(key);
+      if (records) this.#checkName(key, records);
+    }
     return this.#problems;
   }
 

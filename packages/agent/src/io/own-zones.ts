@@ -247,13 +247,14 @@ export function ownZones(options: {
         file: source.name,
         problems: found.problems,
         zone: found.zone,
+        content: found.content,
         epoch: epoch(),
       };
       const isLeap = asked?.force === true && !standing.maySign();
       const nowMs = Math.round(clock.nowMs());
       const [state, effects] = stepPrimary(leapt(zone.state, isLeap), input, nowMs, sha256);
       if (found.zone !== undefined && !state.problems.some(({ severity }) => severity === 'error')) {
-        const verdict = await judge(zone, found.zone, effects, asked);
+        const verdict = await judge(zone, found.content ?? encodeZone(found.zone), effects, asked);
         zone.held = verdict === 'behind' || verdict === 'waiting' ? verdict : undefined;
         if (zone.held !== undefined) {
           zone.state = { ...zone.state, problems: state.problems };
@@ -298,7 +299,7 @@ export function ownZones(options: {
   /** Is this file to be published now? Notes what is asked for and must wait, so that it is done without asking again. */
   const judge = async (
     zone: OwnZone,
-    content: Zone,
+    content: Uint8Array,
     effects: readonly PrimaryEffect[],
     asked: { force: boolean } | undefined,
   ): Promise<FileVerdict> => {
@@ -306,7 +307,7 @@ export function ownZones(options: {
     const base = await past.base(origin);
     const head = zone.state.published && toHex(zone.state.published.contentHash);
     const file = {
-      hash: toHex(sha256(encodeZone(content))),
+      hash: toHex(sha256(content)),
       differs: effects.some(({ kind }) => kind === 'publish'),
     };
     const verdict = judgeFile(base, file, {

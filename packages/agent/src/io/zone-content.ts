@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { deflateRaw, inflateRaw } from 'node:zlib';
+import { constants, deflateRaw, inflateRaw } from 'node:zlib';
 import { equalBytes, type Files, type FrameStream, toHex } from '@copain/core';
 import {
   applyZoneDelta,
@@ -9,6 +9,7 @@ import {
   type Zone,
   type ZoneDelta,
   type ZoneVersion,
+  zoneBytesMax,
 } from '@copain/dns';
 import { sha256 } from '@copain/dns/io';
 import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
@@ -38,9 +39,21 @@ export function contentFile(contentHash: Uint8Array): string {
   return `z-${toHex(contentHash)}`;
 }
 
+/** From this size on a content is packed quickly to be stored, and well only for a friend who asks for all of it. */
+const quicklyFromBytes = 262_144;
+
 /** Stores the records of a version, compressed; durable when it resolves. */
 export async function storeContent(files: Files, header: ZoneVersion, body: Uint8Array): Promise<void> {
-  await files.write(contentFile(header.contentHash), await deflate(body));
+  const level = body.length < quicklyFromBytes ? constants.Z_DEFAULT_COMPRESSION : constants.Z_BEST_SPEED;
+  await files.write(contentFile(header.contentHash), await deflate(body, { level }));
+}
+
+/** The content as it travels: a slow line is worth a tenth of a second of work. */
+async function packedToSend(files: Files, contentHash: Uint8Array): Promise<Uint8Array | undefined> {
+  const stored = await files.read(contentFile(contentHash));
+  if (stored === undefined || stored.length < quicklyFromBytes / 8) return stored;
+  const body = await inflate(stored, { maxOutputLength: zoneBytesMax }).catch(() => undefined);
+  return body === undefined || body.length < quicklyFromBytes ? stored : await deflate(body);
 }
 
 /** The records of a version from disk: whole, and exactly what was signed; else undefined. */
@@ -166,7 +179,7 @@ export async function serveContent(
     delta !== undefined
       ? await deflate(delta)
       : isGranted
-        ? await files.read(contentFile(contentHash))
+        ? await packedToSend(files, contentHash)
         : undefined;
   await stream.send(
     encodeCanonical({ sizeBytes: packed?.length ?? 0, ...(delta !== undefined && { delta: true }) }),

@@ -5,6 +5,8 @@ import { readZoneFile, watchZoneFile, type ZoneFile, type ZoneFileWatch } from '
 export interface SourceContent {
   zone: Zone | undefined;
   problems: readonly ZoneProblem[];
+  /** `encodeZone` of the zone, where it is at hand. */
+  content?: Uint8Array;
 }
 
 /** Where the content of a zone of one's own comes from. */
