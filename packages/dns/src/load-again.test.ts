@@ -140,7 +140,7 @@ it('entries that leave out owner, TTL or origin mean something else once those b
   const front = [...head(1), ...rest.slice(0, piecesEntries - head(1).length - 1)];
   const owners = (name: string) => [
     ...front,
-    `${name} A 192.0.2.1`,
+    `${name} TXT first`,
     ...rest.map((_, index) => ` TXT t${index}`),
   ];
   const ttls = (ttl: number) => [
