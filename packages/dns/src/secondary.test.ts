@@ -91,6 +91,18 @@ it('goes to a known holder next, then to anyone, when a source fails', () => {
   expect(told).toEqual(['fetch 1 from alice', 'fetch 1 from carol', 'fetch 1 from bob']);
 });
 
+it('asks for the newest at once where a version in between was given away before it was asked for', () => {
+  const { told } = play(
+    nobody,
+    [0, peers('alice')],
+    [0, announced(version(1))],
+    [1, announced(version(2))],
+    [2, failed('alice')],
+    [3, failed('alice')],
+  );
+  expect(told).toEqual(['fetch 1 from alice', 'fetch 2 from alice']);
+});
+
 it('begins again after a pause when all have failed, and at once when somebody connects', () => {
   const first = play(nobody, [0, peers('alice')], [0, announced(version(1))], [1, failed('alice')]);
   expect(play(first.state, [fetchRetryMs.first, { kind: 'tick' }]).told).toEqual([]);

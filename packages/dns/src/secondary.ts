@@ -114,8 +114,12 @@ export function stepSecondary(
       return oneZone(state, zoneKey(input.header), (zone) => fetched(zone, input, state, nowMs));
     case 'fetch-failed':
       return oneZone(state, input.key, (zone) => {
-        if (zone.fetching?.from !== input.from) return [zone, []];
-        return pursue({ ...zone, fetching: undefined, tried: [...zone.tried, input.from] }, state, nowMs);
+        const { fetching, wanted } = zone;
+        if (fetching?.from !== input.from) return [zone, []];
+        // Whoever has a newer version than the one asked for may have given the older one away; he is asked for the newer.
+        const isPast = wanted !== undefined && !sameZoneVersion(fetching.header, wanted);
+        const tried = isPast ? zone.tried : [...zone.tried, input.from];
+        return pursue({ ...zone, fetching: undefined, tried }, state, nowMs);
       });
     case 'holder':
       return oneZone(state, input.key, (zone) => pursue(withHolder(zone, input.peer, input), state, nowMs));
