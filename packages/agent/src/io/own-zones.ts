@@ -210,8 +210,10 @@ export function ownZones(options: {
         const name = contentFile(effect.header.contentHash);
         writing.add(name);
         try {
-          await storeContent(files, effect.header, effect.body);
-          await noteStep(zone.state.published, effect);
+          await Promise.all([
+            storeContent(files, effect.header, effect.body),
+            noteStep(zone.state.published, effect),
+          ]);
           await records.publish('zone', encodeZoneVersion(effect.header));
           await past.note(zone.config.origin, effect.header);
         } finally {
