@@ -261,6 +261,16 @@ export async function circleOfTwo() {
     }),
   );
   await add(
+    'address of a box that may be off for a week',
+    'address',
+    secondBox,
+    encodeAddressRecord({
+      sequence: 1,
+      addresses: ['alice.example:4600'],
+      away: { sinceMs: atMs, untilMs: atMs + 7 * 86_400_000, note: 'in Brittany' },
+    }),
+  );
+  await add(
     'offers',
     'offers',
     bob.box,

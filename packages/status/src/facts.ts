@@ -29,6 +29,8 @@ export interface FriendFacts {
   version: string | undefined;
   /** What he signed to have taken of our mail in all; undefined where he never did. */
   tookForMe: { messages: number; bytes: number } | undefined;
+  /** What he said about a planned absence, while that stands. */
+  away?: AwayFacts | undefined;
   /** Why his box and this one cannot talk, where they share no protocol version. */
   incompatible: string | undefined;
   line?: readonly FriendLineStatus[];
@@ -67,6 +69,13 @@ export interface MailFacts {
   backups: readonly string[];
 }
 
+/** A planned absence: `untilMs` undefined is until somebody says that it is over. */
+export interface AwayFacts {
+  sinceMs: number;
+  untilMs: number | undefined;
+  note: string | undefined;
+}
+
 /** Everything that the status document is made of. The agent collects it from the rooms at one instant. */
 export interface StatusFacts {
   name: string;
@@ -84,6 +93,8 @@ export interface StatusFacts {
     /** Friends through whom it can be reached. */
     relays?: readonly string[];
   };
+  /** This box's own planned absence, as it told friends last. */
+  away?: AwayFacts | undefined;
   /** How this box stands to its own past. */
   standing: {
     /** False until friends told what it signed before, and while another box runs with its key. */

@@ -16,6 +16,7 @@ export { renderPage } from './page.ts';
 export { buildStatus } from './status.ts';
 export type {
   AddressInfo,
+  AwayStatus,
   EventStatus,
   FriendState,
   FriendStatus,

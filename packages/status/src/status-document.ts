@@ -58,6 +58,8 @@ export interface FriendStatus {
   version: string | null;
   /** What he signed to have taken of this box's mail in all, ever; null where he never did. */
   tookForMe: { messages: number; bytes: number } | null;
+  /** What he said about a planned absence, while that stands. */
+  away: AwayStatus | null;
   /** Why his box and this one cannot talk, where they share no protocol version; else null. */
   incompatible: string | null;
   /** What went to him and came from him since the agent started, by class of traffic; before Noise, yamux and TCP. */
@@ -152,6 +154,13 @@ export interface EventStatus {
   text: string;
 }
 
+/** A planned absence; `until` null: until its owner says that it is over. */
+export interface AwayStatus {
+  since: string;
+  until: string | null;
+  note: string | null;
+}
+
 /** `peer status --json` and `GET /status.json`. */
 export interface StatusDocument {
   schema: 'peer.status/1';
@@ -171,6 +180,8 @@ export interface StatusDocument {
     /** Friends through whom it can be reached. */
     relays: string[];
   };
+  /** This box's own planned absence. */
+  away: AwayStatus | null;
   /** How this box stands to its own past: was it put back from an older copy, does a second one run with its key? */
   standing: {
     maySign: boolean;

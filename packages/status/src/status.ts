@@ -1,10 +1,15 @@
 import { isoTime } from '@copain/core';
-import type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+import type { AwayFacts, FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
 import { statusLimits } from './limits.ts';
-import type { FriendStatus, MailStatus, StatusDocument, ZoneStatus } from './status-document.ts';
+import type { AwayStatus, FriendStatus, MailStatus, StatusDocument, ZoneStatus } from './status-document.ts';
 import { judge } from './verdict.ts';
 
 const time = (atMs: number | undefined): string | null => (atMs === undefined ? null : isoTime(atMs));
+
+function awayStatus(away: AwayFacts | undefined): AwayStatus | null {
+  if (away === undefined) return null;
+  return { since: isoTime(away.sinceMs), until: time(away.untilMs), note: away.note ?? null };
+}
 
 function friendStatus(friend: FriendFacts): FriendStatus {
   const { name, id, state, confirmed, sinceAtMs, lastHeardAtMs, rttMs, path, via, version, incompatible } =
@@ -25,6 +30,7 @@ function friendStatus(friend: FriendFacts): FriendStatus {
     offers: [...friend.offers],
     version: version ?? null,
     tookForMe: friend.tookForMe ?? null,
+    away: awayStatus(friend.away),
     incompatible: incompatible ?? null,
     ...(friend.line === undefined ? {} : { line: [...friend.line] }),
   };
@@ -83,6 +89,7 @@ export function buildStatus(facts: StatusFacts, nowMs: number): StatusDocument {
       reachable: address.reachable ?? null,
       relays: [...(address.relays ?? [])],
     },
+    away: awayStatus(facts.away),
     standing: {
       maySign: facts.standing.maySign,
       found: facts.standing.found ?? null,

@@ -1,5 +1,6 @@
 import { formatSize, humanDuration, visible } from '@copain/core';
 import type {
+  AwayStatus,
   FriendState,
   FriendStatus,
   InviteInfo,
@@ -268,6 +269,7 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
   const rows: [string, string][] = [
     ['state', `${stateWords(friend, nowMs)}${friend.confirmed ? '' : ' (not confirmed)'}`],
     ['heard', friend.lastHeardAt === null ? 'never' : `${ageSince(friend.lastHeardAt, nowMs)} ago`],
+    ...(friend.away === null ? [] : [['says', awayWords(friend.away)] as [string, string]]),
     ['not heard by', friend.seenDownBy.length === 0 ? 'nobody' : friend.seenDownBy.join(', ')],
     ['path', `${pathWords(friend)}${friend.rttMs === null ? '' : `, ${friend.rttMs} ms`}`],
     ['I do for them', list(friend.may)],
@@ -294,6 +296,12 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
   ];
   const lines = rows.map(([label, value]) => `  ${label.padEnd(15)}${visible(value, 1000)}\n`);
   return `${(options.paint ?? unpainted)('bold', visible(friend.name))}\n${lines.join('')}`;
+}
+
+/** `away since 2026-11-22 until 2026-11-29: in Brittany`. */
+function awayWords({ since, until, note }: AwayStatus): string {
+  const end = until === null ? '' : ` until ${until.slice(0, 10)}`;
+  return `away since ${since.slice(0, 10)}${end}${note === null ? '' : `: ${note}`}`;
 }
 
 /** `control 1.2 kB, bulk 3.0 MB`: what there was of each class since the agent started. */

@@ -217,6 +217,16 @@ function reachFindings({ facts }: Circle): Finding[] {
   return [{ weight: relays.length === 0 ? 'attention' : 'hint', todo: { text, command: 'peer doctor net' } }];
 }
 
+/** Whoever came back and did not say so would not be missed the next time. */
+function awayFindings({ facts, nowMs }: Circle): Finding[] {
+  const { away } = facts;
+  if (away === undefined) return [];
+  const isOver = away.untilMs !== undefined && nowMs >= away.untilMs;
+  const until = away.untilMs === undefined ? '' : ` until ${isoTime(away.untilMs).slice(0, 10)}`;
+  const text = `Friends were told that this box may be off${until}; if it falls silent, nobody is told. Are you back?`;
+  return [{ weight: isOver ? 'attention' : 'hint', todo: { text, command: 'peer back' } }];
+}
+
 function friendFindings({ facts, nowMs }: Circle): Finding[] {
   if (facts.friends.length === 0) {
     const text = 'No friends yet: nobody keeps anything for this box.';
@@ -347,6 +357,7 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
       zone.role === 'primary' ? ownZoneFindings(circle, zone) : friendsZoneFindings(circle, zone),
     ),
     ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),
+    ...awayFindings(circle),
     ...friendFindings(circle),
     ...reachFindings(circle),
     ...firstSteps(circle),

@@ -1,6 +1,6 @@
 import { parseHostPort } from '@copain/core';
-import { encodeCanonical } from './canonical.ts';
-import { maxAddressesPerBox, maxGrantsPerOwner } from './limits.ts';
+import { encodeCanonical, readFields } from './canonical.ts';
+import { maxAddressesPerBox, maxAwayNoteLength, maxGrantsPerOwner } from './limits.ts';
 import {
   idBytes,
   maxAtMs,
@@ -12,21 +12,47 @@ import {
   readRecord,
 } from './record-fields.ts';
 
-/** Where this box can be dialled, best first, as `host:port` texts. */
+/** A planned absence: nobody is to worry while the box is not heard. Times are of the signer's clock. */
+export interface Away {
+  sinceMs: number;
+  /** Undefined: until its owner says that it is back. */
+  untilMs: number | undefined;
+  /** At most 120 characters. */
+  note: string | undefined;
+}
+
+/** Where this box can be dialled, best first, as `host:port` texts; and whether its owner said that it may be off. */
 export interface AddressRecord {
   sequence: number;
   addresses: string[];
+  away?: Away | undefined;
 }
 
 export function encodeAddressRecord(record: AddressRecord): Uint8Array {
-  return encodeCanonical({ v: 1, type: 'address', sequence: record.sequence, addresses: record.addresses });
+  const { sequence, addresses, away } = record;
+  return encodeCanonical({
+    v: 1,
+    type: 'address',
+    sequence,
+    addresses,
+    away: away && { since: away.sinceMs, until: away.untilMs, note: away.note },
+  });
 }
 
 export function decodeAddressRecord(payload: Uint8Array): AddressRecord | undefined {
   return readRecord(payload, 'address', (fields) => {
     const addresses = fields.texts('addresses', maxAddressesPerBox, 280);
     if (addresses.some((text) => (parseHostPort(text)?.port ?? 0) === 0)) fields.refuse();
-    return { sequence: fields.integer('sequence', 1, maxSequence), addresses };
+    const sequence = fields.integer('sequence', 1, maxSequence);
+    if (!fields.has('away')) return { sequence, addresses };
+    const item = readFields(fields.value('away'));
+    const away: Away = {
+      sinceMs: item.integer('since', 0, maxAtMs),
+      untilMs: item.has('until') ? item.integer('until', 0, maxAtMs) : undefined,
+      note: item.has('note') ? item.text('note', maxAwayNoteLength) : undefined,
+    };
+    if (!item.ok) fields.refuse();
+    return { sequence, addresses, away };
   });
 }
 

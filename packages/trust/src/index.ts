@@ -13,6 +13,7 @@
 
 export {
   type AddressRecord,
+  type Away,
   decodeAddressRecord,
   decodeHoldsRecord,
   decodeVoteRecord,
@@ -49,6 +50,7 @@ export {
 export {
   inviteLifeMs,
   maxAddressesPerBox,
+  maxAwayNoteLength,
   maxBoxesPerOwner,
   maxEnvelopeOverheadBytes,
   maxInviteContacts,

@@ -40,6 +40,9 @@ export const maxInviteLifeMs: number = 30 * 86_400_000;
 /** Addresses a box may claim for itself. */
 export const maxAddressesPerBox = 8;
 
+/** Characters of what a box says about its planned absence: one line on friends' pages. */
+export const maxAwayNoteLength = 120;
+
 /** Payload bytes of each kind of record, checked before parsing. */
 export const maxRecordBytes = {
   owner: 16_384,

@@ -93,9 +93,11 @@ const examples = [
       mail: [{ name: 'b.example', to: undefined, quotaBytes: 7 }],
     },
   ].map((record) => ['grants', encodeGrantsRecord(record), decodeGrantsRecord, record] as const),
-  ...[{ sequence: 3, addresses: ['192.0.2.1:4853', '[2001:db8::1]:4853'] }].map(
-    (record) => ['address', encodeAddressRecord(record), decodeAddressRecord, record] as const,
-  ),
+  ...[
+    { sequence: 3, addresses: ['192.0.2.1:4853', '[2001:db8::1]:4853'] },
+    { sequence: 4, addresses: [], away: { sinceMs: 7, untilMs: 9, note: 'in Brittany' } },
+    { sequence: 5, addresses: [], away: { sinceMs: 7, untilMs: undefined, note: undefined } },
+  ].map((record) => ['address', encodeAddressRecord(record), decodeAddressRecord, record] as const),
   ...[
     { sequence: 4, zones: [{ owner: id, origin: 'a.example', epoch: 0, sequence: 1, serial: 2026112201 }] },
   ].map((record) => ['holds', encodeHoldsRecord(record), decodeHoldsRecord, record] as const),

@@ -1,6 +1,6 @@
 import { type Clock, CommandError, ExitCode, type Random } from '@copain/core';
 import type { Mail } from '@copain/mail/io';
-import type { HoldsRecord } from '@copain/trust';
+import type { Away, HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
@@ -63,6 +63,8 @@ export interface Agent extends AsyncDisposable, BoxView {
   publicAddress: PublicAddress;
   /** Names of our zones that follow the public address. */
   followers(): string[];
+  /** Tells friends that this box may be off, or that it is back. Durable when it resolves, signed once it may be. */
+  away(away: Away | undefined): Promise<void>;
   namesOfFriends(): string[];
   /** How this box looks from outside. */
   dialback: Dialback;
@@ -266,6 +268,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       config.zones.flatMap(({ origin, follow }) =>
         follow.map((name) => (name === '@' ? origin : `${name}.${origin}`)),
       ),
+    away: box.own.away,
     namesOfFriends: names.friends,
     dialback: running.dialback,
     [Symbol.asyncDispose]: async () => {

@@ -8,6 +8,7 @@ import { netChecks } from '../doctor-net.ts';
 import { listInvites } from '../wiring.ts';
 import type { Agent } from './agent.ts';
 import { addressHandlers } from './control-address.ts';
+import { awayHandlers } from './control-away.ts';
 import { keyHandlers } from './control-keys.ts';
 import type { ControlHandler } from './control-socket.ts';
 
@@ -42,6 +43,8 @@ export const controlCommands = [
   'mail.list',
   'mail.show',
   'mail.flush',
+  'away',
+  'back',
   'address.show',
   'address.set',
   'doctor.line',
@@ -249,6 +252,8 @@ export function controlHandlers(
     },
 
     ...addressHandlers(agent),
+
+    ...awayHandlers(agent, lifecycle.nowMs),
 
     'doctor.net': async (args) => {
       const { dialback } = agent;

@@ -1,3 +1,4 @@
+import { awayOf, shownState } from '../away.ts';
 import { friendText } from '../friend-event.ts';
 import type { Box } from './box.ts';
 import type { MailRoom } from './mail-room.ts';
@@ -17,9 +18,16 @@ export function startFriendsWatch(
     stopping,
     dialSecond: (peer) => rooms.mesh()?.dialer.second(peer),
     signable: standing.signable,
-    changed: ({ peer, to, confirmed, seenDownBy }) => {
+    changed: ({ peer, from, to, confirmed, seenDownBy }) => {
       const witnesses = seenDownBy.map(names.ofPeer);
-      events.add(`friend.${to}`, friendText({ name: names.ofBox(peer), to, confirmed, witnesses }));
+      const away = awayOf(records.knowledge(), peer, clock.nowMs());
+      const shown = shownState(to, away);
+      // Suspect, down, confirmed: of somebody who said that he is away it is one event.
+      if (shown !== 'away' || from === 'up')
+        events.add(
+          `friend.${shown}`,
+          friendText({ name: names.ofBox(peer), to: shown, confirmed, witnesses, away }),
+        );
       if (to !== 'up') rooms.mail().silent(peer);
       // Silence may end without a new stream; where there is none yet, its hello tells mail.
       else if (rooms.mesh()?.sync.peers().includes(peer) === true) rooms.mail().heard(peer);

@@ -1,6 +1,7 @@
 import { equalBytes } from '@copain/core';
 import {
   type AddressRecord,
+  type Away,
   encodeAddressRecord,
   encodeGrantsRecord,
   encodeHoldsRecord,
@@ -20,8 +21,14 @@ export interface OwnRecords {
   offers(offers: OffersRecord['offers']): Promise<void>;
   grants(grants: Pick<GrantsRecord, 'zones' | 'mail'>): Promise<void>;
   addresses(addresses: string[]): Promise<void>;
+  /** Says that this box may be off, or with undefined that it is back. */
+  away(away: Away | undefined): Promise<void>;
+  /** What it said last. */
+  awayNow(): Away | undefined;
   holds(zones: HoldsRecord['zones']): Promise<void>;
 }
+
+type Place = Pick<AddressRecord, 'addresses' | 'away'>;
 
 /** What is to be said while nothing may be signed is kept, the newest of each kind, and signed once it may. */
 export function ownRecords(
@@ -70,6 +77,20 @@ export function ownRecords(
     await turn;
   };
 
+  let unsaidPlace: Place | undefined;
+  /** Where this box is, as it said last or will say once it may sign. */
+  const place = (): Place => {
+    if (unsaidPlace !== undefined) return unsaidPlace;
+    const known = records.knowledge().records.get(`address/${self}`);
+    return known?.kind === 'address' ? known.signed.record : { addresses: [], away: undefined };
+  };
+  const sayPlace = async ({ addresses, away }: Place): Promise<void> => {
+    unsaidPlace = { addresses, away };
+    const isEmpty = addresses.length === 0 && away === undefined;
+    await publish('address', (sequence) => encodeAddressRecord({ sequence, addresses, away }), isEmpty);
+    if (standing.maySign()) unsaidPlace = undefined;
+  };
+
   return {
     found: async (name, atMs) => {
       const { circle, roster } = records.knowledge();
@@ -96,12 +117,12 @@ export function ownRecords(
       await publish('grants', (sequence) => encodeGrantsRecord({ sequence, zones, mail }), empty);
     },
     addresses: async (addresses) => {
-      await publish(
-        'address',
-        (sequence) => encodeAddressRecord({ sequence, addresses }),
-        addresses.length === 0,
-      );
+      await sayPlace({ addresses, away: place().away });
     },
+    away: async (away) => {
+      await sayPlace({ addresses: place().addresses, away });
+    },
+    awayNow: () => place().away,
     holds: async (zones) => {
       await publish('holds', (sequence) => encodeHoldsRecord({ sequence, zones }), zones.length === 0);
     },

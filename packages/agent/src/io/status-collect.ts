@@ -2,6 +2,7 @@ import type { Mail } from '@copain/mail/io';
 import type { VersionGap } from '@copain/mesh';
 import type { FriendState, StatusFacts } from '@copain/status';
 import { offered } from '@copain/trust';
+import { awayOf, shownState } from '../away.ts';
 import { clockSkew } from '../clock-skew.ts';
 import type { Config } from '../config-schema.ts';
 import type { FaultHistory } from '../fault.ts';
@@ -59,6 +60,8 @@ const bestFirst: readonly FriendState[] = ['up', 'slow', 'partial', 'suspect', '
 export function collectStatus(sources: StatusSources): StatusFacts {
   const { config, identity, records, names, watch, faults } = sources;
   const { roster, agreements } = records.knowledge();
+  const own = records.knowledge().records.get(`address/${identity.box.peer}`);
+  const awayNow = own?.kind === 'address' ? own.signed.record.away : undefined;
   const liveness = new Map(watch.facts().map((facts) => [facts.peer, facts]));
   const holds = recordsOf(records.knowledge(), 'holds');
   /** By his own signature, over all his boxes: what he ever took of our mail. */
@@ -83,7 +86,8 @@ export function collectStatus(sources: StatusSources): StatusFacts {
       if (best === undefined) return [];
       const { box, alive } = best;
       const details = sources.details.get(box.peer);
-      const state = alive?.state ?? 'unknown';
+      const away = awayOf(records.knowledge(), box.peer, sources.nowMs);
+      const state = shownState(alive?.state ?? 'unknown', away);
       const via = sources.viaOf(box.peer);
       return [
         {
@@ -105,6 +109,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           may: offered(roster, agreements, identity.ownerId, member.ownerId),
           offers: offered(roster, agreements, member.ownerId, identity.ownerId),
           version: details?.version,
+          away,
           tookForMe: tookForMe(member.ownerId),
           incompatible: details?.gap === undefined ? undefined : versionGapText(member.name, details.gap),
           line: sources.traffic.withFriend(box.peer),
@@ -188,6 +193,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
       foundAtMs: finding.kind === 'none' ? undefined : finding.atMs,
       waiting: sources.later.list(),
     },
+    away: awayNow,
     membership: { ...membership, by: membership.by.map(names.ofOwner) },
     takeovers: [],
     line: {

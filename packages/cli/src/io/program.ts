@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAddressCommands } from './program/address.ts';
+import { addAwayCommands } from './program/away.ts';
 import { addBoxCommands } from './program/boxes.ts';
 import { type Run, withExamples } from './program/command-kit.ts';
 import { addConfigCommands } from './program/config.ts';
@@ -53,6 +54,7 @@ export function buildProgram(world: World, finish: Finish): Command {
   addAddressCommands(program, run);
   program.commandsGroup('Friends:');
   addFriendCommands(program, run);
+  addAwayCommands(program, run);
   program.commandsGroup('Zones and mail:');
   addZoneCommands(program, run);
   addMailCommands(program, run);
