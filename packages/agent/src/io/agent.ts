@@ -268,7 +268,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       config.zones.flatMap(({ origin, follow }) =>
         follow.map((name) => (name === '@' ? origin : `${name}.${origin}`)),
       ),
-    away: box.own.away,
+    away: async (away) => await box.own.away(away),
     namesOfFriends: names.friends,
     dialback: running.dialback,
     [Symbol.asyncDispose]: async () => {
