@@ -28,12 +28,21 @@ export { type CookieSecrets, rotateSecrets } from './cookie.ts';
 export { type DeltaShelf, deltaBetween, shelveDelta } from './delta-shelf.ts';
 export type { Sha1 } from './denial.ts';
 export { type FollowedZone, followAddresses } from './follow-addresses.ts';
+export {
+  type FreshnessEffect,
+  type FreshnessStage,
+  type FreshnessState,
+  freshnessStage,
+  stepFreshness,
+  type Term,
+} from './freshness.ts';
 export { changesLeadingTo, decodeKeptChange, encodeKeptChange, type KeptChange } from './kept-change.ts';
 export {
   answersPerSecondDefault,
   cookieRotateMs,
   deltaBytesMax,
   expiresAfterDefaultMs,
+  freshnessSharesPercent,
   identityBytesMax,
   keptChangesBytesMax,
   zoneBytesMax,

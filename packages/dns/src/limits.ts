@@ -154,6 +154,9 @@ export const stillCurrentEveryMs: number = 6 * 3_600_000;
 /** How long friends serve a zone without hearing from its owner. */
 export const expiresAfterDefaultMs: number = 1000 * 3_600_000;
 
+/** People hear of a copy when so much of its time is gone: by default after ten days, three weeks and a month. */
+export const freshnessSharesPercent = [25, 50, 75] as const;
+
 /** Seconds that the clocks of two servers with a TSIG key may differ (RFC 8945 §10: 300 recommended). */
 export const tsigFudgeS = 300;
 

@@ -36,6 +36,17 @@ export interface FriendFacts {
   line?: readonly FriendLineStatus[];
 }
 
+/** A friend's copy of a zone. */
+interface ZoneFriendFacts {
+  name: string;
+  serial: number | undefined;
+  heardAtMs: number | undefined;
+  /** Of a zone of our own: until when he surely answers it without a further word of ours. */
+  expiresAtMs?: number | undefined;
+  /** How much of that time is gone: 0, 25, 50, 75 or 100. */
+  agedPercent?: number;
+}
+
 /** A zone, in the agent's terms. */
 export interface ZoneFacts {
   origin: string;
@@ -44,7 +55,9 @@ export interface ZoneFacts {
   serial: number | undefined;
   /** When answers stop if the owner is silent from now on; for one's own zone: when friends' answers would. */
   expiresAtMs: number | undefined;
-  friends: readonly { name: string; serial: number | undefined; heardAtMs: number | undefined }[];
+  /** How much of the time that a friend's zone may be answered without a word of his is gone: 0, 25, 50, 75 or 100. */
+  agedPercent?: number;
+  friends: readonly ZoneFriendFacts[];
   /** Absolute path of the master file, for zones of one's own that have one. */
   file: string | undefined;
   problems: readonly ZoneProblem[];

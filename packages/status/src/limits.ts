@@ -7,7 +7,6 @@ export const statusLimits: {
   readonly startGraceMs: number;
   readonly copyLateAfterMs: number;
   readonly mailWaitsAfterMs: number;
-  readonly expirySoonMs: number;
   readonly restoredShownMs: number;
   readonly faultShownMs: number;
   readonly clockOffMs: number;
@@ -27,8 +26,6 @@ export const statusLimits: {
   copyLateAfterMs: 120_000,
   /** Mail that lies here longer than this although its owner can be reached is worth a word. */
   mailWaitsAfterMs: 300_000,
-  /** A friend's zone that nobody refreshed and that stops being answered within a week. */
-  expirySoonMs: 604_800_000,
   /** That a box was put back from an older copy is worth a look for a day. */
   restoredShownMs: 86_400_000,
   /** A fault of copain's own that it started again after is worth a look, and a report, for a day. */

@@ -146,6 +146,9 @@ function copyCell(zone: ZoneStatus, name: string, nowMs: number): Html {
   if (copy.serial === null) return html`<span class="warn">${icon('ring')}no copy yet</span>`;
   if (zone.serial !== null && isNewerSerial(zone.serial, copy.serial))
     return html`<span class="warn">${icon('triangle')}${copy.serial} old</span><br>${age(copy.heardAt, nowMs)}`;
+  const endMs = instant(copy.expiresAt);
+  if (copy.agedPercent > 0 && endMs !== undefined)
+    return html`<span class="warn">${icon('triangle')}${copy.serial}</span><br>${endMs <= nowMs ? 'expired' : `ends in ${humanDuration(endMs - nowMs)}`}`;
   return html`<span class="good">${icon('full')}${copy.serial}</span>`;
 }
 
@@ -168,7 +171,9 @@ function zonesSection(status: StatusDocument, nowMs: number): Html {
           ? noHtml
           : left <= 0
             ? html`<span class="bad">expired</span>`
-            : text(`in ${humanDuration(left)}`),
+            : zone.agedPercent > 0
+              ? html`<span class="warn">${icon('triangle')}in ${humanDuration(left)}</span>`
+              : text(`in ${humanDuration(left)}`),
       ],
     };
   });

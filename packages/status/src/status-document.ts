@@ -87,6 +87,10 @@ export interface ZoneFriendStatus {
   name: string;
   serial: number | null;
   heardAt: string | null;
+  /** Of a zone of this box: until when he surely answers it without a further word of its owner; null: not known. */
+  expiresAt: string | null;
+  /** How much of that time is gone, at least: 0, 25, 50, 75, or 100: he does not answer it any more. */
+  agedPercent: number;
 }
 
 /** One zone that this box owns (`primary`) or answers for a friend (`secondary`). */
@@ -99,6 +103,8 @@ export interface ZoneStatus {
   serial: number | null;
   /** When answers stop if the owner stays silent from now on. */
   expiresAt: string | null;
+  /** Of a friend's zone: how much of the time it may be answered without him is gone, at least: 0, 25, 50, 75 or 100. */
+  agedPercent: number;
   /** Who else was granted the zone, and which serial each one last reported. */
   friends: ZoneFriendStatus[];
   /** The master file, as an absolute path; null for zones of others and zones fed by a primary. */

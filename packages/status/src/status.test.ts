@@ -276,12 +276,72 @@ it('when the own line is cut, that is said, and nobody is called down', () => {
   expect(status.verdict.todo.some(({ text }) => text.startsWith('bob is down'))).toBe(false);
 });
 
-it("a friend's zone that nobody refreshes is announced before it stops", () => {
-  const zone = (leftMs: number) =>
-    ownZone('bob.example', { owner: 'bob', role: 'secondary', expiresAtMs: nowMs + leftMs, file: undefined });
-  expect(statusOf({ zones: [zone(8 * day)] }).verdict.level).toBe('ok');
-  expect(statusOf({ zones: [zone(3 * day)] }).verdict.level).toBe('attention');
-  expect(statusOf({ zones: [zone(-1)] }).verdict.level).toBe('danger');
+it("a friend's zone that nobody refreshes is announced at a quarter of its time, and once more when it ended", () => {
+  const zone = (agedPercent: number, leftMs: number, origin = 'bob.example') =>
+    ownZone(origin, {
+      owner: 'bob',
+      role: 'secondary',
+      expiresAtMs: nowMs + leftMs,
+      agedPercent,
+      friends: [],
+      file: undefined,
+    });
+  expect(statusOf({ zones: [zone(0, 35 * day)] }).verdict.level).toBe('ok');
+  const aged = statusOf({ zones: [zone(25, 31 * day), zone(75, 9 * day, 'b.example')] }).verdict;
+  expect(aged.level).toBe('attention');
+  expect(aged.todo).toMatchObject([
+    { text: 'bob.example and b.example of bob were not refreshed and are answered for 9 d more.' },
+  ]);
+  const over = statusOf({ zones: [zone(100, -1)] }).verdict;
+  expect(over.level).toBe('danger');
+  expect(over.todo).toMatchObject([
+    {
+      text: "bob.example of bob was not refreshed and is no longer answered (SERVFAIL) until bob's box is heard.",
+      command: 'peer friends show bob',
+    },
+  ]);
+});
+
+it('a copy of a zone of ours that had no word for long is said; that every copy is close to its end is danger', () => {
+  const copies = (...aged: number[]) =>
+    ['bob', 'carol'].map((name, index) => ({
+      name,
+      serial: 2026112204,
+      heardAtMs: nowMs - hour,
+      agedPercent: aged[index] ?? 0,
+      expiresAtMs: nowMs + (100 - (aged[index] ?? 0)) * 10 * hour,
+    }));
+  const verdictOf = (...aged: number[]) =>
+    statusOf({ zones: [ownZone('alice.example', { friends: copies(...aged) })] }).verdict;
+  expect(verdictOf(0, 0).level).toBe('ok');
+  expect(verdictOf(75, 0)).toMatchObject({
+    level: 'attention',
+    todo: [
+      {
+        text: "bob's copy of alice.example had no word from this box for long: he answers it for 10 d more.",
+      },
+    ],
+  });
+  expect(verdictOf(100, 50)).toMatchObject({
+    level: 'attention',
+    todo: [
+      {
+        text: "bob's copy of alice.example had no word from this box for too long: he does not answer it any more.",
+      },
+      {
+        text: "carol's copy of alice.example had no word from this box for long: he answers it for 20 d more.",
+      },
+    ],
+  });
+  expect(verdictOf(75, 75).level).toBe('danger');
+  const away = statusOf({
+    friends: [friend('bob', { state: 'down', confirmed: true }), friend('carol')],
+    zones: [ownZone('alice.example', { friends: copies(75, 0) })],
+  });
+  expect(commands(away)).toEqual(['peer friends show bob']);
+  const page = (status: StatusDocument) => renderPage(status, { nonce: 'n', refreshMs: 10_000 });
+  expect(page(away)).toContain('ends in 10 d');
+  expect(page(statusOf())).not.toContain('ends in');
 });
 
 it('hints do not worry: a friend for whom nothing is done yet', () => {

@@ -44,10 +44,13 @@ function zoneStatus(zone: ZoneFacts): ZoneStatus {
     role,
     serial: serial ?? null,
     expiresAt: time(expiresAtMs),
+    agedPercent: zone.agedPercent ?? 0,
     friends: zone.friends.map((friend) => ({
       name: friend.name,
       serial: friend.serial ?? null,
       heardAt: time(friend.heardAtMs),
+      expiresAt: time(friend.expiresAtMs),
+      agedPercent: friend.agedPercent ?? 0,
     })),
     file: file ?? null,
     problems: [...zone.problems],

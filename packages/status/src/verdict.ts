@@ -1,14 +1,10 @@
 import { humanDuration, isoTime, visible } from '@copain/core';
 import type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+import { type Finding, groupBy } from './finding.ts';
+import { agedCopiesFindings, friendsZonesFindings } from './freshness-findings.ts';
 import { statusLimits } from './limits.ts';
 import type { Todo, Verdict, VerdictLevel } from './status-document.ts';
 import { count, isNewerSerial, joinNames, shellWord } from './wording.ts';
-
-/** A to-do and how much it matters: a hint leaves the verdict as it is. */
-interface Finding {
-  weight: Todo['weight'];
-  todo: Omit<Todo, 'weight'>;
-}
 
 /** What the judgement of one zone or domain needs to know about the circle. */
 interface Circle {
@@ -37,13 +33,6 @@ const holdersOf = (circle: Circle, zone: ZoneFacts): string[] =>
 
 const backupsOf = (circle: Circle, mail: MailFacts): string[] =>
   mail.backups.filter((name) => isThere(circle, name));
-
-/** Things that share an answer, in the order of their first: they become one part of the sentence. */
-function groupBy<T>(items: readonly T[], answer: (item: T) => string): T[][] {
-  const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(answer(item), [...(groups.get(answer(item)) ?? []), item]);
-  return [...groups.values()];
-}
 
 function zoneParts(circle: Circle, own: readonly ZoneFacts[]): string[] {
   return groupBy(own, (zone) => holdersOf(circle, zone).join(' ')).map((group) => {
@@ -300,16 +289,6 @@ function ownZoneFindings(circle: Circle, zone: ZoneFacts): Finding[] {
   return [{ weight: 'attention', todo: { text, command: `peer zone push ${shellWord(origin)}` } }];
 }
 
-function friendsZoneFindings({ nowMs }: Circle, zone: ZoneFacts): Finding[] {
-  if (zone.expiresAtMs === undefined) return [];
-  const leftMs = zone.expiresAtMs - nowMs;
-  if (leftMs > statusLimits.expirySoonMs) return [];
-  const end = leftMs <= 0 ? 'is no longer answered' : `is answered for ${humanDuration(leftMs)} more`;
-  const text = `${visible(zone.origin)} of ${visible(zone.owner)} was not refreshed and ${end}.`;
-  const command = `peer friends show ${shellWord(zone.owner)}`;
-  return [{ weight: leftMs <= 0 ? 'danger' : 'attention', todo: { text, command } }];
-}
-
 function mailFindings(circle: Circle, mail: MailFacts): Finding[] {
   const { domain, owner, role, messages, oldestAtMs } = mail;
   const shown = visible(domain);
@@ -353,9 +332,9 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
     ...clockFindings(circle),
     ...problemFindings(circle),
     ...heldFindings(circle),
-    ...facts.zones.flatMap((zone) =>
-      zone.role === 'primary' ? ownZoneFindings(circle, zone) : friendsZoneFindings(circle, zone),
-    ),
+    ...facts.zones.flatMap((zone) => (zone.role === 'primary' ? ownZoneFindings(circle, zone) : [])),
+    ...agedCopiesFindings(facts, nowMs),
+    ...friendsZonesFindings(facts, nowMs),
     ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),
     ...awayFindings(circle),
     ...friendFindings(circle),

@@ -59,6 +59,7 @@ interface Served {
   asked: string[];
   /** The disk takes nothing. */
   isFull: boolean;
+  isBobAway: boolean;
   /** Starts again from what is on disk. */
   again(): Promise<HeldZones>;
   counts: () => Record<string, number>;
@@ -95,7 +96,15 @@ async function aliceServing(
   const [files, rows] = [new Map<string, Uint8Array>(), new Map<string, Uint8Array>()];
   const disk = memoryFiles(files);
   const refusals = countRefusals(clock, pino({ level: 'silent' }));
-  const served = { records, files, rows, isFull: false, asked: [] as string[], his } as Served;
+  const served = {
+    records,
+    files,
+    rows,
+    isFull: false,
+    isBobAway: false,
+    asked: [] as string[],
+    his,
+  } as Served;
   served.again = async () =>
     await openHeldZones({
       self: alice.box.peer,
@@ -109,7 +118,10 @@ async function aliceServing(
       table: memoryTable(rows),
       clock,
       records,
-      connectedPeers: () => [...(liar === undefined ? [] : [liar.box.peer]), bob.box.peer],
+      connectedPeers: () => [
+        ...(liar === undefined ? [] : [liar.box.peer]),
+        ...(served.isBobAway ? [] : [bob.box.peer]),
+      ],
       open: async (peer) => {
         const [here, there] = frameStreamPair();
         served.asked.push(peer);
@@ -216,8 +228,33 @@ it('a fresh word of the owner that a friend passes on prolongs a zone, and nothi
   served.zones.announced(bob.ownerId, 'bob.example');
   await expect.poll(() => served.zones.holds()[0]?.sequence).toBe(2);
   expect(served.asked).toEqual([]);
-  expect(served.zones.facts()).toMatchObject([{ expiresAtMs: clock.nowMs() + first.header.expiresAfterMs }]);
+  expect(served.zones.facts()).toMatchObject([
+    { term: { freshUntilMs: clock.nowMs() + first.header.expiresAfterMs } },
+  ]);
   const restarted = await served.again();
   expect(restarted.holds()).toMatchObject([{ sequence: 2 }]);
   expect(restarted.served()).toMatchObject([{ expired: false }]);
+});
+
+it('a zone whose owner was silent for all its time is expired, which is SERVFAIL to strangers, until he is heard', async () => {
+  const bob = await person('bob');
+  const first = version(bob.ownerId, 2);
+  const header = { ...first.header, atMs: clock.nowMs() };
+  const served = await aliceServing(bob, header, first);
+  await expect.poll(() => served.zones.served().length).toBe(1);
+  clock.advance(header.expiresAfterMs - 1);
+  served.zones.tick();
+  expect(served.zones.served()).toMatchObject([{ expired: false }]);
+  clock.advance(1);
+  const term = { freshUntilMs: clock.nowMs(), expiresAfterMs: header.expiresAfterMs };
+  expect(served.zones.facts()).toMatchObject([{ term }]);
+  served.isBobAway = true;
+  served.zones.tick();
+  expect(served.zones.served()).toMatchObject([{ expired: true }]);
+  // Over a restart too, before anybody is reached.
+  expect((await served.again()).served()).toMatchObject([{ expired: true }]);
+  const word = { ...header, sequence: 2, previousHash: header.contentHash, atMs: clock.nowMs() };
+  await served.records.offer('zone', await bob.box.seal('zone', encodeZoneVersion(word)));
+  served.zones.announced(bob.ownerId, 'bob.example');
+  await expect.poll(() => served.zones.served()).toMatchObject([{ expired: false }]);
 });

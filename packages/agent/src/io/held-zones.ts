@@ -11,6 +11,7 @@ import {
   sameZoneVersion,
   startSecondaryState,
   stepSecondary,
+  type Term,
   type Zone,
   type ZoneDelta,
   type ZoneKey,
@@ -43,7 +44,8 @@ interface HeldZoneFact {
   origin: string;
   ownerId: string;
   serial: number | undefined;
-  expiresAtMs: number | undefined;
+  /** Undefined where it is not here yet. */
+  term: Term | undefined;
 }
 
 /** Friends' zones: fetched from whoever has them, stored, and only then answered from. */
@@ -342,6 +344,13 @@ export async function openHeldZones(options: {
     }
   };
 
+  const termOf = (key: ZoneKey): Term | undefined => {
+    const header = held.get(key)?.header;
+    const freshUntilMs = secondary.zones.get(key)?.freshUntilMs;
+    if (header === undefined || freshUntilMs === undefined) return undefined;
+    return { freshUntilMs: Math.round(freshUntilMs), expiresAfterMs: header.expiresAfterMs };
+  };
+
   return {
     configure: (wanted) => {
       const next = new Map<ZoneKey, { ownerId: string; origin: DomainName }>();
@@ -388,7 +397,7 @@ export async function openHeldZones(options: {
         origin: originText(origin),
         ownerId,
         serial: held.get(key)?.header.serial,
-        expiresAtMs: held.has(key) ? secondary.zones.get(key)?.freshUntilMs : undefined,
+        term: termOf(key),
       })),
     needed: () => [
       ...[...held.values()].map(({ header }) => contentFile(header.contentHash)),

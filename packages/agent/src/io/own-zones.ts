@@ -52,6 +52,8 @@ interface OwnZoneFact {
   origin: string;
   serial: number | undefined;
   expiresAfterMs: number;
+  /** The newest version that is known. */
+  published: ZoneVersion | undefined;
   file: string | undefined;
   problems: readonly ZoneProblem[];
   /** Why the file is not what is published; undefined where it is, or has mistakes. */
@@ -483,6 +485,7 @@ export function ownZones(options: {
         origin: zone.config.origin,
         serial: zone.zone?.serial,
         expiresAfterMs: zone.state.expiresAfterMs,
+        published: zone.state.published,
         file: zone.source?.file,
         problems: zone.state.problems,
         held: zone.state.problems.some(({ severity }) => severity === 'error') ? undefined : zone.held,

@@ -118,7 +118,11 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     });
 
   /** Which serial each granted friend says he serves. */
-  const holders = (ownerId: string, origin: string): StatusFacts['zones'][number]['friends'] =>
+  const holders = ({
+    ownerId,
+    origin,
+    copies: ages,
+  }: ReturnType<Zones['facts']>[number]): StatusFacts['zones'][number]['friends'] =>
     [...roster.members.values()]
       .filter((member) => member.ownerId !== identity.ownerId && member.ownerId !== ownerId)
       .flatMap((member) => {
@@ -134,7 +138,9 @@ export function collectStatus(sources: StatusSources): StatusFacts {
         const [newest] = copies.toSorted((a, b) => b.epoch - a.epoch || b.sequence - a.sequence);
         if (!granted && newest === undefined) return [];
         const by = newest?.by ?? member.boxes[0]?.peer ?? '';
-        return [{ name: member.name, serial: newest?.serial, heardAtMs: records.heardAtMs(`holds/${by}`) }];
+        const heardAtMs = records.heardAtMs(`holds/${by}`);
+        const age = ages.get(member.ownerId);
+        return [{ name: member.name, serial: newest?.serial, heardAtMs, ...age }];
       });
   const isProvider = (ownerId: string, by: string, origin: string): boolean => {
     const grant = agreements.grants.get(ownerId)?.zones.find((one) => one.name === origin);
@@ -151,7 +157,8 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     role: zone.role,
     serial: zone.serial,
     expiresAtMs: zone.expiresAtMs,
-    friends: holders(zone.ownerId, zone.origin),
+    agedPercent: zone.agedPercent,
+    friends: holders(zone),
     file: zone.file,
     problems: zone.problems,
     held: zone.held,

@@ -10,6 +10,8 @@ import {
 import {
   type DeltaShelf,
   deltaBetween,
+  type FreshnessStage,
+  freshnessStage,
   type NameKey,
   nameKey,
   nameOf,
@@ -37,7 +39,14 @@ import type { Refusals } from './refusals.ts';
 import type { Standing } from './standing.ts';
 import { startTransfers, type Transfers } from './transfers.ts';
 import { contentFile, serveContent } from './zone-content.ts';
+import { openZoneFreshness } from './zone-freshness.ts';
 import { openZonePast } from './zone-past.ts';
+
+/** Until when a friend's copy of a zone of ours is surely answered, and how much of its time is gone. */
+interface CopyAge {
+  expiresAtMs: number;
+  agedPercent: FreshnessStage;
+}
 
 /** One zone on this box, for the status document. */
 interface ZoneFact {
@@ -46,6 +55,10 @@ interface ZoneFact {
   role: 'primary' | 'secondary';
   serial: number | undefined;
   expiresAtMs: number | undefined;
+  /** Of a friend's zone: how much of the time that it may be answered without him is gone. */
+  agedPercent: FreshnessStage;
+  /** Of our own: what is known of the copy of each friend, by owner id. */
+  copies: ReadonlyMap<string, CopyAge>;
   file: string | undefined;
   problems: readonly ZoneProblem[];
   held: 'waiting' | 'behind' | undefined;
@@ -222,6 +235,23 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       stepped,
     }),
   );
+  const freshness = starting.use(
+    await openZoneFreshness({
+      ...options,
+      ownerId: identity.ownerId,
+      own: () => own.facts(),
+      held: () => held.facts(),
+    }),
+  );
+  const copiesOf = (origin: string): ZoneFact['copies'] =>
+    new Map(
+      options.providers(identity.ownerId, origin).flatMap((friend) => {
+        const term = freshness.copyTerm(origin, friend);
+        if (term === undefined) return [];
+        const agedPercent = freshnessStage(term, clock.nowMs());
+        return [[friend, { expiresAtMs: term.freshUntilMs, agedPercent }] as const];
+      }),
+    );
   refresh();
   const server = starting.use(
     await startDnsServer({
@@ -256,6 +286,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     tick: () => {
       held.tick();
       own.tick();
+      freshness.tick();
       transfers.tick();
     },
     push: own.push,
@@ -279,13 +310,19 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     },
     facts: () => [
       ...own.facts().map(({ expiresAfterMs, ...zone }): ZoneFact => {
-        const expiresAtMs = zone.serial === undefined ? undefined : clock.nowMs() + expiresAfterMs;
-        return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs };
+        const copies = copiesOf(zone.origin);
+        const ends = [...copies.values()].map((copy) => copy.expiresAtMs);
+        const latest = ends.length > 0 ? Math.max(...ends) : clock.nowMs() + expiresAfterMs;
+        const expiresAtMs = zone.serial === undefined ? undefined : latest;
+        return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs, agedPercent: 0, copies };
       }),
       ...held.facts().map(
-        (zone): ZoneFact => ({
+        ({ term, ...zone }): ZoneFact => ({
           ...zone,
           role: 'secondary',
+          expiresAtMs: term?.freshUntilMs,
+          agedPercent: term === undefined ? 0 : freshnessStage(term, clock.nowMs()),
+          copies: new Map(),
           file: undefined,
           problems: [],
           held: undefined,

@@ -102,10 +102,16 @@ export async function listZones(session: Session): Promise<void> {
   session.answer('zone.list', { zones }, text);
 }
 
+/** What is said of a friend's copy that had no word for long. */
+function copyAge(expiresAt: string | null | undefined, agedPercent: number | undefined): string {
+  if (!agedPercent || typeof expiresAt !== 'string') return '';
+  return agedPercent >= 100 ? '  expired' : `  ${agedPercent} % of its time is gone, ends ${expiresAt}`;
+}
+
 function zoneText(zone: ZoneStatus, table: string): string {
   const copies = zone.friends.map(
-    ({ name, serial, heardAt }) =>
-      `  ${visible(name)}  ${serial ?? 'no copy'}  ${heardAt ?? 'not heard yet'}\n`,
+    ({ name, serial, heardAt, expiresAt, agedPercent }) =>
+      `  ${visible(name)}  ${serial ?? 'no copy'}  ${heardAt ?? 'not heard yet'}${copyAge(expiresAt, agedPercent)}\n`,
   );
   const file = zone.file === null ? '' : `file ${visible(zone.file, 4096)}\n`;
   const held =
