@@ -10,6 +10,7 @@ const frameFiles = {
   sync: 'packages/mesh/src/sync-frames.ts',
   live: 'packages/mail/src/live-frames.ts',
   drain: 'packages/mail/src/drain-frames.ts',
+  mail: 'packages/mail/src/question-frames.ts',
   bulk: 'packages/mesh/src/bulk-frames.ts',
   dialback: 'packages/mesh/src/dialback-frames.ts',
 } as const;

@@ -15,5 +15,7 @@
  */
 
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
+export { matchesId, messageId } from './message-id.ts';
+export type { HeldEntry } from './question-frames.ts';
 export { type Reply, replyText } from './smtp-reply.ts';
 export type { Tally } from './tally.ts';

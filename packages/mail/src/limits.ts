@@ -129,3 +129,18 @@ export const instantMaxMs = 253_402_300_799_999;
  * beside everything else on a full line it has more. What came is kept, and the next stream goes on from there.
  */
 export const drainMinBytesPerSecond = 100;
+
+/** Messages that one question lists, newest first; what is older is counted only. */
+export const listMax = 500;
+
+/** Of each listed message this much is sent: record header, seal and envelope of a message to a few recipients. */
+export const recordHeadBytes = 4096;
+
+/** A silent answer to a question about mail is given up after this. */
+export const questionFrameMs = 20_000;
+
+/** The next question on a stream has to come within this. */
+export const questionIdleMs = 60_000;
+
+/** Questions on one stream; a person who reads opens a new one for each command. */
+export const questionsMax = 64;

@@ -20,7 +20,10 @@ export interface MailDomain {
   client?: ClientForm;
 }
 
-/** One message on this box. `from` and `recipients` are unknown (undefined, none) where they are sealed to a friend. */
+/**
+ * One message on this box. `id` is the same wherever the message is; two copies on one box share it. `from` and `recipients` are unknown (undefined, none) where they are sealed
+ * to a friend; `recipients` leaves out those who have it.
+ */
 export interface MessageInfo {
   id: string;
   domain: string;

@@ -89,7 +89,11 @@ export type QueuedInput =
       reply: string;
       fraction: number;
     }
-  | { kind: 'flush' };
+  | { kind: 'flush' }
+  /** The owner wants what was refused to be tried again. */
+  | { kind: 'release' }
+  /** The owner does not want what was refused. */
+  | { kind: 'discard' };
 
 /**
  * In this order: `save` writes the row and what is now known of each tag, synced; `remove` then lets the record go.
@@ -112,6 +116,8 @@ export function stepQueued(
   nowMs: number,
 ): [QueuedMessage | undefined, QueuedEffect[]] {
   if (input.kind === 'flush') return [{ ...message, notBeforeMs: 0 }, []];
+  if (input.kind === 'release') return releaseQuarantined(message);
+  if (input.kind === 'discard') return discardQuarantined(message);
   const judged = message.recipients.map((recipient): QueuedRecipient => {
     const outcome = recipient.state === 'waiting' ? input.outcomes.get(recipient.address) : undefined;
     if (outcome === 'delivered') return { ...recipient, state: 'delivered' };
@@ -144,6 +150,34 @@ export function stepQueued(
   if (waiting.length > 0)
     effects.push({ kind: 'report', what: 'deferred', recipients: waiting.map(({ address }) => address) });
   return [done ? undefined : next, effects];
+}
+
+/** What was refused waits again; its tags are `queued` again before anybody tries. */
+function releaseQuarantined(message: QueuedMessage): [QueuedMessage, QueuedEffect[]] {
+  const isRefused = ({ state }: QueuedRecipient): boolean => state === 'quarantined';
+  const recipients = message.recipients.map(
+    (recipient): QueuedRecipient => (isRefused(recipient) ? { ...recipient, state: 'waiting' } : recipient),
+  );
+  const released = recipients.filter((_, i) => message.recipients[i]?.state === 'quarantined');
+  const next = { ...message, recipients, failures: 0, notBeforeMs: 0 };
+  return [next, released.length === 0 ? [] : [{ kind: 'save', message: next, finished: released }]];
+}
+
+/** Refused recipients leave the message, and the message goes with the last; the tags stay, so that no copy comes back. */
+function discardQuarantined(message: QueuedMessage): [QueuedMessage | undefined, QueuedEffect[]] {
+  const refused = message.recipients.filter(({ state }) => state === 'quarantined');
+  const rest = message.recipients.filter(({ state }) => state !== 'quarantined');
+  if (refused.length === 0) return [message, []];
+  const next = { ...message, recipients: rest };
+  if (isWaiting(next)) return [next, [{ kind: 'save', message: next, finished: refused }]];
+  const { id } = message;
+  return [
+    undefined,
+    [
+      { kind: 'forget', id, finished: refused },
+      { kind: 'remove', id },
+    ],
+  ];
 }
 
 /** Is anything of it still on the way to the MTA? */

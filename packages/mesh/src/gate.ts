@@ -19,6 +19,7 @@ export const protocols = {
   drain: ['/copain/drain/1'],
   bulk: ['/copain/bulk/1'],
   dialback: ['/copain/dialback/1'],
+  mail: ['/copain/mail/1'],
   removed: ['/copain/removed/1'],
 } as const;
 export type ProtocolName = keyof typeof protocols;
@@ -65,6 +66,7 @@ export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {
   drain: 'held-mail',
   bulk: 'bulk',
   dialback: 'control',
+  mail: 'held-mail',
   removed: 'control',
 };
 
@@ -83,6 +85,8 @@ const limitsOf: Readonly<Partial<Record<ProtocolName, { streams: number; lastsMs
   zone: { streams: 16, lastsMs: 900_000 },
   live: { streams: 32, lastsMs: 7_200_000 },
   drain: { streams: 4, lastsMs: 21_600_000 },
+  // A person reads a mail of 50 MB over the friend's uplink.
+  mail: { streams: 4, lastsMs: 3_600_000 },
   // A backup may take days; what moves nothing ends by the transfer's own limits.
   bulk: { streams: 8, lastsMs: undefined },
   removed: { streams: 1, lastsMs: guestDeadlineMs },

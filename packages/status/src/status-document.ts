@@ -237,7 +237,7 @@ interface AgreedAddress {
   by: 'friends' | 'operator';
 }
 
-/** One message on this box's disk, as `peer mail list --json` shows it. Never its subject or content. */
+/** One message here or at friends, as `peer mail list --json` shows it. Never its subject or content. */
 export interface MessageInfo {
   id: string;
   domain: string;
@@ -249,6 +249,10 @@ export interface MessageInfo {
   heldBy: string[];
   /** `queued`: at the owner, not yet at his mail server. */
   state: 'held' | 'queued' | 'delivered' | 'quarantined';
+  /** When the owner's mail server is asked again; null where nothing is planned. */
+  nextTryAt?: string | null;
+  /** What the owner's mail server said last; null where it was not asked. */
+  lastReply?: string | null;
 }
 
 /** `peer friends --json`. */

@@ -17,6 +17,7 @@ import type { EventLog } from './event-log.ts';
 import { startFriendsWatch } from './friends-watch.ts';
 import { adoptOwner, type Identity } from './identity.ts';
 import { type LineMeasure, measureLine } from './line-measure.ts';
+import type { MailDesk } from './mail-desk.ts';
 import { type MailRoom, startMailRoom } from './mail-room.ts';
 import { type MeshRoom, startMeshRoom } from './mesh-room.ts';
 import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
@@ -42,6 +43,8 @@ export interface Agent extends AsyncDisposable, BoxView {
   records: RecordStore;
   zones: Zones;
   mail: Mail;
+  /** Mail of the owner wherever it lies, for people. */
+  desk: MailDesk;
   standing: Standing;
   /** What was asked for and waits until it may be signed. */
   later: SignedLater;
@@ -233,6 +236,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     records,
     zones,
     mail: mail.mail,
+    desk: mail.desk,
     standing,
     later,
     events,

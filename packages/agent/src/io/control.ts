@@ -2,7 +2,6 @@ import { CommandError, ExitCode, isoTime, toHex } from '@copain/core';
 import { parseName } from '@copain/dns';
 import { readZoneFile } from '@copain/dns/io';
 import { sha256 } from '@copain/mesh/io';
-import type { MessageInfo } from '@copain/status';
 import { compareWords, type Service, services } from '@copain/trust';
 import { netChecks } from '../doctor-net.ts';
 import { listInvites } from '../wiring.ts';
@@ -10,6 +9,7 @@ import type { Agent } from './agent.ts';
 import { addressHandlers } from './control-address.ts';
 import { awayHandlers } from './control-away.ts';
 import { keyHandlers } from './control-keys.ts';
+import { mailHandlers } from './control-mail.ts';
 import type { ControlHandler } from './control-socket.ts';
 
 /** The commands of the control socket. */
@@ -43,6 +43,10 @@ export const controlCommands = [
   'mail.list',
   'mail.show',
   'mail.flush',
+  'mail.open',
+  'mail.part',
+  'mail.release',
+  'mail.delete',
   'away',
   'back',
   'address.show',
@@ -77,18 +81,6 @@ export function controlHandlers(
     }
     return found;
   };
-  const messages = async (): Promise<MessageInfo[]> =>
-    (await agent.mail.list()).map((message) => ({
-      id: message.id,
-      domain: message.domain,
-      // Sealed to its owner, envelope and all: a friend's box cannot say who wrote to whom.
-      from: message.from ?? '',
-      recipients: message.recipients,
-      sizeBytes: message.sizeBytes,
-      receivedAt: isoTime(message.receivedAtMs),
-      heldBy: [agent.status().name],
-      state: message.state,
-    }));
 
   return {
     version: async () => ({ version: agent.version, name: agent.status().name, id: agent.identity.box.peer }),
@@ -230,19 +222,7 @@ export function controlHandlers(
       return { problems, serial: zone?.serial ?? null };
     },
 
-    'mail.list': async () => ({ messages: await messages() }),
-    'mail.show': async (args) => {
-      const id = text(args, 'id');
-      const message = (await messages()).find((one) => one.id === id);
-      if (message !== undefined) return { message };
-      throw new CommandError(ExitCode.badInput, `there is no message ${id} on this box`, {
-        hint: 'peer mail list',
-      });
-    },
-    'mail.flush': async (args) => {
-      const domain = args.domain;
-      return { started: await agent.mail.flush(typeof domain === 'string' ? domain : undefined) };
-    },
+    ...mailHandlers(agent),
 
     'doctor.line': async (args, { progress, signal }) => {
       const name = text(args, 'name');

@@ -5,12 +5,15 @@ import type { Host } from '@copain/mesh/io';
 import { type DiskSegments, openSegments } from '@copain/store/io';
 import type { Duty } from '@copain/trust';
 import { mailDomains } from '../mail-domains.ts';
+import { providers } from '../wiring.ts';
 import { type Box, closing } from './box.ts';
+import { type MailDesk, startMailDesk } from './mail-desk.ts';
 import { mailEvents } from './mail-events.ts';
 
 /** Mail of a running box, and which friends it is reached through. */
 export interface MailRoom {
   mail: Mail;
+  desk: MailDesk;
   /** A friend's box was heard, and can be talked to: mail for its owner goes there, if it takes mail. */
   heard(peer: string): void;
   /** A friend's box fell silent. */
@@ -73,8 +76,19 @@ export async function startMailRoom(
       events: mailEvents(box.log, box.events, box.changes.note),
     }),
   );
+  const desk = startMailDesk({
+    mail,
+    identities: () => identity.sealIdentities,
+    ownName: () => names.ofBox(identity.box.peer),
+    nameOf: names.ofBox,
+    open: async (peer, signal) => await wiring.host().open(peer, 'mail', { signal }),
+    failed: (peer, error) =>
+      box.log.info({ friend: names.ofPeer(peer), err: error }, 'a friend could not be asked about held mail'),
+    ...holdersOfOurMail(box, () => wiring.heard()),
+  });
   return {
     mail,
+    desk,
     heard: (peer) => {
       const ownerId = mailOwnerOf(peer);
       if (ownerId !== undefined) mail.ownerReachable(ownerId);
@@ -84,5 +98,33 @@ export async function startMailRoom(
       if (ownerId !== undefined && mailBoxHeard(ownerId) === undefined) mail.ownerGone(ownerId);
     },
     disk: { held, inbox, table },
+  };
+}
+
+/** Who may hold mail of this box's owner: every friend, since a grant that ended takes no mail away, and his own boxes. */
+function holdersOfOurMail(
+  { config, identity, knowledge, names, friendBoxes }: Box,
+  heard: () => string[],
+): Pick<Parameters<typeof startMailDesk>[0], 'holders' | 'silent'> {
+  const { ownerId } = identity;
+  const domains = (): string[] => {
+    const granted = knowledge().agreements.grants.get(ownerId)?.mail ?? [];
+    return [...new Set([...granted.map(({ name }) => name), ...config().mail.map(({ domain }) => domain)])];
+  };
+  return {
+    holders: () => {
+      const there = new Set(heard());
+      return domains().length === 0 ? [] : friendBoxes().filter((peer) => there.has(peer));
+    },
+    silent: () => {
+      const there = new Set(heard());
+      const backups = domains().flatMap((name) => providers(knowledge(), ownerId, { service: 'mail', name }));
+      const isSilent = (owner: string): boolean =>
+        !friendBoxes().some((peer) => names.ownerOf(peer) === owner && there.has(peer));
+      const ownBoxes = names
+        .mailBoxesOf(ownerId)
+        .filter((peer) => peer !== identity.box.peer && !there.has(peer));
+      return [...new Set([...backups.filter(isSilent).map(names.ofOwner), ...ownBoxes.map(names.ofBox)])];
+    },
   };
 }

@@ -47,6 +47,12 @@ export function protocolHandlers(
     },
     // Whoever holds mail of ours may hand it over, also after the grant under which he took it has ended.
     drain: served((stream, peer) => mail.mail.handleDrain(stream, peer, names.ofPeer(peer))),
+    // Every box of a member hears of its own owner's mail, sealed; which key opens it is not this box's business.
+    mail: served(async (stream, peer) => {
+      const ownerId = names.ownerOf(peer);
+      if (ownerId === undefined) throw new Error('he is no member');
+      await mail.mail.answerQuestions(stream, { ownerId, own: ownerId === identity.ownerId });
+    }),
     bulk: mesh.bulk.handler,
     removed: served((stream) => mesh.farewell.hear(stream)),
   };

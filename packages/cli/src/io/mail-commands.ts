@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { MailConfig } from '@copain/agent';
-import { formatSize, visible } from '@copain/core';
+import { CommandError, ExitCode, formatSize, visible } from '@copain/core';
 import { type MessageInfo, messagesTable, senderWords } from '@copain/status';
 import { appliedText, changeConfig, mustBeReadable } from './config-file.ts';
 import type { Session } from './session.ts';
@@ -44,7 +44,7 @@ export async function removeMail(session: Session, name: string): Promise<void> 
 
 /** Messages of a domain that is owned no longer are kept and go nowhere: the person has to know. */
 async function sayWhatWaits(session: Session, domain: string): Promise<void> {
-  const { messages = [] } = (await session.ask('mail.list')) as { messages?: MessageInfo[] };
+  const { messages = [] } = (await session.ask('mail.list', { here: true })) as { messages?: MessageInfo[] };
   const waiting = messages.filter((message) => message.domain === domain && message.state === 'queued');
   if (waiting.length === 0) return;
   const count = `${waiting.length} message${waiting.length === 1 ? '' : 's'}`;
@@ -52,11 +52,32 @@ async function sayWhatWaits(session: Session, domain: string): Promise<void> {
 }
 
 /** `peer mail list`. */
-export async function listMail(session: Session): Promise<void> {
-  const { messages } = (await session.ask('mail.list')) as { messages: MessageInfo[] };
-  const text =
-    messages.length === 0 ? 'no messages wait here\n' : messagesTable(messages, session.textOptions());
-  session.answer('mail.list', { messages }, text);
+export async function listMail(session: Session, options: { here?: boolean }): Promise<void> {
+  await showList(session, 'mail.list', options.here === true, () => true);
+}
+
+/** `peer mail quarantine list`: what your mail server refused. */
+export async function listQuarantine(session: Session): Promise<void> {
+  await showList(session, 'mail.quarantine.list', false, ({ state }) => state === 'quarantined');
+}
+
+async function showList(
+  session: Session,
+  schema: string,
+  here: boolean,
+  wanted: (message: MessageInfo) => boolean,
+): Promise<void> {
+  const { messages, silent, left } = (await session.ask('mail.list', { here })) as {
+    messages: MessageInfo[];
+    silent: string[];
+    left: number;
+  };
+  const chosen = messages.filter(wanted);
+  const text = chosen.length === 0 ? 'no messages\n' : messagesTable(chosen, session.textOptions());
+  session.answer(schema, { messages: chosen, silent, left }, text);
+  if (silent.length > 0)
+    session.say(`peer: ${visible(silent.join(', '), 400)} cannot be asked now, and may hold more`);
+  if (left > 0) session.say(`peer: friends hold ${left} older messages that are not listed`);
 }
 
 /** `peer mail show ID`. */
@@ -71,9 +92,31 @@ export async function showMail(session: Session, id: string): Promise<void> {
     ['received', message.receivedAt],
     ['state', message.state],
     ['held by', message.heldBy.join(', ')],
+    ...(message.lastReply ? [['reply', message.lastReply] as [string, string]] : []),
+    ...(message.nextTryAt && message.state === 'queued'
+      ? [['next try', message.nextTryAt] as [string, string]]
+      : []),
   ];
   const text = rows.map(([label, value]) => `${label.padEnd(10)}${visible(value, 400)}\n`).join('');
   session.answer('mail.show', { message }, text);
+}
+
+/** `peer mail quarantine release ID`: your mail server is asked again, at once. */
+export async function releaseMail(session: Session, id: string): Promise<void> {
+  const { message } = (await session.ask('mail.release', { id })) as { message: MessageInfo };
+  session.answer('mail.quarantine.release', { message }, `${message.id} goes to your mail server again\n`);
+}
+
+/** `peer mail quarantine delete ID`: gone for good; asked before. */
+export async function deleteMail(session: Session, id: string): Promise<void> {
+  const shown = (await session.ask('mail.show', { id })) as { message: MessageInfo };
+  const from = visible(senderWords(shown.message), 200);
+  if (!(await session.confirm(`Delete ${shown.message.id} from ${from} for good?`)))
+    throw new CommandError(ExitCode.no, 'the message stays; nothing was changed');
+  const { message } = (await session.ask('mail.delete', { id: shown.message.id })) as {
+    message: MessageInfo;
+  };
+  session.answer('mail.quarantine.delete', { message }, `${message.id} is deleted\n`);
 }
 
 /** `peer mail flush [DOMAIN]`: tries to hand over now instead of at the next planned time. */

@@ -98,10 +98,13 @@ export class Drains implements AsyncDisposable {
     });
   }
 
-  /** Forgets every wait of the messages of one domain, or of all; answers how many there are. */
-  async flush(domain: string | undefined): Promise<number> {
+  /** Forgets every wait of the messages of one domain or owner, or of all; answers how many there are. */
+  async flush(domain: string | undefined, ownerId?: string): Promise<number> {
     const { held, clock } = this.#options;
-    const chosen = [...held.messages.values()].filter((one) => domain === undefined || one.domain === domain);
+    const chosen = [...held.messages.values()].filter(
+      (one) =>
+        (domain === undefined || one.domain === domain) && (ownerId === undefined || one.ownerId === ownerId),
+    );
     for (const { id } of chosen) await held.step(id, { kind: 'flush' }, clock.nowMs());
     for (const ownerId of new Set(chosen.map((one) => one.ownerId))) this.kick(ownerId);
     return chosen.length;

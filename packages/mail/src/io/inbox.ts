@@ -10,7 +10,7 @@ import {
   type TagState,
   tagPrefix,
 } from '../queue-row.ts';
-import type { QueuedEffect, QueuedMessage, QueuedRecipient } from '../spool.ts';
+import { type QueuedEffect, type QueuedMessage, type QueuedRecipient, stepQueued } from '../spool.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import { type OpenedRecord, openSpoolRecord } from './seal.ts';
@@ -170,6 +170,27 @@ export class Inbox {
       return decision.kind === 'accepted' && decision.address === recipient;
     });
     return good ? undefined : 'a recipient is not mine';
+  }
+
+  /** The record of a queued message as it lies here, sealed. Rejects where it cannot be read now. */
+  async record(id: string): Promise<Uint8Array | undefined> {
+    return this.queue.has(id) ? await this.#options.segments.read(id) : undefined;
+  }
+
+  /**
+   * What the owner decides about what his MTA refused: `release` to try again, `discard` to let it go. False where the
+   * message has nothing that was refused (any more). Rejects where the disk refused; then nothing has changed.
+   */
+  async decide(id: string, what: 'release' | 'discard'): Promise<boolean> {
+    const message = this.queue.get(id);
+    if (!message) return false;
+    const [next, effects] = stepQueued(message, { kind: what }, this.#options.clock.nowMs());
+    if (effects.length === 0) return false;
+    for (const effect of effects) if (effect.kind !== 'report') await this.apply(effect);
+    if (next) this.queue.set(id, next);
+    else this.queue.delete(id);
+    this.#options.events.changed();
+    return true;
   }
 
   /** The opened record of a queued message. Rejects where it cannot be read now. */

@@ -13,3 +13,6 @@
 
 export type { MailEvents } from './events.ts';
 export { type Mail, type MailOptions, startMail } from './mail.ts';
+export { askFlush, askList, askRecord } from './mail-questions.ts';
+export { type OpenedRecord, openSpoolRecord } from './seal.ts';
+export { type OpenedHead, openRecordHead } from './sealed-head.ts';

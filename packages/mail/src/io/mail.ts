@@ -1,6 +1,7 @@
 import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@copain/core';
 import type { MailDomain, MailFact, MailFacts, MessageInfo } from '../mail-domain.ts';
-import { isWaiting } from '../spool.ts';
+import { messageId } from '../message-id.ts';
+import { isWaiting, type QueuedMessage } from '../spool.ts';
 import type { Tally } from '../tally.ts';
 import { ArrivingRoom } from './arriving-message.ts';
 import { Deliveries } from './deliver.ts';
@@ -11,6 +12,7 @@ import { framePair } from './frame-pair.ts';
 import { HeldStore } from './held-store.ts';
 import { Inbox } from './inbox.ts';
 import { handleLive } from './live-owner.ts';
+import { answerMailQuestions } from './mail-questions.ts';
 import type { ReceptionOptions } from './reception.ts';
 import { type SmtpListener, startSmtpListener } from './smtp-listener.ts';
 
@@ -54,6 +56,12 @@ export interface Mail extends AsyncDisposable {
   /** Tries everything (of one domain) now; how many messages that is. */
   flush(domain?: string): Promise<number>;
   list(): Promise<MessageInfo[]>;
+  /** The sealed record of a message that `list` showed, and undefined once it is gone. */
+  record(message: { id: string; state: string }): Promise<Uint8Array | undefined>;
+  /** What the owner decides about a quarantined message; false where nothing of it is. Rejects on disk trouble. */
+  decide(id: string, what: 'release' | 'discard'): Promise<boolean>;
+  /** Serves one `/copain/mail/1` stream of a box of this owner; `own`: of our own owner. Never rejects. */
+  answerQuestions(stream: FrameStream, asker: { ownerId: string; own: boolean }): Promise<void>;
   facts(): MailFacts;
   /** What was ever accepted here for each owner, by his id. */
   tallies(): ReadonlyMap<string, Tally>;
@@ -142,6 +150,27 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     ownerGone: (ownerId) => drains.gone(ownerId),
     flush: async (domain) => (await drains.flush(domain)) + deliveries.flush(domain),
     list: async () => listMessages(held, inbox, deliveries, domains()),
+    record: async ({ id, state }) => {
+      const kept = [...held.messages.values()].find((one) => messageId(one.tags) === id);
+      if (state === 'held') return kept && (await held.readPart(kept.id, 0, kept.sizeBytes));
+      const queued = queuedUnder(inbox, id)[0];
+      return queued && (await inbox.record(queued.id));
+    },
+    decide: async (id, what) => {
+      let any = false;
+      for (const message of queuedUnder(inbox, id)) any = (await inbox.decide(message.id, what)) || any;
+      deliveries.kick();
+      return any;
+    },
+    answerQuestions: async (stream, { ownerId, own }) => {
+      const nextTryAtMs = (id: string): number | undefined => {
+        const message = inbox.queue.get(id);
+        return message && deliveries.nextTryAtMs(message);
+      };
+      const flush = async (): Promise<number> => await drains.flush(undefined, ownerId);
+      const asked = { held, inbox: own ? inbox : undefined, ownerId, nextTryAtMs, flush };
+      await answerMailQuestions(stream, asked);
+    },
     facts: () => ({
       domains: domains().map((domain) => fact({ domain, held, inbox, deliveries, drains, totals })),
     }),
@@ -162,6 +191,13 @@ class Totals {
   }
 }
 
+/** Queued messages that people call by this id; more than one only where recipients came in different transactions. */
+function queuedUnder(inbox: Inbox, id: string): QueuedMessage[] {
+  return [...inbox.queue.values()].filter(
+    ({ recipients }) => messageId(recipients.map(({ tag }) => tag)) === id,
+  );
+}
+
 function listMessages(
   held: HeldStore,
   inbox: Inbox,
@@ -171,7 +207,7 @@ function listMessages(
   const ownerOf = (domain: string): string => domains.find((one) => one.domain === domain)?.ownerId ?? '';
   const heldHere = [...held.messages.values()].map(
     (message): MessageInfo => ({
-      id: `held-${message.id}`,
+      id: messageId(message.tags),
       domain: message.domain,
       ownerId: message.ownerId,
       from: undefined,
@@ -185,7 +221,7 @@ function listMessages(
   );
   const queued = [...inbox.queue.values()].map(
     (message): MessageInfo => ({
-      id: `queued-${message.id}`,
+      id: messageId(message.recipients.map(({ tag }) => tag)),
       domain: message.domain,
       ownerId: ownerOf(message.domain),
       from: message.from,

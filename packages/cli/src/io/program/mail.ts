@@ -47,13 +47,8 @@ export function addMailCommands(program: Command, run: Run): void {
     mail.command('remove').argument('<domain>').description('own its mail no longer'),
     'peer mail remove alice.example',
   ).action(run(mailCommands, ({ removeMail }, session, domain: string) => removeMail(session, domain)));
-  withExamples(mail.command('list').description('messages that wait on this box'), 'peer mail list').action(
-    run(mailCommands, ({ listMail }, session) => listMail(session)),
-  );
-  withExamples(
-    mail.command('show').argument('<id>').description('the envelope of one message'),
-    'peer mail show ID',
-  ).action(run(mailCommands, ({ showMail }, session, id: string) => showMail(session, id)));
+  addReadingCommands(mail, run);
+  addQuarantineCommands(mail, run);
   withExamples(
     mail.command('flush').argument('[domain]').description('try to hand over now'),
     'peer mail flush',
@@ -61,4 +56,113 @@ export function addMailCommands(program: Command, run: Run): void {
   ).action(
     run(mailCommands, ({ flushMail }, session, domain: string | undefined) => flushMail(session, domain)),
   );
+}
+
+const withKeyOptions = (command: Command): Command =>
+  command
+    .option('--key-file <file>', 'owner key or paper key to open it with, where none is on this box')
+    .option('--passphrase-file <file>', 'where the key file is sealed');
+
+function addReadingCommands(mail: Command, run: Run): void {
+  withExamples(
+    mail
+      .command('list')
+      .description('messages that wait here, and what friends hold for you, also while your server is off'),
+    'peer mail list',
+    'peer mail list --here --json',
+  )
+    .option('--here', 'only what lies on this box')
+    .action(
+      run(mailCommands, ({ listMail }, session, options: { here?: boolean }) => listMail(session, options)),
+    );
+  withExamples(
+    mail
+      .command('show')
+      .argument('<id>')
+      .description('envelope, state, last reply and next try of one message'),
+    'peer mail show 3f9a17c2b04d',
+    'peer mail show 3f9a',
+  ).action(run(mailCommands, ({ showMail }, session, id: string) => showMail(session, id)));
+  withKeyOptions(
+    withExamples(
+      mail
+        .command('read')
+        .argument('<id>')
+        .description('read a message, wherever it lies; it stays there, and nothing is marked'),
+      'peer mail read 3f9a17c2b04d',
+      'peer mail read 3f9a --raw > mail.eml',
+      'peer mail read 3f9a --key-file paper.key',
+    ),
+  )
+    .option('--raw', 'its bytes as they were received')
+    .action(
+      run(
+        () => import('../read-command.ts'),
+        (
+          { readMail },
+          session,
+          id: string,
+          options: { raw?: boolean; keyFile?: string; passphraseFile?: string },
+        ) => readMail(session, id, options),
+      ),
+    );
+  withKeyOptions(
+    withExamples(
+      mail
+        .command('export')
+        .argument('[id...]')
+        .description('copies of messages into a Maildir, an mbox, or as age files for their owner'),
+      'peer mail export --out rescued',
+      'peer mail export --format mbox --out rescued.mbox --domain alice.example',
+      'peer mail export --format age --out for-alice --domain alice.example',
+    ),
+  )
+    .requiredOption('--out <path>', 'where to')
+    .addOption(
+      new Option('--format <format>', 'what to write').choices(['maildir', 'mbox', 'age']).default('maildir'),
+    )
+    .option('--domain <domain>', 'only messages for it')
+    .action(
+      run(
+        () => import('../export-command.ts'),
+        (
+          { exportMail },
+          session,
+          ids: string[],
+          options: {
+            out: string;
+            format: 'mbox' | 'maildir' | 'age';
+            domain?: string;
+            keyFile?: string;
+            passphraseFile?: string;
+          },
+        ) => exportMail(session, ids, options),
+      ),
+    );
+}
+
+function addQuarantineCommands(mail: Command, run: Run): void {
+  const quarantine = withExamples(
+    mail
+      .command('quarantine')
+      .description('what your mail server refused for good; it is kept until you decide'),
+    'peer mail quarantine list',
+    'peer mail quarantine release 3f9a17c2b04d',
+  );
+  withExamples(
+    quarantine.command('list').description('refused messages'),
+    'peer mail quarantine list',
+  ).action(run(mailCommands, ({ listQuarantine }, session) => listQuarantine(session)));
+  withExamples(
+    quarantine.command('show').argument('<id>').description('one of them, with what your mail server said'),
+    'peer mail quarantine show 3f9a17c2b04d',
+  ).action(run(mailCommands, ({ showMail }, session, id: string) => showMail(session, id)));
+  withExamples(
+    quarantine.command('release').argument('<id>').description('offer it to your mail server again'),
+    'peer mail quarantine release 3f9a17c2b04d',
+  ).action(run(mailCommands, ({ releaseMail }, session, id: string) => releaseMail(session, id)));
+  withExamples(
+    quarantine.command('delete').argument('<id>').description('let it go for good; asks before'),
+    'peer mail quarantine delete 3f9a17c2b04d',
+  ).action(run(mailCommands, ({ deleteMail }, session, id: string) => deleteMail(session, id)));
 }

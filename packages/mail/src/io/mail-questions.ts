@@ -1,0 +1,204 @@
+import { concatBytes, type FrameStream, fromHex } from '@copain/core';
+import {
+  chunkBytes,
+  listMax,
+  messageMaxBytes,
+  questionFrameMs,
+  questionIdleMs,
+  questionsMax,
+  recordHeadBytes,
+} from '../limits.ts';
+import {
+  decodeMailQuestion,
+  decodeMailQuestionAnswer,
+  encodeMailQuestion,
+  encodeMailQuestionAnswer,
+  type HeldEntry,
+  type MailQuestion,
+  type MailQuestionAnswer,
+} from '../question-frames.ts';
+import { isWaiting } from '../spool.ts';
+import { asError, withDeadline } from './deadline.ts';
+import type { HeldStore } from './held-store.ts';
+import type { Inbox } from './inbox.ts';
+
+/** Seal and envelope on top of the largest message. */
+const recordMaxBytes = messageMaxBytes + 1_000_000;
+
+export interface MailAnswersOptions {
+  held: HeldStore;
+  /** The queue, for another box of the same owner; undefined for friends. */
+  inbox: Inbox | undefined;
+  /** Whose mail may be asked for: the owner of the box that asks. */
+  ownerId: string;
+  nextTryAtMs: (id: string) => number | undefined;
+  /** Ends the waits of what is held for the asker; how many messages that is. */
+  flush: () => Promise<number>;
+}
+
+/**
+ * Answers the questions of one stream. The agent has checked whose box asks; it hears of its owner's mail alone, sealed as
+ * it lies here, and nothing is marked or removed. Never rejects.
+ */
+export async function answerMailQuestions(stream: FrameStream, options: MailAnswersOptions): Promise<void> {
+  try {
+    for (let asked = 0; ; asked++) {
+      const frame = await withDeadline(stream.receive(), questionIdleMs, 'asker');
+      if (!frame) break;
+      const question = decodeMailQuestion(frame);
+      if (!question || asked >= questionsMax) throw new Error('not a question of this protocol');
+      await answer(stream, question, options);
+    }
+    await stream.end();
+  } catch (error) {
+    stream.abort(asError(error));
+  }
+}
+
+async function answer(
+  stream: FrameStream,
+  question: MailQuestion,
+  options: MailAnswersOptions,
+): Promise<void> {
+  const say = (one: MailQuestionAnswer): Promise<void> =>
+    withDeadline(stream.send(encodeMailQuestionAnswer(one)), questionFrameMs, 'asker');
+  switch (question.t) {
+    case 'list': {
+      const all = entriesFor(options).toSorted((a, b) => b.receivedAtMs - a.receivedAtMs);
+      for (const entry of all.slice(0, question.limit)) {
+        const record = await openRecord(entry.id, options);
+        const head = await record?.part(0, recordHeadBytes);
+        // It may have gone on its way meanwhile.
+        if (record && head) await say({ t: 'entry', entry: { ...entry, sizeBytes: record.sizeBytes, head } });
+      }
+      await say({ t: 'listed', count: all.length });
+      return;
+    }
+    case 'fetch': {
+      const isHis = entriesFor(options).some(({ id }) => id === question.id);
+      const record = isHis ? await openRecord(question.id, options) : undefined;
+      if (!record || question.offset >= record.sizeBytes) return await say({ t: 'gone' });
+      for (let { offset } = question; offset < record.sizeBytes; ) {
+        const bytes = await record.part(offset, chunkBytes);
+        if (!bytes || bytes.length === 0) return await say({ t: 'gone' });
+        await say({ t: 'part', offset, bytes, last: offset + bytes.length >= record.sizeBytes });
+        offset += bytes.length;
+      }
+      return;
+    }
+    case 'flush':
+      await say({ t: 'flushed', count: await options.flush() });
+  }
+}
+
+const heldPrefix = 'held-';
+const queuedPrefix = 'queued-';
+
+function entriesFor({
+  held,
+  inbox,
+  ownerId,
+  nextTryAtMs,
+}: MailAnswersOptions): Omit<HeldEntry, 'head' | 'sizeBytes'>[] {
+  const bytesOf = (tags: readonly string[]): Uint8Array[] => tags.flatMap((tag) => fromHex(tag) ?? []);
+  const kept = [...held.messages.values()].filter((message) => message.ownerId === ownerId);
+  const queue = inbox === undefined ? [] : [...inbox.queue.values()];
+  return [
+    ...kept.map((message) => ({
+      id: heldPrefix + message.id,
+      state: 'held' as const,
+      receivedAtMs: message.receivedAtMs,
+      tags: bytesOf(message.tags),
+      reply: '',
+      nextTryAtMs: 0,
+    })),
+    ...queue.map((message) => ({
+      id: queuedPrefix + message.id,
+      state: isWaiting(message) ? ('queued' as const) : ('quarantined' as const),
+      receivedAtMs: message.receivedAtMs,
+      tags: bytesOf(message.recipients.map(({ tag }) => tag)),
+      reply: message.reply,
+      nextTryAtMs: nextTryAtMs(message.id) ?? 0,
+    })),
+  ];
+}
+
+/** A record that can be read in parts, so that one of 50 MB never lies in memory for a friend who reads slowly. */
+async function openRecord(
+  id: string,
+  { held, inbox }: MailAnswersOptions,
+): Promise<
+  | { sizeBytes: number; part(offset: number, lengthBytes: number): Promise<Uint8Array | undefined> }
+  | undefined
+> {
+  if (id.startsWith(heldPrefix)) {
+    const message = held.messages.get(id.slice(heldPrefix.length));
+    return (
+      message && {
+        sizeBytes: message.sizeBytes,
+        part: (offset, lengthBytes) => held.readPart(message.id, offset, lengthBytes),
+      }
+    );
+  }
+  const record = await inbox?.record(id.slice(queuedPrefix.length));
+  return (
+    record && {
+      sizeBytes: record.length,
+      part: async (offset, lengthBytes) => record.slice(offset, offset + lengthBytes),
+    }
+  );
+}
+
+/** Asks for the newest messages that are held for us. Rejects where the other side breaks off or says something else. */
+export async function askList(
+  stream: FrameStream,
+  limit: number = listMax,
+): Promise<{ entries: HeldEntry[]; count: number }> {
+  await ask(stream, { t: 'list', limit });
+  const entries: HeldEntry[] = [];
+  for (;;) {
+    const said = await hear(stream);
+    if (said.t === 'listed') return { entries, count: said.count };
+    if (said.t !== 'entry' || entries.length >= limit) throw new Error('not the list that was asked for');
+    entries.push(said.entry);
+  }
+}
+
+/** The whole record of a listed message, or undefined where it is gone. Rejects where the stream breaks. */
+export async function askRecord(
+  stream: FrameStream,
+  { id, sizeBytes }: Pick<HeldEntry, 'id' | 'sizeBytes'>,
+): Promise<Uint8Array | undefined> {
+  await ask(stream, { t: 'fetch', id, offset: 0 });
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  for (;;) {
+    const said = await hear(stream);
+    if (said.t === 'gone') return undefined;
+    if (said.t !== 'part' || said.offset !== offset) throw new Error('not the part that was asked for');
+    if (said.bytes.length === 0 && !said.last) throw new Error('an empty part');
+    parts.push(said.bytes);
+    offset += said.bytes.length;
+    if (offset > Math.min(sizeBytes, recordMaxBytes)) throw new Error('more than a record can be');
+    if (said.last) return concatBytes(...parts);
+  }
+}
+
+/** Has the holder try to hand over at once; how many messages that concerns. */
+export async function askFlush(stream: FrameStream): Promise<number> {
+  await ask(stream, { t: 'flush' });
+  const said = await hear(stream);
+  if (said.t !== 'flushed') throw new Error('not an answer to flush');
+  return said.count;
+}
+
+async function ask(stream: FrameStream, question: MailQuestion): Promise<void> {
+  await withDeadline(stream.send(encodeMailQuestion(question)), questionFrameMs, 'friend');
+}
+
+async function hear(stream: FrameStream): Promise<MailQuestionAnswer> {
+  const frame = await withDeadline(stream.receive(), questionFrameMs, 'friend');
+  const said = frame && decodeMailQuestionAnswer(frame);
+  if (!said) throw new Error(frame ? 'not a frame of this protocol' : 'friend ended the stream');
+  return said;
+}

@@ -1,0 +1,147 @@
+import {
+  type CanonicalValue,
+  decodeCanonical,
+  encodeCanonical,
+  type FieldReader,
+  readFields,
+} from '@copain/trust';
+import { chunkBytes, frameMaxBytes, listMax, recipientsMax, recordHeadBytes } from './limits.ts';
+import { tagBytes } from './message-key.ts';
+
+/**
+ * What a box of the owner asks whoever holds mail of his, one question after the other on a stream `/copain/mail/1`. None
+ * of them changes anything but `flush`, which ends the waits of what is held for the asker.
+ */
+export type MailQuestion =
+  /** The newest `limit` messages that are held for the asker's owner. */
+  | { t: 'list'; limit: number }
+  /** A whole record from `offset` on, in parts; it stays where it is. */
+  | { t: 'fetch'; id: string; offset: number }
+  | { t: 'flush' };
+
+/** One held message; all that tells who wrote to whom is inside `head`, sealed. */
+export interface HeldEntry {
+  /** The holder's own name for it; good for `fetch`. */
+  id: string;
+  state: 'held' | 'queued' | 'quarantined';
+  /** Of the record, seal included. */
+  sizeBytes: number;
+  receivedAtMs: number;
+  tags: Uint8Array[];
+  /** The record's first bytes. */
+  head: Uint8Array;
+  /** What the owner's MTA said last, '' where it was not asked. */
+  reply: string;
+  /** 0: not planned. */
+  nextTryAtMs: number;
+}
+
+export type MailQuestionAnswer =
+  | { t: 'entry'; entry: HeldEntry }
+  /** After the last entry: how many there are in all. */
+  | { t: 'listed'; count: number }
+  | { t: 'part'; offset: number; bytes: Uint8Array; last: boolean }
+  | { t: 'gone' }
+  | { t: 'flushed'; count: number };
+
+const idMaxLength = 64;
+const sizeMax = Number.MAX_SAFE_INTEGER;
+const states = ['held', 'queued', 'quarantined'] as const;
+
+export function encodeMailQuestion(question: MailQuestion): Uint8Array {
+  return encodeCanonical({ ...question });
+}
+
+/** The question in a frame, or undefined where it is none. */
+export function decodeMailQuestion(frame: Uint8Array): MailQuestion | undefined {
+  const fields = readFields(decodeCanonical(frame, frameMaxBytes));
+  const question = readQuestion(fields);
+  return fields.ok ? question : undefined;
+}
+
+function readQuestion(fields: FieldReader): MailQuestion | undefined {
+  switch (fields.text('t', 8)) {
+    case 'list':
+      return { t: 'list', limit: fields.integer('limit', 1, listMax) };
+    case 'fetch':
+      return { t: 'fetch', id: fields.text('id', idMaxLength), offset: fields.integer('offset', 0, sizeMax) };
+    case 'flush':
+      return { t: 'flush' };
+    default:
+      fields.refuse();
+      return undefined;
+  }
+}
+
+export function encodeMailQuestionAnswer(answer: MailQuestionAnswer): Uint8Array {
+  switch (answer.t) {
+    case 'entry': {
+      const { id, state, sizeBytes, receivedAtMs, tags, head, reply, nextTryAtMs } = answer.entry;
+      return encodeCanonical({
+        t: 'entry',
+        id,
+        state,
+        size: sizeBytes,
+        at: receivedAtMs,
+        tags,
+        head,
+        reply: reply.slice(0, 300),
+        next: nextTryAtMs,
+      });
+    }
+    case 'part':
+      return encodeCanonical({ t: 'part', offset: answer.offset, b: answer.bytes, last: answer.last });
+    case 'listed':
+    case 'flushed':
+    case 'gone':
+      return encodeCanonical({ ...answer });
+  }
+}
+
+/** The answer in a frame from a friend, or undefined where it is none. */
+export function decodeMailQuestionAnswer(frame: Uint8Array): MailQuestionAnswer | undefined {
+  const fields = readFields(decodeCanonical(frame, frameMaxBytes));
+  const answer = readAnswer(fields);
+  return fields.ok ? answer : undefined;
+}
+
+function readAnswer(fields: FieldReader): MailQuestionAnswer | undefined {
+  const kind = fields.text('t', 8);
+  switch (kind) {
+    case 'entry':
+      return { t: 'entry', entry: readEntry(fields) };
+    case 'part':
+      return {
+        t: 'part',
+        offset: fields.integer('offset', 0, sizeMax),
+        bytes: fields.bytes('b', 0, chunkBytes),
+        last: fields.flag('last'),
+      };
+    case 'gone':
+      return { t: 'gone' };
+    case 'listed':
+    case 'flushed':
+      return { t: kind, count: fields.integer('count', 0, sizeMax) };
+    default:
+      fields.refuse();
+      return undefined;
+  }
+}
+
+function readEntry(fields: FieldReader): HeldEntry {
+  const state = states.find((one) => one === fields.text('state', 16));
+  const tags = fields.list('tags', recipientsMax);
+  const isTag = (tag: CanonicalValue): tag is Uint8Array =>
+    tag instanceof Uint8Array && tag.length === tagBytes;
+  if (state === undefined || tags.length === 0 || !tags.every(isTag)) fields.refuse();
+  return {
+    id: fields.text('id', idMaxLength),
+    state: state ?? 'held',
+    sizeBytes: fields.integer('size', 0, sizeMax),
+    receivedAtMs: fields.integer('at', 0, sizeMax),
+    tags: tags.filter(isTag),
+    head: fields.bytes('head', 1, recordHeadBytes),
+    reply: fields.text('reply', 300),
+    nextTryAtMs: fields.integer('next', 0, sizeMax),
+  };
+}
