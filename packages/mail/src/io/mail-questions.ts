@@ -64,7 +64,7 @@ async function answer(
     withDeadline(stream.send(encodeMailQuestionAnswer(one)), questionFrameMs, 'asker');
   switch (question.t) {
     case 'list': {
-      const all = entriesFor(options).toSorted((a, b) => b.receivedAtMs - a.receivedAtMs);
+      const all = entriesFor(options).toSorted(newestFirst);
       for (const entry of all.slice(0, question.limit)) {
         const record = await openRecord(entry.id, options);
         const head = await record?.part(0, recordHeadBytes);
@@ -90,6 +90,12 @@ async function answer(
       await say({ t: 'flushed', count: await options.flush() });
   }
 }
+
+/** Times in clear are to the minute; within one the order of arrival at this box decides. */
+const newestFirst = (
+  a: Pick<HeldEntry, 'receivedAtMs' | 'id'>,
+  b: Pick<HeldEntry, 'receivedAtMs' | 'id'>,
+): number => b.receivedAtMs - a.receivedAtMs || (a.id < b.id ? 1 : -1);
 
 const heldPrefix = 'held-';
 const queuedPrefix = 'queued-';
