@@ -94,6 +94,7 @@ export {
   type PrimaryInput,
   type PrimaryState,
   type Sha256,
+  serialProblems,
   startPrimaryState,
   stepPrimary,
   stillCurrent,

@@ -44,7 +44,8 @@ export function loadAgain(options: MasterFileOptions, before: LoadedZone): Loade
   const keys = differing.map(([key]) => key);
   const toCheck = { origin: options.origin, file: options.file, records: [], byName };
   if (!isPlain || checkNames(toCheck, keys).length > 0) return undefined;
-  if (keys.length === 0) return { ...before, reading: { pieces, byName } };
+  const soaAt = soaPlace(byName.get(zone.originKey));
+  if (keys.length === 0) return { ...before, soaAt, reading: { pieces, byName } };
 
   const patches = differing.map(([key, { was, now }]) => {
     const owner = (now[0] ?? was[0])?.owner ?? options.origin;
@@ -58,7 +59,7 @@ export function loadAgain(options: MasterFileOptions, before: LoadedZone): Loade
   const regions = (of: Zone) => concatBytes(...inOrder.map(({ key }) => regionOf(of, key)));
   const applied = applyToBody(content, diffBodies(regions(zone), regions(built.zone)));
   if (applied.kind === 'refused') return undefined;
-  return { zone: built.zone, problems: [], content: applied.body, reading: { pieces, byName } };
+  return { zone: built.zone, problems: [], content: applied.body, soaAt, reading: { pieces, byName } };
 }
 
 /** The octets of all records at one name. */
@@ -120,4 +121,10 @@ function isPlainChange({ was, now }: { was: MasterRecord[]; now: MasterRecord[] 
 
 function hasAddress(records: readonly MasterRecord[]): boolean {
   return records.some(({ type }) => type === RecordType.A || type === RecordType.AAAA);
+}
+
+/** Where the SOA stands among the records of a zone's own name. */
+export function soaPlace(apex: readonly MasterRecord[] = []): LoadedZone['soaAt'] {
+  const soa = apex.find(({ type }) => type === RecordType.SOA);
+  return soa && { file: soa.file, line: soa.line, column: soa.column };
 }

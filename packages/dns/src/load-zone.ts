@@ -1,5 +1,5 @@
 import { zoneBytesMax } from './limits.ts';
-import { loadAgain, type ZoneReading } from './load-again.ts';
+import { loadAgain, soaPlace, type ZoneReading } from './load-again.ts';
 import { type MasterFileOptions, parseMasterFile, type ZoneProblem } from './master-file.ts';
 import { readPieces } from './master-pieces.ts';
 import type { Zone } from './zone.ts';
@@ -15,6 +15,8 @@ export interface LoadedZone {
   content?: Uint8Array;
   /** For reading the next version of the file. */
   reading?: ZoneReading;
+  /** Where the SOA stands, for what is said about the serial later. */
+  soaAt?: Pick<ZoneProblem, 'file' | 'line' | 'column'> | undefined;
 }
 
 /**
@@ -40,7 +42,8 @@ function loadWhole(options: MasterFileOptions): LoadedZone {
     return { zone: undefined, problems: [...problems, { severity: 'error', ...place, text: built.text }] };
   const content = encodeZone(built.zone);
   if (content.length <= zoneBytesMax && decodeRecords(content)) {
-    const loaded = { zone: built.zone, problems, content };
+    const soaAt = soaPlace(byName.get(built.zone.originKey));
+    const loaded = { zone: built.zone, problems, content, soaAt };
     return pieces ? { ...loaded, reading: { pieces: { ...pieces, fresh: [] }, byName } } : loaded;
   }
   const text = 'this zone is too large, or its encoding is ambiguous, so friends could not take it';

@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { loadZone } from './load-zone.ts';
 import { nameOf } from './name.ts';
-import { type PrimaryInput, type PrimaryState, startPrimaryState, stepPrimary } from './primary.ts';
+import {
+  type PrimaryInput,
+  type PrimaryState,
+  serialProblems,
+  startPrimaryState,
+  stepPrimary,
+} from './primary.ts';
 import { decodeZone, encodeZone } from './zone-encoding.ts';
 import { isNewerSerial } from './zone-serial.ts';
 
@@ -19,6 +25,9 @@ function file(serial: number, rest = '', epoch = 1): PrimaryInput {
   const text = `$TTL 300\n@ SOA ns hostmaster ${serial} 4h 1h 2w 60\n@ NS ns\nns A 192.0.2.53\n${rest}`;
   return { kind: 'file', file: 'alice.zone', ...loadZone({ text, file: 'alice.zone', origin }), epoch };
 }
+
+const inStep = (serial: number): string =>
+  `since serials only rise. To be in step with the file again, write ${serial} or higher.`;
 
 function run(...inputs: PrimaryInput[]) {
   let state = fresh();
@@ -63,7 +72,7 @@ it('raises a serial that was not raised, says so, and does so once', () => {
   expect(run(file(7), changed, changed).told).toEqual([
     'publish 1 serial 7',
     'publish 2 serial 8',
-    'the SOA serial 7 in alice.zone is not newer than the published 7; serving 8',
+    `the SOA serial 7 in alice.zone is not newer than the published 7; serving 8, ${inStep(9)}`,
   ]);
 });
 
@@ -72,10 +81,72 @@ it('heals a serial that was set back, and follows the file again once it is ahea
     [
       'publish 1 serial 2026112201',
       'publish 2 serial 2026112202',
-      'the SOA serial 1 in alice.zone is not newer than the published 2026112201; serving 2026112202',
+      `the SOA serial 1 in alice.zone is not newer than the published 2026112201; serving 2026112202, ${inStep(2026112203)}`,
       'publish 3 serial 2026112300',
     ],
   );
+});
+
+it('says once that a serial alone was set back, and goes on serving the one before', () => {
+  const { state, told } = run(file(9), file(9), file(3), file(3));
+  expect(told).toEqual([
+    'publish 1 serial 9',
+    `the SOA serial 3 in alice.zone is not newer than the published 9; serving 9, ${inStep(10)}`,
+  ]);
+  expect(state).toMatchObject({ fileSerial: 3, published: { serial: 9, sequence: 1 } });
+  // What a run finds at its start is no news: it was said when it happened.
+  const restarted = { ...state, fileSerial: undefined };
+  expect(stepPrimary(restarted, file(3), 2000, sha256)[1]).toEqual([]);
+});
+
+it('refuses a signed zone of which the serial alone was edited, up or down: its signature would not fit', () => {
+  const signature = '@ RRSIG SOA 13 2 300 20270101000000 20261101000000 7 alice.example. AQIDBA==\n';
+  const signed = `@ DNSKEY 257 3 13 AQIDBA==\n${signature}`;
+  for (const serial of [6, 4]) {
+    const { state, told } = run(file(5, signed), file(serial, signed), file(5, signed));
+    expect(told[1]).toMatch(
+      new RegExp(`^problem the SOA serial is ${serial} and was 5 when .* sign the zone again`),
+    );
+    expect(told.slice(2)).toEqual(['problem ']);
+    expect(state.published).toMatchObject({ serial: 5, sequence: 1 });
+  }
+});
+
+it.each([
+  ['raised', 8, 'w A 192.0.2.1\n', []],
+  ['the same', 7, '', []],
+  [
+    'not raised',
+    7,
+    'w A 192.0.2.1\n',
+    ['warning: the SOA serial 7 in z is not newer than the published 7; serving 8'],
+  ],
+  [
+    'set back',
+    3,
+    'w A 192.0.2.1\n',
+    ['warning: the SOA serial 3 in z is not newer than the published 7; serving 8'],
+  ],
+  ['set back alone', 3, '', ['warning: the SOA serial 3 in z is not newer than the published 7; serving 7']],
+  [
+    'not raised, signed',
+    7,
+    '@ DNSKEY 257 3 13 AQIDBA==\n',
+    ['error: the content changed, but the SOA serial 7 is not'],
+  ],
+])('a file that is checked is compared with what is published: %s', (_how, serial, rest, said) => {
+  const { state } = run(file(7));
+  const checked = { ...file(serial, rest), file: 'z' };
+  const problems = serialProblems(state, checked, sha256);
+  expect(problems.map(({ severity, text }) => `${severity}: ${text}`)).toEqual(
+    said.map((text) => expect.stringContaining(text)),
+  );
+  for (const problem of problems) expect(problem).toMatchObject({ line: 2, column: 1, file: 'alice.zone' });
+});
+
+it('nothing is to be said about the serial of a file with mistakes, or of the first version', () => {
+  expect(serialProblems(run(file(7)).state, file(1, 'w A nonsense\n'), sha256)).toEqual([]);
+  expect(serialProblems(fresh(), file(1), sha256)).toEqual([]);
 });
 
 it('wraps the serial round as RFC 1982 does', () => {

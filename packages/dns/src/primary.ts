@@ -22,6 +22,8 @@ export interface PrimaryState {
   readonly bareHash: Uint8Array | undefined;
   /** Errors and warnings of the file as last read; with an error among them the file is not the published version. */
   readonly problems: readonly ZoneProblem[];
+  /** The serial that stands in the file as it was read last in this run; undefined before, and where it is no zone. */
+  readonly fileSerial: number | undefined;
 }
 
 /** The file was read, at start or after a change. `zone` is undefined where it is none; `epoch` is the owner's. */
@@ -32,6 +34,8 @@ export interface PrimaryInput {
   zone: Zone | undefined;
   /** `encodeZone` of it, where it is at hand. */
   content?: Uint8Array | undefined;
+  /** Where the SOA stands, for what is said about its serial; by default at the top of `file`. */
+  soaAt?: { file: string; line: number; column: number } | undefined;
   epoch: number;
 }
 
@@ -63,6 +67,7 @@ export function startPrimaryState(
     published: options.published?.header,
     bareHash: zone && options.published && sha256(contentWithSerial(options.published.body, 0)),
     problems: [],
+    fileSerial: undefined,
   };
 }
 
@@ -71,6 +76,16 @@ export function startPrimaryState(
  * serial that was not raised, or was set back, is raised here where no signature forbids it.
  */
 export function stepPrimary(
+  state: PrimaryState,
+  input: PrimaryInput,
+  nowMs: number,
+  sha256: Sha256,
+): [PrimaryState, PrimaryEffect[]] {
+  const [next, effects] = stepRead(state, input, nowMs, sha256);
+  return [{ ...next, fileSerial: input.zone?.serial }, effects];
+}
+
+function stepRead(
   state: PrimaryState,
   input: PrimaryInput,
   nowMs: number,
@@ -89,7 +104,17 @@ export function stepPrimary(
   // Under a later epoch everything is signed anew, and its numbers begin anew: whatever was signed under an earlier one,
   // by a box that is no longer the owner's, is older.
   const risen = last !== undefined && input.epoch > last.epoch;
-  if (unchanged && !raised && !risen) return [{ ...state, problems }, changedProblems(state, problems)];
+  if (unchanged && zone.soa.signatures.length > 0 && zone.serial !== last.serial) {
+    const text =
+      `the SOA serial is ${zone.serial} and was ${last.serial} when the zone was signed with DNSSEC, so its signature ` +
+      'no longer fits; sign the zone again, do not edit the serial of a signed file';
+    return refuse(state, [...problems, mistake(input, text)]);
+  }
+  if (unchanged && !raised && !risen) {
+    const isNews = state.fileSerial !== undefined && state.fileSerial !== zone.serial;
+    const notes = isNews && zone.serial !== last.serial ? [notRaised(input, zone.serial, last.serial)] : [];
+    return [{ ...state, problems }, [...changedProblems(state, problems), ...notes]];
+  }
   if (!raised && !unchanged && zone.signed) {
     const text =
       `the content changed, but the SOA serial ${zone.serial} is not newer than the published ${last.serial}; ` +
@@ -118,10 +143,7 @@ export function stepPrimary(
     { kind: 'publish', header, body, zone: served },
     ...changedProblems(state, problems),
   ];
-  if (!raised && same === undefined) {
-    const text = `the SOA serial ${zone.serial} in ${input.file} is not newer than the published ${last.serial}; serving ${served.serial}`;
-    effects.push({ kind: 'note', text });
-  }
+  if (!raised && same === undefined) effects.push(notRaised(input, zone.serial, last.serial, served.serial));
   return [{ ...state, published: header, bareHash, problems }, effects];
 }
 
@@ -146,8 +168,35 @@ function changedProblems(state: PrimaryState, problems: readonly ZoneProblem[]):
   return same ? [] : [{ kind: 'problem', problems }];
 }
 
-function mistake({ file }: PrimaryInput, text: string): ZoneProblem {
-  return { severity: 'error', file, line: 1, column: 1, text };
+function mistake({ file, soaAt }: PrimaryInput, text: string): ZoneProblem {
+  return { severity: 'error', ...(soaAt ?? { file, line: 1, column: 1 }), text };
+}
+
+/** Secondaries and resolvers never take a serial that is not newer than the one they have (RFC 1034 §4.3.5, RFC 1982). */
+function notRaised(
+  { file }: PrimaryInput,
+  serial: number,
+  published: number,
+  served = published,
+): PrimaryEffect {
+  const text =
+    `the SOA serial ${serial} in ${file} is not newer than the published ${published}; serving ${served}, ` +
+    `since serials only rise. To be in step with the file again, write ${addToSerial(served, 1)} or higher.`;
+  return { kind: 'note', text };
+}
+
+/**
+ * What publishing a file now would say about its serial, without doing it: the mistakes that the zone has beside those of
+ * the file alone, and a warning in place of each note. For whoever checks a file before he saves it as his zone's.
+ */
+export function serialProblems(state: PrimaryState, input: PrimaryInput, sha256: Sha256): ZoneProblem[] {
+  const unread = { ...state, problems: [], fileSerial: state.published?.serial };
+  const [{ problems }, effects] = stepPrimary(unread, input, 0, sha256);
+  const notes = effects.flatMap((effect) => (effect.kind === 'note' ? [effect.text] : []));
+  return [
+    ...problems.filter((problem) => !input.problems.includes(problem)),
+    ...notes.map((text): ZoneProblem => ({ ...mistake(input, text), severity: 'warning' })),
+  ];
 }
 
 /** The zone with the serial that is served already, which a signed zone has of itself. */

@@ -53,6 +53,8 @@ export interface ZoneFacts {
   owner: string;
   role: 'primary' | 'secondary';
   serial: number | undefined;
+  /** In the master file as it was read last; undefined where it has mistakes, or there is none. */
+  fileSerial: number | undefined;
   /** When answers stop if the owner is silent from now on; for one's own zone: when friends' answers would. */
   expiresAtMs: number | undefined;
   /** How much of the time that a friend's zone may be answered without a word of his is gone: 0, 25, 50, 75 or 100. */

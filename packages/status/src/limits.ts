@@ -11,6 +11,7 @@ export const statusLimits: {
   readonly faultShownMs: number;
   readonly clockOffMs: number;
   readonly clockFarOffMs: number;
+  readonly serialFarBehind: number;
 } = {
   /** Events in the document: a screen of history; the rest is in the log. */
   events: 50,
@@ -34,4 +35,6 @@ export const statusLimits: {
   clockOffMs: 60_000,
   /** TSIG tolerates 300 s (RFC 8945 §10); beyond it things go wrong. */
   clockFarOffMs: 300_000,
+  /** A file's serial that so many changes do not explain was set back: one typing error in a date is 100 at least. */
+  serialFarBehind: 99,
 };

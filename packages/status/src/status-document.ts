@@ -101,6 +101,8 @@ export interface ZoneStatus {
   role: 'primary' | 'secondary';
   /** What this box serves; null while it has no good version. */
   serial: number | null;
+  /** What the master file says, which is behind `serial` where the owner did not raise it; null where there is none. */
+  fileSerial: number | null;
   /** When answers stop if the owner stays silent from now on. */
   expiresAt: string | null;
   /** Of a friend's zone: how much of the time it may be answered without him is gone, at least: 0, 25, 50, 75 or 100. */

@@ -41,6 +41,7 @@ const ownZone = (origin: string, change: Partial<ZoneFacts> = {}): ZoneFacts => 
   friends: ['bob', 'carol'].map((name) => ({ name, serial: 2026112204, heardAtMs: nowMs - hour })),
   file: `/b/${origin}.zone`,
   problems: [],
+  fileSerial: undefined,
   held: undefined,
   ...change,
 });
@@ -342,6 +343,40 @@ it('a copy of a zone of ours that had no word for long is said; that every copy 
   const page = (status: StatusDocument) => renderPage(status, { nonce: 'n', refreshMs: 10_000 });
   expect(page(away)).toContain('ends in 10 d');
   expect(page(statusOf())).not.toContain('ends in');
+});
+
+it('a serial in the file that was set back far is a hint; one that is not raised with each change is none', () => {
+  const zone = (serial: number, fileSerial: number | undefined) =>
+    statusOf({
+      zones: [
+        ownZone('alice.example', {
+          serial,
+          fileSerial,
+          friends: [{ name: 'bob', serial, heardAtMs: nowMs - hour }],
+        }),
+      ],
+    }).verdict;
+  for (const [serial, fileSerial] of [
+    [5, 5],
+    [5, 6],
+    [104, 5],
+    [3, 4_294_967_290],
+    [5, undefined],
+  ] as const)
+    expect(zone(serial, fileSerial).todo).toEqual([]);
+  for (const [serial, fileSerial] of [
+    [2026112203, 2026112103],
+    [2 ** 31 + 5, 5],
+    [105, 5],
+  ] as const) {
+    expect(zone(serial, fileSerial)).toMatchObject({
+      level: 'ok',
+      todo: [{ command: 'peer zone show alice.example' }],
+    });
+    expect(zone(serial, fileSerial).todo[0]?.text).toContain(
+      `The SOA serial ${fileSerial} in /b/alice.example.zone was set back: ${serial} is served`,
+    );
+  }
 });
 
 it('hints do not worry: a friend for whom nothing is done yet', () => {

@@ -43,6 +43,7 @@ function zoneStatus(zone: ZoneFacts): ZoneStatus {
     owner,
     role,
     serial: serial ?? null,
+    fileSerial: zone.fileSerial ?? null,
     expiresAt: time(expiresAtMs),
     agedPercent: zone.agedPercent ?? 0,
     friends: zone.friends.map((friend) => ({

@@ -265,6 +265,18 @@ function problemFindings({ facts }: Circle): Finding[] {
   });
 }
 
+/**
+ * A serial that was not raised is raised by copain with each change, and no news. One that lies far behind was set back
+ * by mistake, or set ahead by mistake before.
+ */
+function serialFindings({ origin, serial, fileSerial, file }: ZoneFacts): Finding[] {
+  if (serial === undefined || fileSerial === undefined || isNewerSerial(fileSerial, serial)) return [];
+  if ((serial - fileSerial + 2 ** 32) % 2 ** 32 <= statusLimits.serialFarBehind) return [];
+  const shown = visible(file ?? origin, 4096);
+  const text = `The SOA serial ${fileSerial} in ${shown} was set back: ${serial} is served and counts on with each change. To be in step again, write a higher one.`;
+  return [{ weight: 'hint', todo: { text, command: `peer zone show ${shellWord(origin)}` } }];
+}
+
 function ownZoneFindings(circle: Circle, zone: ZoneFacts): Finding[] {
   const { serial, origin } = zone;
   if (serial === undefined || circle.friends.size === 0) return [];
@@ -332,7 +344,9 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
     ...clockFindings(circle),
     ...problemFindings(circle),
     ...heldFindings(circle),
-    ...facts.zones.flatMap((zone) => (zone.role === 'primary' ? ownZoneFindings(circle, zone) : [])),
+    ...facts.zones.flatMap((zone) =>
+      zone.role === 'primary' ? [...ownZoneFindings(circle, zone), ...serialFindings(zone)] : [],
+    ),
     ...agedCopiesFindings(facts, nowMs),
     ...friendsZonesFindings(facts, nowMs),
     ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),

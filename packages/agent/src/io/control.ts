@@ -4,6 +4,7 @@ import { readZoneFile } from '@copain/dns/io';
 import { sha256 } from '@copain/mesh/io';
 import { compareWords, type Service, services } from '@copain/trust';
 import { netChecks } from '../doctor-net.ts';
+import { originText } from '../known-records.ts';
 import { listInvites } from '../wiring.ts';
 import type { Agent } from './agent.ts';
 import { addressHandlers } from './control-address.ts';
@@ -218,8 +219,14 @@ export function controlHandlers(
     'zone.check': async (args) => {
       const origin = parseName(text(args, 'origin'));
       if (origin.kind === 'problem') throw new CommandError(ExitCode.usage, `origin: ${origin.text}`);
-      const { problems, zone } = await readZoneFile({ path: text(args, 'file'), origin: origin.name });
-      return { problems, serial: zone?.serial ?? null };
+      const file = text(args, 'file');
+      const found = await readZoneFile({ path: file, origin: origin.name });
+      const compared = agent.zones.compare(originText(origin.name), file, found);
+      return {
+        problems: [...found.problems, ...(compared?.problems ?? [])],
+        serial: found.zone?.serial ?? null,
+        publishedSerial: compared?.publishedSerial ?? null,
+      };
     },
 
     ...mailHandlers(agent),

@@ -11,6 +11,7 @@ import {
   type PrimaryState,
   parseName,
   sameZoneVersion,
+  serialProblems,
   startPrimaryState,
   stepPrimary,
   stillCurrent,
@@ -51,6 +52,8 @@ const fetchAgainAfterMs = 5000;
 interface OwnZoneFact {
   origin: string;
   serial: number | undefined;
+  /** In the file as it was read last; undefined where it has mistakes. */
+  fileSerial: number | undefined;
   expiresAfterMs: number;
   /** The newest version that is known. */
   published: ZoneVersion | undefined;
@@ -69,6 +72,12 @@ export interface FileDiff extends ZoneDiff {
   problems: readonly ZoneProblem[];
 }
 
+/** The serial of a file beside the one that is published. */
+interface SerialComparison {
+  publishedSerial: number;
+  problems: ZoneProblem[];
+}
+
 /** The zones this box's owner edits: watched, checked, published. */
 export interface OwnZones extends AsyncDisposable {
   configure(zones: readonly ZoneConfig[]): void;
@@ -82,6 +91,8 @@ export interface OwnZones extends AsyncDisposable {
   diff: (origin: string) => Promise<FileDiff | undefined>;
   /** Publishes the zones that follow the public address of this box, where that is another one than they say. */
   addressChanged: () => void;
+  /** What publishing this content now would say about its serial; undefined where nothing is published. */
+  compare: (origin: string, file: string, found: SourceContent) => SerialComparison | undefined;
   history: (origin: string) => Promise<ZoneVersion[]>;
   served(): ZoneOfContent[];
   /** Origins of zones that have no version yet. */
@@ -252,6 +263,7 @@ export function ownZones(options: {
         problems: found.problems,
         zone: found.zone,
         content: found.content,
+        soaAt: found.soaAt,
         epoch: epoch(),
       };
       const isLeap = asked?.force === true && !standing.maySign();
@@ -261,7 +273,7 @@ export function ownZones(options: {
         const verdict = await judge(zone, found.content ?? encodeZone(found.zone), effects, asked);
         zone.held = verdict === 'behind' || verdict === 'waiting' ? verdict : undefined;
         if (zone.held !== undefined) {
-          zone.state = { ...zone.state, problems: state.problems };
+          zone.state = { ...zone.state, problems: state.problems, fileSerial: state.fileSerial };
           options.changed();
           return;
         }
@@ -474,6 +486,14 @@ export function ownZones(options: {
         ...difference,
       };
     },
+    compare: (origin, file, content) => {
+      const zone = zones.get(origin);
+      const publishedSerial = zone?.state.published?.serial;
+      const found = zone && withAddresses(zone, content);
+      if (zone === undefined || found === undefined || publishedSerial === undefined) return undefined;
+      const input = { kind: 'file' as const, file, epoch: epoch(), ...found };
+      return { publishedSerial, problems: serialProblems(zone.state, input, sha256) };
+    },
     history: async (origin) => await past.history(origin),
     served: () =>
       [...zones.values()].flatMap(({ zone, contentHash }) =>
@@ -484,6 +504,7 @@ export function ownZones(options: {
       [...zones.values()].map((zone) => ({
         origin: zone.config.origin,
         serial: zone.zone?.serial,
+        fileSerial: zone.state.fileSerial,
         expiresAfterMs: zone.state.expiresAfterMs,
         published: zone.state.published,
         file: zone.source?.file,

@@ -156,6 +156,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     owner: names.ofOwner(zone.ownerId),
     role: zone.role,
     serial: zone.serial,
+    fileSerial: zone.fileSerial,
     expiresAtMs: zone.expiresAtMs,
     agedPercent: zone.agedPercent,
     friends: holders(zone),

@@ -7,6 +7,8 @@ export interface SourceContent {
   problems: readonly ZoneProblem[];
   /** `encodeZone` of the zone, where it is at hand. */
   content?: Uint8Array;
+  /** Where the SOA stands. */
+  soaAt?: Pick<ZoneProblem, 'file' | 'line' | 'column'> | undefined;
 }
 
 /** Where the content of a zone of one's own comes from. */

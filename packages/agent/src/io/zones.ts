@@ -32,7 +32,7 @@ import { startAnswering } from './answering.ts';
 import type { EventLog } from './event-log.ts';
 import { openHeldZones } from './held-zones.ts';
 import type { Identity } from './identity.ts';
-import { type FileDiff, ownZones } from './own-zones.ts';
+import { type FileDiff, type OwnZones, ownZones } from './own-zones.ts';
 import type { PublicAddress } from './public-address.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Refusals } from './refusals.ts';
@@ -54,6 +54,7 @@ interface ZoneFact {
   ownerId: string;
   role: 'primary' | 'secondary';
   serial: number | undefined;
+  fileSerial: number | undefined;
   expiresAtMs: number | undefined;
   /** Of a friend's zone: how much of the time that it may be answered without him is gone. */
   agedPercent: FreshnessStage;
@@ -80,6 +81,7 @@ export interface Zones extends AsyncDisposable {
   /** Reads the master file again now, whatever the watch noticed. Resolves once its version is served. */
   push: (origin: string, options: { force: boolean }) => Promise<void>;
   diff: (origin: string) => Promise<FileDiff | undefined>;
+  compare: OwnZones['compare'];
   /** Another public address of this box counts: names that follow it are to have it. */
   addressChanged: () => void;
   /** The last versions of a zone of ours, newest first. */
@@ -291,6 +293,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     },
     push: own.push,
     diff: own.diff,
+    compare: own.compare,
     addressChanged: own.addressChanged,
     history: own.history,
     serve: async (stream, peer) => {
@@ -324,6 +327,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
           agedPercent: term === undefined ? 0 : freshnessStage(term, clock.nowMs()),
           copies: new Map(),
           file: undefined,
+          fileSerial: undefined,
           problems: [],
           held: undefined,
         }),

@@ -6,8 +6,12 @@ import type { Session } from './session.ts';
 
 interface Check {
   problems: ZoneProblem[];
-  serial?: number | undefined;
+  serial?: number | null | undefined;
+  /** Null where nothing of it is published here; undefined where no agent runs that knows. */
+  publishedSerial?: number | null | undefined;
 }
+
+const isCount = (serial: number | null | undefined): serial is number => typeof serial === 'number';
 
 const hasErrors = ({ problems }: { problems: readonly ZoneProblem[] }): boolean =>
   problems.some(({ severity }) => severity === 'error');
@@ -41,13 +45,23 @@ async function checkHere(file: string, origin: string): Promise<Check> {
 /** `peer zone check FILE ORIGIN`: 0 where the file can be published, 1 where it has mistakes. */
 export async function checkZone(session: Session, file: string, origin: string): Promise<number> {
   const result = await check(session, resolve(session.world.cwd, file), plainDomain(origin));
-  const { problems, serial } = result;
+  const { problems, serial, publishedSerial } = result;
   const isGood = !hasErrors(result);
   const lines = problems.map((problem) => `${problemLine(problem)}\n`).join('');
-  const verdict = isGood ? `${file} is good${serial === undefined ? '' : `, serial ${serial}`}\n` : '';
+  const published = isCount(publishedSerial) ? `; published is ${publishedSerial}` : '';
+  const verdict = isGood ? `${file} is good${isCount(serial) ? `, serial ${serial}` : ''}${published}\n` : '';
+  if (isGood && publishedSerial === undefined)
+    session.say('no agent runs here, so the serial was not compared with the published one');
   session.answer(
     'zone.check',
-    { origin, file, good: isGood, serial: serial ?? null, problems },
+    {
+      origin,
+      file,
+      good: isGood,
+      serial: serial ?? null,
+      publishedSerial: publishedSerial ?? null,
+      problems,
+    },
     lines + verdict,
   );
   return isGood ? ExitCode.done : ExitCode.no;
@@ -108,6 +122,13 @@ function copyAge(expiresAt: string | null | undefined, agedPercent: number | und
   return agedPercent >= 100 ? '  expired' : `  ${agedPercent} % of its time is gone, ends ${expiresAt}`;
 }
 
+/** Nothing where the file's serial is the one that is served. */
+function serialText({ serial, fileSerial, held }: ZoneStatus): string {
+  const isKnown = isCount(serial) && isCount(fileSerial) && serial !== fileSerial;
+  if (!isKnown || (held !== null && held !== undefined)) return '';
+  return `the file says serial ${fileSerial}; serials only rise, so ${serial} is served and counts on with each change\n`;
+}
+
 function zoneText(zone: ZoneStatus, table: string): string {
   const copies = zone.friends.map(
     ({ name, serial, heardAt, expiresAt, agedPercent }) =>
@@ -120,7 +141,7 @@ function zoneText(zone: ZoneStatus, table: string): string {
       : zone.held === 'behind'
         ? 'the file is based on an older version and is not published: peer zone diff, then peer zone push\n'
         : 'the file is not published yet: it waits for the first signature\n';
-  return `${table}${file}${held}${copies.length === 0 ? '' : `copies:\n${copies.join('')}`}`;
+  return `${table}${file}${serialText(zone)}${held}${copies.length === 0 ? '' : `copies:\n${copies.join('')}`}`;
 }
 
 /** `peer zone show ORIGIN`. */
