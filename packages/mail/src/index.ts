@@ -14,6 +14,7 @@
  * messages.
  */
 
+export { diskFloorBytes } from './limits.ts';
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { matchesId, messageId } from './message-id.ts';
 export type { HeldEntry } from './question-frames.ts';

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock, Files, Random, Table } from '@copain/core';
+import { type Clock, CommandError, ExitCode, type Files, type Random, type Table } from '@copain/core';
 import type { Fact } from '@copain/mesh';
 import { openFiles, openTable } from '@copain/store/io';
 import type { Logger } from 'pino';
@@ -11,6 +11,7 @@ import type { FaultHistory } from '../fault.ts';
 import { foundText } from '../found-text.ts';
 import type { Knowledge, KnownRecord } from '../known-records.ts';
 import type { RoomCall } from '../wiring.ts';
+import { giveUpBallast, keepBallast } from './ballast.ts';
 import { type ChangeSignal, changeSignal } from './change-signal.ts';
 import { type Commitments, openCommitments } from './commitments.ts';
 import { type EventLog, openEventLog } from './event-log.ts';
@@ -88,9 +89,17 @@ export async function openBox(
     // The disk is rotting: what is lost comes back from friends or from other files, but somebody should look.
     const damaged = (key: string): void =>
       log.error({ table: name, key }, 'a stored row is damaged and was left out');
-    return closing(starting, await openTable(folder(name), { damaged }));
+    try {
+      return closing(starting, await openTable(folder(name), { damaged }));
+    } catch (error) {
+      throw new CommandError(ExitCode.cannotWrite, `cannot open ${folder(name)}`, {
+        hint: 'is the disk full? make some room (df), or put the state back from a backup: peer restore',
+        cause: error,
+      });
+    }
   };
 
+  const gaveUp = await giveUpBallast(paths.stateDir);
   await mkdir(folder('mail'), { recursive: true, mode: 0o700 });
   const table = await openClosing('db');
   const events = starting.use(
@@ -102,6 +111,23 @@ export async function openBox(
         changes.note();
       },
       failed: failed('writing events'),
+    }),
+  );
+  if (gaveUp)
+    events.add(
+      'box.disk-full',
+      `The disk is full: ${paths.stateDir} gave up its reserve to start. Make room.`,
+    );
+  starting.use(
+    keepBallast(paths.stateDir, {
+      changed: (low) =>
+        low
+          ? events.add(
+              'box.disk-low',
+              'The disk is all but full: no mail is held for friends until there is room.',
+            )
+          : events.add('box.disk-ok', 'The disk has room again.'),
+      failed: failed('keeping a reserve on the disk'),
     }),
   );
   const zoneFiles = await openFiles(folder('zones'));
