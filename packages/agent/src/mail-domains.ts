@@ -1,5 +1,6 @@
 import type { MailDomain } from '@copain/mail';
 import type { Duty, Roster } from '@copain/trust';
+import { besideConfig } from './config-paths.ts';
 import type { Config } from './config-schema.ts';
 
 /** The domains this box takes mail for: the owner's own, and friends' by offer and grant. */
@@ -7,7 +8,7 @@ export function mailDomains(
   config: Pick<Config, 'name' | 'mail'>,
   roster: Roster,
   duties: readonly Duty[],
-  self: string,
+  { ownerId: self, configFile }: { ownerId: string; configFile: string },
 ): MailDomain[] {
   const own = config.mail.map(
     (domain): MailDomain => ({
@@ -20,6 +21,14 @@ export function mailDomains(
       maxBytes: Number.MAX_SAFE_INTEGER,
       deliver: domain.deliver,
       client: domain.client,
+      wish: {
+        recipients:
+          domain.recipients.kind === 'file'
+            ? { kind: 'file', path: besideConfig(configFile, domain.recipients.file) }
+            : domain.recipients,
+        unknown: domain.unknown,
+        copies: domain.copies,
+      },
     }),
   );
   const forFriends = duties.flatMap((duty): MailDomain[] => {

@@ -9,8 +9,6 @@ export function notYet(config: Config): string[] {
   return [
     ...(smtp.raw.length === 0 ? [] : ['[[smtp.raw]]']),
     ...(zones.some((zone) => zone.source.kind === 'primary') ? ['[[zone]] primary'] : []),
-    ...(mail.some((domain) => domain.recipients.kind !== 'any') ? ['[[mail]] recipients'] : []),
-    ...(mail.some((domain) => domain.unknown !== 'accept') ? ['[[mail]] unknown'] : []),
     ...(mail.some((domain) => domain.copies > 1) ? ['[[mail]] copies'] : []),
     ...(config.alerts.length === 0 ? [] : ['[[alert]]']),
   ];

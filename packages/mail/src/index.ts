@@ -18,5 +18,6 @@ export { diskFloorBytes } from './limits.ts';
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { matchesId, messageId } from './message-id.ts';
 export type { HeldEntry } from './question-frames.ts';
+export type { RecipientWish } from './recipient-policy.ts';
 export { type Reply, replyText } from './smtp-reply.ts';
 export type { Tally } from './tally.ts';

@@ -144,3 +144,24 @@ export const questionIdleMs = 60_000;
 
 /** Questions on one stream; a person who reads opens a new one for each command. */
 export const questionsMax = 64;
+
+/** Recipients known of one domain; a friend keeps 16 bytes of each. More than a circle's household or club has. */
+export const recipientsKnownMax = 10_000;
+
+/** Recipients of one domain that its server refused lately; the newest are kept, spammers try any number. */
+export const recipientsRefusedMax = 1000;
+
+/** For how long a refusal is remembered: who opens a mailbox today gets mail tomorrow, whatever happens to his server. */
+export const refusedForMs: number = 24 * 3_600_000;
+
+/** Bytes of a recipient's digest (HMAC-SHA-256, cut as RFC 2104 §5 allows). */
+export const digestBytes = 16;
+
+/** A file of recipients that is longer is a mistake. */
+export const recipientFileMaxBytes: number = 1024 * 1024;
+
+/** Changed lists go to a friend no faster than this on average, so that a learnt address costs a narrow line nothing. */
+export const policyBytesPerSecond = 200;
+
+/** How long a friend has to answer in a policy stream. */
+export const policyAnswerMs = 30_000;

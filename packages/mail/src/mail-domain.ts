@@ -1,4 +1,5 @@
 import type { HostPort } from '@copain/core';
+import type { RecipientWish } from './recipient-policy.ts';
 
 /** How the owner's MTA learns who the true client is. */
 export type ClientForm = 'none' | 'proxy-v1' | 'proxy-v2' | 'xclient';
@@ -18,6 +19,8 @@ export interface MailDomain {
   deliver?: HostPort;
   /** Role `own` only; `none` where it is missing. */
   client?: ClientForm;
+  /** Role `own` only: how friends are to treat its mail; all accepted, one copy, where it is missing. */
+  wish?: RecipientWish;
 }
 
 /**

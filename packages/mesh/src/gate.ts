@@ -17,6 +17,7 @@ export const protocols = {
   zone: ['/copain/zone/1'],
   live: ['/copain/live/1'],
   drain: ['/copain/drain/1'],
+  policy: ['/copain/policy/1'],
   bulk: ['/copain/bulk/1'],
   dialback: ['/copain/dialback/1'],
   mail: ['/copain/mail/1'],
@@ -64,6 +65,7 @@ export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {
   zone: 'dns',
   live: 'live-mail',
   drain: 'held-mail',
+  policy: 'held-mail',
   bulk: 'bulk',
   dialback: 'control',
   mail: 'held-mail',
@@ -87,6 +89,7 @@ const limitsOf: Readonly<Partial<Record<ProtocolName, { streams: number; lastsMs
   drain: { streams: 4, lastsMs: 21_600_000 },
   // A person reads a mail of 50 MB over the friend's uplink.
   mail: { streams: 4, lastsMs: 3_600_000 },
+  policy: { streams: 2, lastsMs: 3_600_000 },
   // A backup may take days; what moves nothing ends by the transfer's own limits.
   bulk: { streams: 8, lastsMs: undefined },
   removed: { streams: 1, lastsMs: guestDeadlineMs },

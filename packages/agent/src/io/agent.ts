@@ -69,6 +69,9 @@ export interface Agent extends AsyncDisposable, BoxView {
   /** Tells friends that this box may be off, or that it is back. Durable when it resolves, signed once it may be. */
   away(away: Away | undefined): Promise<void>;
   namesOfFriends(): string[];
+  nameOfOwner(ownerId: string): string;
+  /** How the mail of a domain of ours is to be treated, as configured. */
+  mailWish(domain: string): Config['mail'][number] | undefined;
   /** How this box looks from outside. */
   dialback: Dialback;
 }
@@ -274,6 +277,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ),
     away: async (away) => await box.own.away(away),
     namesOfFriends: names.friends,
+    nameOfOwner: names.ofOwner,
+    mailWish: (domain) => config.mail.find((one) => one.domain === domain),
     dialback: running.dialback,
     [Symbol.asyncDispose]: async () => {
       stopping.abort();

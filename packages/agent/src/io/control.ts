@@ -11,6 +11,7 @@ import { addressHandlers } from './control-address.ts';
 import { awayHandlers } from './control-away.ts';
 import { keyHandlers } from './control-keys.ts';
 import { mailHandlers } from './control-mail.ts';
+import { mailRecipients } from './control-recipients.ts';
 import type { ControlHandler } from './control-socket.ts';
 
 /** The commands of the control socket. */
@@ -48,6 +49,7 @@ export const controlCommands = [
   'mail.part',
   'mail.release',
   'mail.delete',
+  'mail.recipients',
   'away',
   'back',
   'address.show',
@@ -230,6 +232,8 @@ export function controlHandlers(
     },
 
     ...mailHandlers(agent),
+
+    'mail.recipients': async (args) => await mailRecipients(agent, args),
 
     'doctor.line': async (args, { progress, signal }) => {
       const name = text(args, 'name');

@@ -54,6 +54,18 @@ export async function startMailRoom(
     return ownerId !== undefined && names.mailBoxesOf(ownerId).includes(peer) ? ownerId : undefined;
   };
 
+  /** The boxes, heard now, of the friends to whom a domain of ours is granted and who offer to take its mail. */
+  const backupsHeard = (): { peer: string; ownerId: string; domain: string }[] => {
+    const heard = wiring.heard();
+    return config().mail.flatMap(({ domain }) => {
+      const granted = providers(box.knowledge(), identity.ownerId, { service: 'mail', name: domain });
+      return heard.flatMap((peer) => {
+        const ownerId = names.ownerOf(peer);
+        return ownerId !== undefined && granted.includes(ownerId) ? [{ peer, ownerId, domain }] : [];
+      });
+    });
+  };
+
   const held = closing(starting, await openSegments(box.folder('mail/held')));
   const inbox = closing(starting, await openSegments(box.folder('mail/inbox')));
   const table = await box.openTable('mail/index');
@@ -63,9 +75,15 @@ export async function startMailRoom(
       listen: smtp.listen,
       hostname: smtp.hostname ?? hostname(),
       tls: smtp.tls,
-      domains: () => mailDomains(config(), box.knowledge().roster, wiring.duties(), identity.ownerId),
+      domains: () =>
+        mailDomains(config(), box.knowledge().roster, wiring.duties(), {
+          ownerId: identity.ownerId,
+          configFile: box.paths.configFile,
+        }),
       openLive: (ownerId, signal) => openTo(ownerId, 'live', signal),
       openDrain: (ownerId, signal) => openTo(ownerId, 'drain', signal),
+      openPolicy: async (peer, signal) => await wiring.host().open(peer, 'policy', { signal }),
+      backups: () => backupsHeard(),
       segments: held,
       inbox,
       table,

@@ -53,6 +53,12 @@ export function protocolHandlers(
       if (ownerId === undefined) throw new Error('he is no member');
       await mail.mail.answerQuestions(stream, { ownerId, own: ownerId === identity.ownerId });
     }),
+    // Who owns a domain says how its mail is treated; whether he does is checked for each domain that he names.
+    policy: served(async (stream, peer) => {
+      const ownerId = names.ownerOf(peer);
+      if (ownerId === undefined) throw new Error('nobody of the circle');
+      await mail.mail.handlePolicy(stream, ownerId);
+    }),
     bulk: mesh.bulk.handler,
     removed: served((stream) => mesh.farewell.hear(stream)),
   };

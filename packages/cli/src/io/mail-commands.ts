@@ -129,3 +129,48 @@ export async function flushMail(session: Session, name: string | undefined): Pro
     `trying to hand over ${started} message${started === 1 ? '' : 's'}\n`,
   );
 }
+
+interface Recipients {
+  domain: string;
+  role: 'own' | 'backup';
+  recipients: 'any' | 'learn' | 'file' | null;
+  any: boolean;
+  unknown: 'accept' | 'defer';
+  known: number;
+  refused: number;
+  addresses: { address: string; source: string }[];
+  friends: { name: string; isCurrent: boolean; toldAt: string | null }[];
+  heardAt: string | null;
+}
+
+/** `peer mail recipients DOMAIN [add|remove ADDRESS…]`. */
+export async function mailRecipients(
+  session: Session,
+  name: string,
+  change: string | undefined,
+  addresses: readonly string[],
+): Promise<void> {
+  if (change !== undefined && change !== 'add' && change !== 'remove')
+    throw new CommandError(ExitCode.usage, `'${visible(change)}' is neither add nor remove`);
+  if (change !== undefined && addresses.length === 0)
+    throw new CommandError(ExitCode.usage, `which address shall I ${change}?`);
+  const domain = plainDomain(name);
+  const found = (await session.ask('mail.recipients', { domain, change, addresses })) as Recipients;
+  session.answer('mail.recipients', { ...found }, recipientsText(found));
+}
+
+function recipientsText(found: Recipients): string {
+  const { domain, role, any, unknown, known, refused, addresses, friends, heardAt } = found;
+  const others = unknown === 'accept' ? 'accepted all the same' : 'asked to come again (451)';
+  const rule = any ? 'every recipient is accepted' : `${known} known; any other is ${others}`;
+  const shut = refused === 0 ? '' : `; ${refused} refused lately, asked to come again`;
+  const lines = [`${domain}, while its mail server is away: ${rule}${shut}`];
+  if (role === 'backup')
+    lines.push(heardAt === null ? 'its owner has not told yet' : `as its owner told on ${heardAt}`);
+  for (const friend of friends)
+    lines.push(
+      `${visible(friend.name)} ${friend.isCurrent ? 'has the newest list' : 'does not have the newest list yet'}`,
+    );
+  for (const { address, source } of addresses) lines.push(`${visible(address, 300)}  ${source}`);
+  return `${lines.join('\n')}\n`;
+}

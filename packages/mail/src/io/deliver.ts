@@ -3,6 +3,7 @@ import { smallAndOldFirst } from '../drain.ts';
 import type { Envelope } from '../envelope.ts';
 import { chunkBytes, deliveriesAtOnce, stopGraceMs } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
+import { learntFrom } from '../recipient-policy.ts';
 import { retryDelayMs } from '../retry-schedule.ts';
 import { judgeReply, type Reply, replyText } from '../smtp-reply.ts';
 import { isWaiting, type QueuedMessage, type RecipientOutcome, stepQueued } from '../spool.ts';
@@ -21,6 +22,8 @@ export interface DeliveriesOptions {
   events: MailEvents;
   /** Told once per message when the MTA has taken all of it. */
   delivered: (domain: string) => void;
+  /** What the MTA said of a recipient. */
+  learn: (address: string, what: 'known' | 'refused') => void;
 }
 
 /** What was cut off ends within this. */
@@ -234,6 +237,8 @@ export class Deliveries implements AsyncDisposable {
       let last = replyText(sender);
       for (const recipient of recipients) {
         const answer = answered(await mta.rcpt(recipient));
+        const learnt = learntFrom(answer);
+        if (learnt) this.#options.learn(recipient, learnt);
         if (answer.code < 300) accepted.push(recipient);
         else last = judge(answer, [recipient], outcomes);
       }

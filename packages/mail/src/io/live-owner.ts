@@ -5,6 +5,7 @@ import { liveFrameMs, messageMaxBytes } from '../limits.ts';
 import { decodeLiveRequest, encodeLiveAnswer, type LiveRequest, liveVersion } from '../live-frames.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import { type MessageScan, scanMessage } from '../message-scan.ts';
+import { learntFrom } from '../recipient-policy.ts';
 import { judgeReply, type Reply, reply } from '../smtp-reply.ts';
 import { receivedHeader } from '../trace.ts';
 import { asError, withDeadline } from './deadline.ts';
@@ -21,6 +22,8 @@ export interface LiveOwnerOptions {
   events: MailEvents;
   /** Told when the MTA accepted a message, or had it already. */
   delivered: (domain: string) => void;
+  /** What the MTA said of a recipient. */
+  learn: (address: string, what: 'known' | 'refused') => void;
 }
 
 /** The message is better held by the friend: our MTA is away, or the two sides no longer understand each other. */
@@ -94,9 +97,10 @@ class OwnerConversation {
         return;
       }
       if (frame.t !== 'rcpt') throw new Away(`unexpected ${frame.t}`);
-      const answer =
-        this.#refusal(frame.to, mail, accepted, target) ??
-        (await this.#asked(() => this.#mta?.rcpt(frame.to)));
+      const refusal = this.#refusal(frame.to, mail, accepted, target);
+      const answer = refusal ?? (await this.#asked(() => this.#mta?.rcpt(frame.to)));
+      const learnt = refusal ? undefined : learntFrom(answer);
+      if (learnt) this.#options.learn(frame.to, learnt);
       if (answer.code < 300 && !accepted.includes(frame.to)) accepted.push(frame.to);
       await this.#answer(answer);
     }

@@ -1,19 +1,26 @@
 import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@copain/core';
 import type { MailDomain, MailFact, MailFacts, MessageInfo } from '../mail-domain.ts';
 import { messageId } from '../message-id.ts';
+import { recipientForm } from '../recipient-form.ts';
+import { judgeRecipient } from '../recipient-policy.ts';
 import { isWaiting, type QueuedMessage } from '../spool.ts';
 import type { Tally } from '../tally.ts';
 import { ArrivingRoom } from './arriving-message.ts';
+import { asError } from './deadline.ts';
 import { Deliveries } from './deliver.ts';
 import { Drains } from './drain-friend.ts';
 import { handleDrain, PartialPulls } from './drain-owner.ts';
 import type { MailEvents } from './events.ts';
 import { framePair } from './frame-pair.ts';
+import { FriendPolicies } from './friend-policies.ts';
 import { HeldStore } from './held-store.ts';
 import { Inbox } from './inbox.ts';
 import { handleLive } from './live-owner.ts';
 import { answerMailQuestions } from './mail-questions.ts';
+import { type BackupBox, PolicyPush } from './policy-push.ts';
 import type { ReceptionOptions } from './reception.ts';
+import { RecipientBook } from './recipient-book.ts';
+import { type RecipientFacts, recipientFacts } from './recipient-facts.ts';
 import { type SmtpListener, startSmtpListener } from './smtp-listener.ts';
 
 export interface MailOptions {
@@ -26,6 +33,10 @@ export interface MailOptions {
   /** A stream to the agent of an owner's box; rejects where none can be reached. */
   openLive: (ownerId: string, signal: AbortSignal) => Promise<FrameStream>;
   openDrain: (ownerId: string, signal: AbortSignal) => Promise<FrameStream>;
+  /** A stream to a friend's box that takes our mail. */
+  openPolicy: (peer: string, signal: AbortSignal) => Promise<FrameStream>;
+  /** Friends' boxes that are heard now and take mail of a domain of ours. */
+  backups: () => readonly BackupBox[];
   /** What is held for friends. */
   segments: Segments;
   /** What is queued for our own MTA. */
@@ -50,6 +61,12 @@ export interface Mail extends AsyncDisposable {
   handleLive(stream: FrameStream, fromPeer: string, fromName: string): Promise<void>;
   /** Serves one `/copain/drain/1` stream. The agent has checked that this friend may hold our mail. Never rejects. */
   handleDrain(stream: FrameStream, fromPeer: string, fromName: string): Promise<void>;
+  /** Serves one `/copain/policy/1` stream of a box of this owner. Never rejects. */
+  handlePolicy(stream: FrameStream, ownerId: string): Promise<void>;
+  /** What is known of the recipients of a domain; undefined where it is none of this box. */
+  recipients(domain: string): RecipientFacts | undefined;
+  /** Adds or forgets an address of a domain of ours by hand; false where nothing changed. */
+  changeRecipient(address: string, change: 'add' | 'remove'): Promise<boolean>;
   /** A box of this owner is connected: what is held for him goes out at once. */
   ownerReachable(ownerId: string): void;
   ownerGone(ownerId: string): void;
@@ -67,14 +84,21 @@ export interface Mail extends AsyncDisposable {
   tallies(): ReadonlyMap<string, Tally>;
 }
 
+/** How often policies are looked through for owners whose grant has ended. */
+const forgetEveryMs = 5000;
+
 /** Starts taking and handing on mail. Resolves when it listens and has read what an earlier run left. */
 export async function startMail(options: MailOptions): Promise<Mail> {
   const { domains, events, hostname, clock, random, table, identities } = options;
   const totals = new Totals();
   const held = await HeldStore.open(options, events);
   const inbox = await Inbox.open({ segments: options.inbox, table, domains, identities, clock, events });
+  const book = await RecipientBook.open({ table, domains, clock, events });
+  const policies = await FriendPolicies.open({ table, domains, clock, events });
+  const push = await PolicyPush.start({ ...options, book, open: options.openPolicy });
+  const learn = book.learn.bind(book);
   const delivered = (domain: string): void => totals.add('delivered', domain);
-  const deliveries = new Deliveries({ inbox, domains, hostname, clock, random, events, delivered });
+  const deliveries = new Deliveries({ inbox, domains, hostname, clock, random, events, delivered, learn });
   const drains = new Drains({
     held,
     open: options.openDrain,
@@ -86,7 +110,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   const partials = new PartialPulls();
   /** A friend hands over on one stream at a time; each pull is in memory until it is stored. */
   const handingOver = new Map<string, FrameStream>();
-  const liveOwner = { inbox, domains, hostname, clock, events, delivered };
+  const liveOwner = { inbox, domains, hostname, clock, events, delivered, learn };
   const reception: ReceptionOptions = {
     hostname,
     domains,
@@ -99,6 +123,14 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     held,
     inbox,
     arriving: new ArrivingRoom(options.arrivingDir, events, options.freeBytes),
+    judgeRecipient: (address, domain) => {
+      const form = recipientForm(address.slice(0, address.lastIndexOf('@')));
+      const view =
+        domain.role === 'own'
+          ? { ...book.view(domain), nameOf: (same: string) => same }
+          : policies.view(domain);
+      return view ? judgeRecipient(view, { form, name: view.nameOf(form), nowMs: clock.nowMs() }) : 'accept';
+    },
     clock,
     events,
     accepted: ({ domain, role }, how) => {
@@ -124,8 +156,17 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   const listeners: SmtpListener[] = [];
   const stop = async (): Promise<void> => {
     // All at once: together they must be done in the ten seconds of a clean stop.
-    await Promise.all([...listeners, drains, deliveries].map((part) => part[Symbol.asyncDispose]()));
+    await Promise.all([...listeners, drains, deliveries, push].map((part) => part[Symbol.asyncDispose]()));
+    clearInterval(forgetting);
+    await book[Symbol.asyncDispose]();
   };
+  const forgetting = setInterval(() => {
+    policies
+      .forgetEnded()
+      .catch((error: unknown) =>
+        events.trouble({ where: 'forgetting a mail policy', error: asError(error) }),
+      );
+  }, forgetEveryMs).unref();
   try {
     for (const listen of options.listen) {
       const { tls } = options;
@@ -145,6 +186,18 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       handingOver.set(fromPeer, stream);
       await handleDrain(stream, fromPeer, { inbox, partials, events, queued });
       if (handingOver.get(fromPeer) === stream) handingOver.delete(fromPeer);
+    },
+    handlePolicy: (stream, ownerId) => policies.handle(stream, ownerId),
+    recipients: (name) => {
+      const domain = domains().find((one) => one.domain === name);
+      return domain && recipientFacts(domain, { book, policies, push });
+    },
+    changeRecipient: async (address, change) => {
+      const at = address.lastIndexOf('@');
+      const [local, domain] = [address.slice(0, at), address.slice(at + 1)];
+      const done = change === 'add' ? await book.add(domain, local) : await book.remove(domain, local);
+      push.look();
+      return done;
     },
     ownerReachable: (ownerId) => drains.reachable(ownerId),
     ownerGone: (ownerId) => drains.gone(ownerId),

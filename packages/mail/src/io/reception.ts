@@ -28,6 +28,8 @@ export interface ReceptionOptions {
   inbox: Inbox;
   /** What all messages under way take up together. */
   arriving: ArrivingRoom;
+  /** May this recipient, of this domain, be promised while its owner cannot be asked? */
+  judgeRecipient: (address: string, domain: MailDomain) => 'accept' | 'defer';
   clock: Clock;
   events: MailEvents;
   /** Told with every 250 after a dot, and with every message that now waits here. */
@@ -81,7 +83,7 @@ export class Reception {
       await this.#goLive(decision.domain);
     }
     const answer = this.#live ? await this.#rcptLive(decision.address) : undefined;
-    const given = answer ?? (await this.#rcptHeld(decision.domain));
+    const given = answer ?? (await this.#rcptHeld(decision.address, decision.domain));
     if (given.code < 300 && !this.#recipients.includes(decision.address))
       this.#recipients.push(decision.address);
     return given;
@@ -114,8 +116,9 @@ export class Reception {
     return undefined;
   }
 
-  async #rcptHeld(domain: MailDomain): Promise<Reply> {
-    const { held } = this.#options;
+  async #rcptHeld(address: string, domain: MailDomain): Promise<Reply> {
+    const { held, judgeRecipient } = this.#options;
+    if (judgeRecipient(address, domain) === 'defer') return this.#refuse(recipientUnknown, domain);
     if (domain.sealTo.length === 0) return this.#refuse(reply(451, '4.3.0 owner away, try later'), domain);
     if (domain.role === 'backup' && !held.hasRoom(domain, this.#parameters.sizeBytes ?? 0))
       return this.#refuse(reply(452, '4.2.2 no room to hold mail for this domain'), domain);
@@ -293,6 +296,11 @@ export class Reception {
     events.refused({ client: this.#client.ip, domain, code: answer.code, why: replyText(answer) });
   }
 }
+
+const recipientUnknown = reply(
+  451,
+  '4.1.1 this recipient is not known here while the mail server of the domain is away, try later',
+);
 
 /** A message that came in whole. */
 interface MessageContent {

@@ -343,6 +343,11 @@ export async function startOwner({
   mta,
   client = 'none',
   listen = [],
+  wish,
+  backups = () => [],
+  openPolicy = async () => {
+    throw new Error('nobody');
+  },
 }: {
   stores: Stores;
   identity: string;
@@ -350,6 +355,9 @@ export async function startOwner({
   mta: HostPort;
   client?: MailDomain['client'];
   listen?: HostPort[];
+  wish?: NonNullable<MailDomain['wish']>;
+  backups?: Parameters<typeof startMail>[0]['backups'];
+  openPolicy?: (peer: string) => Promise<FrameStream>;
 }): Promise<OwnerBox> {
   const { events, told, until } = recordEvents();
   const domains: MailDomain[] = [
@@ -362,6 +370,7 @@ export async function startOwner({
       maxBytes: 1e9,
       deliver: mta,
       ...(client === undefined ? {} : { client }),
+      ...(wish === undefined ? {} : { wish }),
     },
   ];
   const unreachable = async (): Promise<FrameStream> => {
@@ -373,6 +382,8 @@ export async function startOwner({
     domains: () => domains,
     openLive: unreachable,
     openDrain: unreachable,
+    openPolicy: (peer) => openPolicy(peer),
+    backups,
     ...stores,
     arrivingDir: tmpdir(),
     identities: () => [identity],
@@ -446,6 +457,10 @@ export async function startFriend({
     domains: () => domains,
     openLive: (ownerId) => open('handleLive', ownerId),
     openDrain: (ownerId) => open('handleDrain', ownerId),
+    openPolicy: async () => {
+      throw new Error('bob owns no mail');
+    },
+    backups: () => [],
     ...stores,
     arrivingDir,
     freeBytes,

@@ -56,6 +56,23 @@ export function addMailCommands(program: Command, run: Run): void {
   ).action(
     run(mailCommands, ({ flushMail }, session, domain: string | undefined) => flushMail(session, domain)),
   );
+  withExamples(
+    mail
+      .command('recipients')
+      .argument('<domain>')
+      .argument('[change]', 'add or remove')
+      .argument('[address...]')
+      .description('who is known to have a mailbox, so that friends can tell while your server is away'),
+    'peer mail recipients alice.example',
+    'peer mail recipients alice.example add anna@alice.example',
+    'peer mail recipients alice.example remove anna',
+  ).action(
+    run(
+      mailCommands,
+      ({ mailRecipients }, session, domain: string, change: string | undefined, addresses: string[]) =>
+        mailRecipients(session, domain, change, addresses),
+    ),
+  );
 }
 
 const withKeyOptions = (command: Command): Command =>
