@@ -149,7 +149,12 @@ export class FriendPolicies {
     }
     const { domain, version, key, any, unknown, copies } = head;
     const policy: HeldPolicy = {
-      ...{ domain, version, key, any, unknown, copies },
+      domain,
+      version,
+      key,
+      any,
+      unknown,
+      copies,
       ownerId,
       heardAtMs: clock.nowMs(),
       knownDigests: concatBytes(...lists.known),

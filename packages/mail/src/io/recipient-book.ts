@@ -204,7 +204,7 @@ export class RecipientBook implements AsyncDisposable {
     for (const target of own) await this.#readFile(target);
     for (const [domain, book] of this.#domains) {
       if (own.some((one) => one.domain === domain)) continue;
-      for (const form of [...book.known.keys()]) this.#forget(domain, form);
+      for (const form of book.known.keys()) this.#forget(domain, form);
       this.#domains.delete(domain);
       await table.write([{ key: filePrefix + domain, value: undefined }]);
     }
