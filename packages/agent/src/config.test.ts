@@ -333,3 +333,19 @@ it('the list of allowed keys that a person is shown is the one that the schema a
   for (const key of shown) expect(everyKey).toMatch(new RegExp(`\\b${key}\\b`));
   expect(new Set(shown).size).toBeGreaterThan(30);
 });
+
+it('a thousand zones with three secondaries each may be configured; what friends would not take is refused in one line', () => {
+  const zones = (count: number, more: string, label = 'customer') =>
+    Array.from(
+      { length: count },
+      (_, n) => `[[zone]]\norigin = "${label}-${n}.example"\nfile = "z"\n${more}\n`,
+    ).join('');
+  const to = 'secondaries = ["bob", "carol", "dave"]';
+  expect(parseConfig(`name = "a"\n${zones(1000, to)}`, { fileName: 'peer.toml' }).kind).toBe('ok');
+  expect(problemsOf(`name = "a"\n${zones(1001, '')}`)).toEqual([
+    expect.stringMatching(/zone: has more than 1000 entries/),
+  ]);
+  const long = problemsOf(`name = "a"\n${zones(1000, '', 'x'.repeat(50))}`);
+  expect(long).toHaveLength(1);
+  expect(long[0]).toMatch(/zone\[1000\]: what is entrusted to friends takes \d+ octets, and they read 49152/);
+});

@@ -1,8 +1,9 @@
+import { grantsFault } from '@copain/trust';
 import { checkAcross } from './config-across.ts';
 import { configLimits } from './config-limits.ts';
 import { type ConfigProblem, problemAt } from './config-problems.ts';
 import { type Config, checkShape } from './config-schema.ts';
-import { describePath, readToml } from './config-toml.ts';
+import { describePath, readToml, type TomlPath } from './config-toml.ts';
 
 /** What became of reading a `peer.toml`. */
 export type ParsedConfig = { kind: 'ok'; config: Config } | { kind: 'bad'; problems: ConfigProblem[] };
@@ -36,5 +37,33 @@ export function parseConfig(text: string, options: { fileName: string }): Parsed
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
   if (shape.kind === 'bad' || problems.length > 0)
     return { kind: 'bad', problems: problems.slice(0, configLimits.problems) };
+  const tooMuch = grantsProblem(shape.config);
+  if (tooMuch !== undefined) {
+    const { zones, mail } = shape.config;
+    // The last one is what was added.
+    const path: TomlPath = zones.length > 0 ? ['zone', zones.length - 1] : ['mail', mail.length - 1];
+    const place = read.placeOf(path, 'key');
+    const key = describePath(path);
+    return { kind: 'bad', problems: [problemAt({ fileName, text, place, key, message: tooMuch })] };
+  }
   return { kind: 'ok', config: shape.config };
 }
+
+/** Can friends be told of all that is entrusted to them? Who they are plays no part: each takes the same room. */
+function grantsProblem({ zones, mail }: Config): string | undefined {
+  const names = [...new Set([...zones, ...mail].flatMap((one) => namedIn(one) ?? []))];
+  const ids = new Map(names.map((name, at) => [name, at.toString(16).padStart(64, '0')]));
+  const idsOf = (listed: readonly string[] | undefined): string[] | undefined =>
+    listed?.map((name) => ids.get(name) ?? '');
+  return grantsFault({
+    zones: zones.map((zone) => ({ name: zone.origin, to: idsOf(zone.secondaries) })),
+    mail: mail.map((domain) => ({
+      name: domain.domain,
+      to: idsOf(domain.backups),
+      quotaBytes: Number.MAX_SAFE_INTEGER,
+    })),
+  });
+}
+
+const namedIn = (one: Config['zones'][number] | Config['mail'][number]): readonly string[] | undefined =>
+  'origin' in one ? one.secondaries : one.backups;

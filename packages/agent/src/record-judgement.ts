@@ -15,6 +15,7 @@ import {
   decodeVoteRecord,
   inviteIdOf,
   maxMembers,
+  maxZonesPerOwner,
   type OwnerRecord,
   ownerKeyOf,
   ownerRecordFault,
@@ -87,8 +88,8 @@ const refused = (why: RefusalReason): RecordJudgement => ({ kind: 'refused', why
 const maxMemberRecords = 4 * maxMembers;
 
 /**
- * Records that one box may have signed: its numbered ones, a vote about each friend, its zones, the invites and members
- * of years. Nobody fills what the whole circle shares.
+ * Records that one box may have signed beside its zones: its numbered ones, a vote about each friend, the invites and
+ * members of years. Nobody fills what the whole circle shares.
  */
 const maxRecordsPerSigner = 600;
 
@@ -193,9 +194,12 @@ export function judgeRecord(
   if (judgement.kind === 'refused' || knowledge.records.has(judgement.key)) return judgement;
   const { signer } = sealed;
   if (judgement.record.kind === 'member' && isMemberQuotaFull(knowledge, signer)) return refused('too-many');
+  const isZone = judgement.record.kind === 'zone';
   let signed = 0;
-  for (const record of knowledge.records.values()) if (record.signed.signer === signer) signed += 1;
-  return signed < maxRecordsPerSigner ? judgement : refused('too-many');
+  for (const record of knowledge.records.values()) {
+    if (record.signed.signer === signer && (record.kind === 'zone') === isZone) signed += 1;
+  }
+  return signed < (isZone ? maxZonesPerOwner : maxRecordsPerSigner) ? judgement : refused('too-many');
 }
 
 /**

@@ -1,6 +1,13 @@
 import { parseHostPort } from '@copain/core';
 import { encodeCanonical, readFields } from './canonical.ts';
-import { maxAddressesPerBox, maxAwayNoteLength, maxGrantsPerOwner } from './limits.ts';
+import {
+  maxAddressesPerBox,
+  maxAwayNoteLength,
+  maxGrantsPerOwner,
+  maxHeldZones,
+  maxRecordBytes,
+} from './limits.ts';
+import { encodeMoreHolds, type HeldVersion, heldSizes, listedCount, readMoreHolds } from './more-zones.ts';
 import {
   idBytes,
   maxAtMs,
@@ -59,35 +66,60 @@ export function decodeAddressRecord(payload: Uint8Array): AddressRecord | undefi
 /** Which zone versions this box has on its disk and serves. */
 export interface HoldsRecord {
   sequence: number;
-  zones: { owner: string; origin: string; epoch: number; sequence: number; serial: number }[];
+  zones: HeldVersion[];
 }
 
+const listedHold = ({ owner, origin, epoch, sequence, serial }: HeldVersion) => ({
+  owner: idBytes(owner),
+  name: origin,
+  epoch,
+  sequence,
+  serial,
+});
+
+/** Octets of the owners of these, in the shorter form. */
+const ownersBytes = (zones: readonly HeldVersion[]): number =>
+  52 * new Set(zones.map(({ owner }) => owner)).size;
+
+/** As many of these, from the first, as one record has room for. */
+export function holdsThatFit(zones: readonly HeldVersion[]): HeldVersion[] {
+  let room = maxRecordBytes.holds - 512 - ownersBytes(zones);
+  const bytes = zones.map(heldSizes);
+  const end = bytes.findIndex(([, more]) => {
+    room -= more;
+    return room < 0;
+  });
+  return zones.slice(0, end === -1 ? maxHeldZones : Math.min(end, maxHeldZones));
+}
+
+/** The payload. More than `holdsThatFit` gives makes one that nobody takes. */
 export function encodeHoldsRecord(record: HoldsRecord): Uint8Array {
+  const { zones } = record;
+  const count = listedCount(zones.map(heldSizes), maxRecordBytes.holds - ownersBytes(zones));
+  const more = zones.slice(count);
   return encodeCanonical({
     v: 1,
     type: 'holds',
     sequence: record.sequence,
-    zones: record.zones.map((zone) => ({
-      owner: idBytes(zone.owner),
-      name: zone.origin,
-      epoch: zone.epoch,
-      sequence: zone.sequence,
-      serial: zone.serial,
-    })),
+    zones: zones.slice(0, count).map(listedHold),
+    more: more.length === 0 ? undefined : encodeMoreHolds(more),
   });
 }
 
 export function decodeHoldsRecord(payload: Uint8Array): HoldsRecord | undefined {
-  return readRecord(payload, 'holds', (fields) => ({
-    sequence: fields.integer('sequence', 1, maxSequence),
-    zones: readList(fields, 'zones', maxGrantsPerOwner, (item) => ({
+  return readRecord(payload, 'holds', (fields) => {
+    const listed = readList(fields, 'zones', maxGrantsPerOwner, (item) => ({
       owner: readOwnerId(item, 'owner'),
       origin: readDnsName(item),
       epoch: item.integer('epoch', 0, maxSequence),
       sequence: item.integer('sequence', 0, maxSequence),
       serial: item.integer('serial', 0, 0xffff_ffff),
-    })),
-  }));
+    }));
+    return {
+      sequence: fields.integer('sequence', 1, maxSequence),
+      zones: [...listed, ...readMoreHolds(fields)],
+    };
+  });
 }
 
 /** "I have not heard `about` since `heardAtMs`", or with `silent` false: "I hear him again". */

@@ -21,6 +21,7 @@ export {
   encodeHoldsRecord,
   encodeVoteRecord,
   type HoldsRecord,
+  holdsThatFit,
   type VoteRecord,
 } from './box-records.ts';
 export {
@@ -60,6 +61,7 @@ export {
   maxRecordBytes,
   maxRevokedBoxes,
   maxRevokedSeen,
+  maxZonesPerOwner,
 } from './limits.ts';
 export {
   decodeInviteRecord,
@@ -117,6 +119,7 @@ export {
   encodeReceiptRecord,
   type Grant,
   type GrantsRecord,
+  grantsFault,
   type OffersRecord,
   type ReceiptRecord,
 } from './service-records.ts';

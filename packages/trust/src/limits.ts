@@ -22,8 +22,14 @@ export const maxRevokedBoxes = 32;
 /** Hashes of records of revoked boxes that stand, in one owner record: all admissions of a full circle and room to spare. */
 export const maxRevokedSeen = 256;
 
-/** Grants one owner may make: a self-hoster has tens of domains, not thousands. */
+/** Mail domains one owner may grant, and entries of a list of zones that every version reads; further zones stand apart. */
 export const maxGrantsPerOwner = 256;
+
+/** Zones one owner may grant: a self-hoster has tens of domains, and a few have many hundreds. */
+export const maxZonesPerOwner = 1024;
+
+/** Zones of one owner in one record of what a box holds: a record of the allowed size has no room for more. */
+export const maxHeldZones = 2048;
 
 /** Contacts in an invite (the inviter first), so that the text still fits a chat line and a QR code. */
 export const maxInviteContacts = 3;

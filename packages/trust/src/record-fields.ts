@@ -39,9 +39,12 @@ export function readAgeRecipient(fields: FieldReader): string {
 }
 
 /** A DNS name as the owner writes it: lower case, no final dot, at most 253 characters, no control characters. */
+export const isDnsName = (text: string): boolean =>
+  text.length <= 253 && /^[\x21-\x7e]+$/.test(text) && text === text.toLowerCase() && !text.endsWith('.');
+
 export function readDnsName(fields: FieldReader): string {
   const text = fields.text('name', 253);
-  if (!/^[\x21-\x7e]+$/.test(text) || text !== text.toLowerCase() || text.endsWith('.')) fields.refuse();
+  if (!isDnsName(text)) fields.refuse();
   return text;
 }
 

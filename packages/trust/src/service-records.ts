@@ -1,6 +1,7 @@
 import { toHex } from '@copain/core';
 import { encodeCanonical, type FieldReader } from './canonical.ts';
-import { maxGrantsPerOwner, maxMembers } from './limits.ts';
+import { maxGrantsPerOwner, maxMembers, maxRecordBytes, maxZonesPerOwner } from './limits.ts';
+import { encodeMoreGrants, grantSizes, listedCount, readMoreGrants } from './more-zones.ts';
 import {
   idBytes,
   maxSequence,
@@ -58,29 +59,62 @@ const grantTo = (item: FieldReader): string[] | undefined =>
       })
     : undefined;
 
+/** The payload. Above `maxRecordBytes.grants` octets nobody takes it: ask `grantsFault` before. */
 export function encodeGrantsRecord(record: GrantsRecord): Uint8Array {
+  const mail = record.mail.map(({ name, to, quotaBytes }) => ({
+    name,
+    to: to?.map(idBytes),
+    quota: quotaBytes,
+  }));
+  const listed = record.zones.map(({ name, to }) => ({ name, to: to?.map(idBytes) }));
+  const people = new Set(record.zones.flatMap(({ to }) => to ?? []));
+  const room = maxRecordBytes.grants - encodeCanonical(mail).length - 34 * people.size;
+  const count = listedCount(record.zones.map(grantSizes), room);
+  const more = record.zones.slice(count);
   return encodeCanonical({
     v: 1,
     type: 'grants',
     sequence: record.sequence,
-    zones: record.zones.map(({ name, to }) => ({ name, to: to?.map(idBytes) })),
-    mail: record.mail.map(({ name, to, quotaBytes }) => ({ name, to: to?.map(idBytes), quota: quotaBytes })),
+    zones: listed.slice(0, count),
+    mail,
+    more: more.length === 0 ? undefined : encodeMoreGrants(more),
   });
 }
 
+/**
+ * Why friends would not take these grants, in words for their owner; undefined where they do. Asked before `peer.toml` is
+ * taken over, since a record that is refused entrusts nothing to anybody.
+ */
+export function grantsFault(grants: Pick<GrantsRecord, 'zones' | 'mail'>): string | undefined {
+  const { zones, mail } = grants;
+  if (zones.length > maxZonesPerOwner)
+    return `friends serve at most ${maxZonesPerOwner} zones of one owner, and these are ${zones.length}`;
+  if (mail.length > maxGrantsPerOwner)
+    return `friends keep mail for at most ${maxGrantsPerOwner} domains of one owner, and these are ${mail.length}`;
+  const sizeBytes = encodeGrantsRecord({ ...grants, sequence: maxSequence }).length;
+  return sizeBytes > maxRecordBytes.grants
+    ? `what is entrusted to friends takes ${sizeBytes} octets, and they read ${maxRecordBytes.grants}: fewer zones, or fewer lists of secondaries and backups`
+    : undefined;
+}
+
 export function decodeGrantsRecord(payload: Uint8Array): GrantsRecord | undefined {
-  return readRecord(payload, 'grants', (fields) => ({
-    sequence: fields.integer('sequence', 1, maxSequence),
-    zones: readList(fields, 'zones', maxGrantsPerOwner, (item) => ({
+  return readRecord(payload, 'grants', (fields) => {
+    const listed = readList(fields, 'zones', maxGrantsPerOwner, (item) => ({
       name: readDnsName(item),
       to: grantTo(item),
-    })),
-    mail: readList(fields, 'mail', maxGrantsPerOwner, (item) => ({
-      name: readDnsName(item),
-      to: grantTo(item),
-      quotaBytes: item.integer('quota', 0, maxSequence),
-    })),
-  }));
+    }));
+    const zones = [...listed, ...readMoreGrants(fields)];
+    if (zones.length > maxZonesPerOwner) fields.refuse();
+    return {
+      sequence: fields.integer('sequence', 1, maxSequence),
+      zones,
+      mail: readList(fields, 'mail', maxGrantsPerOwner, (item) => ({
+        name: readDnsName(item),
+        to: grantTo(item),
+        quotaBytes: item.integer('quota', 0, maxSequence),
+      })),
+    };
+  });
 }
 
 /**

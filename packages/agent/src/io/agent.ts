@@ -1,6 +1,6 @@
 import { type Clock, CommandError, ExitCode, type Random } from '@copain/core';
 import type { Mail } from '@copain/mail/io';
-import type { Away, HoldsRecord } from '@copain/trust';
+import { type Away, type HoldsRecord, holdsThatFit } from '@copain/trust';
 import type { Logger } from 'pino';
 import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
@@ -125,8 +125,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   // What is answered from disk is announced once everything runs: until then nobody could hear it.
   let servedForOthers: HoldsRecord['zones'] = [];
   let isRunning = false;
+  let isTooMuch = false;
   const announceServed = (): void => {
-    if (isRunning) void box.own.holds(servedForOthers).catch(box.failed('announcing what is served'));
+    if (!isRunning) return;
+    const said = holdsThatFit(servedForOthers);
+    if (said.length < servedForOthers.length && !isTooMuch) {
+      const text = `This box answers ${servedForOthers.length} zones for friends, and can tell them of ${said.length} only: the owners of the others see no copy here.`;
+      box.events.add('zone.untold', text);
+    }
+    isTooMuch = said.length < servedForOthers.length;
+    void box.own.holds(said).catch(box.failed('announcing what is served'));
   };
   const zones = starting.use(
     await startZones({

@@ -193,13 +193,14 @@ export async function openHeldZones(options: {
       case 'serve': {
         const { header } = effect;
         const { zone, envelope, body } = fetchedFor(header);
+        const isReplaced = held.has(zoneKey(header));
         held.set(zoneKey(header), { zone, header, envelope });
         forgetUpTo(header);
         options.changed();
         if (body === undefined) break;
         const whose = `${originText(header.origin)} of ${options.nameOf(header.owner)}`;
         events.add('zone.updated', `${whose} is answered here with serial ${header.serial}.`);
-        await options.replaced();
+        if (isReplaced) await options.replaced();
         break;
       }
       case 'renewed': {

@@ -38,6 +38,7 @@ export function ownRecords(
 ): OwnRecords {
   const self = identity.box.peer;
   let queue: Promise<unknown> = Promise.resolve();
+  let newestHolds: HoldsRecord['zones'] | undefined;
   const unsaid = new Map<string, () => Promise<void>>();
   standing.whenSignable(() => {
     const works = [...unsaid.values()];
@@ -124,7 +125,18 @@ export function ownRecords(
     },
     awayNow: () => place().away,
     holds: async (zones) => {
-      await publish('holds', (sequence) => encodeHoldsRecord({ sequence, zones }), zones.length === 0);
+      // What is said of hundreds of zones that arrive together is said once they are here, not once for each.
+      const isWaiting = newestHolds !== undefined;
+      newestHolds = zones;
+      if (isWaiting) return;
+      await queue.catch(() => undefined);
+      const newest = newestHolds;
+      newestHolds = undefined;
+      await publish(
+        'holds',
+        (sequence) => encodeHoldsRecord({ sequence, zones: newest }),
+        newest.length === 0,
+      );
     },
   };
 }

@@ -235,7 +235,8 @@ export function ownZones(options: {
         zone.zone = effect.zone;
         zone.contentHash = effect.header.contentHash;
         events.add('zone.updated', `${zone.config.origin} is published with serial ${effect.header.serial}.`);
-        await options.published();
+        // The first version of a zone leaves nothing behind.
+        if (zone.state.published !== undefined) await options.published();
         break;
       }
       case 'problem': {

@@ -18,6 +18,7 @@ import {
   joinProofBytes,
   type KeyProof,
   keyProofBytes,
+  maxZonesPerOwner,
   type OwnerRecord,
   type RecordKind,
 } from '@copain/trust';
@@ -266,6 +267,15 @@ it('one friend cannot fill what the circle shares', async () => {
   for (let n = 0; n < 610; n++) outcomes.push(await invite(n));
   expect(outcomes.filter((kind) => kind === 'new')).toHaveLength(600);
   expect(outcomes.at(-1)).toBe('refused');
+  // His zones count apart: whoever has a thousand of them can still vote, and the other way round.
+  const zone = async (n: number): Promise<string> => {
+    const version = { ...zoneVersion(1, bob.ownerId), origin: nameOf(`z${n}.example`) };
+    return (await store.offer('zone', await bob.box.seal('zone', encodeZoneVersion(version)))).kind;
+  };
+  const zones: string[] = [];
+  for (let n = 0; n < maxZonesPerOwner + 1; n++) zones.push(await zone(n));
+  expect(zones.filter((kind) => kind === 'new')).toHaveLength(maxZonesPerOwner);
+  expect(zones.at(-1)).toBe('refused');
   const vote = encodeVoteRecord({ sequence: 1, about: bob.box.peer, heardAtMs: 0, silent: true });
   expect((await store.offer('vote', await alice.box.seal('vote', vote))).kind).toBe('new');
 });
