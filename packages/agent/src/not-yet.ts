@@ -5,10 +5,9 @@ import type { Config } from './config-schema.ts';
  * so that nobody relies on what is not there.
  */
 export function notYet(config: Config): string[] {
-  const { smtp, zones, mail } = config;
+  const { smtp, mail } = config;
   return [
     ...(smtp.raw.length === 0 ? [] : ['[[smtp.raw]]']),
-    ...(zones.some((zone) => zone.source.kind === 'primary') ? ['[[zone]] primary'] : []),
     ...(mail.some((domain) => domain.copies > 1) ? ['[[mail]] copies'] : []),
     ...(config.alerts.length === 0 ? [] : ['[[alert]]']),
   ];

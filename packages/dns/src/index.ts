@@ -45,6 +45,9 @@ export {
   freshnessSharesPercent,
   identityBytesMax,
   keptChangesBytesMax,
+  notifyPauseMs,
+  notifyRefusalsPerSecondMax,
+  primaryPullsAtOnceMax,
   zoneBytesMax,
   zoneVersionBytesMax,
 } from './limits.ts';
@@ -82,6 +85,7 @@ export {
   parseName,
   sameName,
 } from './name.ts';
+export { answerNotify, isNotify, type NotifiedZone } from './notify-in.ts';
 export {
   type NotifyEffect,
   type NotifyInput,
@@ -98,6 +102,7 @@ export {
   startPrimaryState,
   stepPrimary,
   stillCurrent,
+  withSerial,
 } from './primary.ts';
 export { RateLimiter } from './rate-limit.ts';
 export { rdataToText } from './rdata-print.ts';
@@ -159,6 +164,15 @@ export {
 export { diffZones, type ZoneDiff } from './zone-diff.ts';
 export { decodeZone, encodeZone, zoneRecords } from './zone-encoding.ts';
 export { type JournaledZone, journalZones, type ZoneJournal } from './zone-journal.ts';
+export {
+  expiresAtMs,
+  type RefreshInput,
+  type RefreshState,
+  type SoaTimers,
+  soaTimers,
+  startRefresh,
+  stepRefresh,
+} from './zone-refresh.ts';
 export { addToSerial, isNewerSerial } from './zone-serial.ts';
 export {
   compareZoneVersions,

@@ -225,3 +225,43 @@ export const notifiesInFlightMax = 4096;
 
 /** Zones in a catalog: as many as friends' zones and a good many of our own. */
 export const catalogMembersMax = 11_000;
+
+/**
+ * Octets of one transfer from a primary as they come. Names are compressed there and signatures added, so it is about
+ * the size of the zone; twice that is no zone that could be published.
+ */
+export const transferInBytesMax: number = 2 * zoneBytesMax;
+
+/** A transfer of which nothing has come for so long has stopped. */
+export const transferStallMs = 20_000;
+
+/** How long a primary may take to accept a TCP connection. */
+export const primaryConnectMs = 5000;
+
+/** How long the answer to each SOA question over UDP is waited for; then TCP is tried. */
+export const primaryAnswerMs: readonly number[] = [1000, 2000];
+
+/** Addresses of one primary's name that are tried, one after the other. */
+export const primaryAddressesMax = 4;
+
+/** Zones that are asked for at once: a primary of a thousand zones limits its transfers to some tens. */
+export const primaryPullsAtOnceMax = 16;
+
+/** The first NOTIFY counts at once; those within so long after a question to the primary are one, at its end. */
+export const notifyPauseMs = 200;
+
+/** NOTIFYs of strangers that are answered in a second, over all zones. */
+export const notifyRefusalsPerSecondMax = 50;
+
+/** Seconds that the SOA's REFRESH and RETRY mean at least and at most, so that no typing error asks without end, or never. */
+export const refreshBoundsS: { readonly least: number; readonly most: number } = { least: 10, most: 86_400 };
+export const retryBoundsS: { readonly least: number; readonly most: number } = { least: 5, most: 3600 };
+
+/** The first wait after a primary could not be asked; it doubles up to the SOA's RETRY. */
+export const primaryRetryFirstMs = 1000;
+
+/** The longest wait before a primary is asked again that never gave the zone, and so no RETRY. */
+export const primaryRetryUnknownMs = 60_000;
+
+/** So many failures in a row are told as an event: a primary that restarts fails once or twice. */
+export const primaryFailuresTold = 3;

@@ -27,7 +27,10 @@ export interface MasterRecord extends ResourceRecord {
   column: number;
 }
 
-/** What is wrong with a zone and where. An error keeps the file from being published; a warning does not. */
+/**
+ * What is wrong with a zone and where. An error keeps the file from being published; a warning does not. Line 0: with
+ * what a primary sent, which has no lines.
+ */
 export interface ZoneProblem {
   severity: 'error' | 'warning';
   file: string;
@@ -59,9 +62,12 @@ export interface MasterFile {
   problems: ZoneProblem[];
 }
 
-/** `zones/alice.example.zone:12:5: what is wrong`, as shown in the log, on the page and by `peer zone check`. */
-export function formatProblem(problem: ZoneProblem): string {
-  return `${problem.file}:${problem.line}:${problem.column}: ${problem.severity}: ${problem.text}`;
+/**
+ * `zones/alice.example.zone:12:5: what is wrong`, as shown in the log, on the page and by `peer zone check`; without a
+ * place where the line is 0.
+ */
+export function formatProblem({ file, line, column, severity, text }: ZoneProblem): string {
+  return `${line === 0 ? file : `${file}:${line}:${column}`}: ${severity}: ${text}`;
 }
 
 /**

@@ -204,7 +204,7 @@ const withSerialOf = (zone: Zone, serial: number): Zone =>
   zone.serial === serial ? zone : withSerial(zone, serial);
 
 /** The same zone with another serial in its SOA (RFC 1035 §3.3.13). Only for zones without signatures. */
-function withSerial(zone: Zone, serial: number): Zone {
+export function withSerial(zone: Zone, serial: number): Zone {
   const records = nodeRecords(zone.apex).map((record) => {
     if (record.type !== RecordType.SOA) return record;
     const rdata = record.rdata.slice();

@@ -68,6 +68,33 @@ export interface ZoneFacts {
    * version than the newest.
    */
   held: 'waiting' | 'behind' | undefined;
+  /** Of a zone of one's own that comes from a hidden primary by zone transfer. */
+  primary?: PrimaryFacts | undefined;
+}
+
+/** How it stands with a hidden primary. */
+interface PrimaryFacts {
+  /** `host:port`. */
+  address: string;
+  /** The primary's own serial of what was received last. */
+  serial: number | undefined;
+  checkedAtMs: number | undefined;
+  nextCheckAtMs: number;
+  /** When EXPIRE of the SOA is over, if the primary stays silent. */
+  expiresAtMs: number | undefined;
+  isExpired: boolean;
+  failing: { sinceMs: number; text: string } | undefined;
+  lastTransfer:
+    | {
+        how: 'axfr' | 'ixfr';
+        atMs: number;
+        bytes: number;
+        tookMs: number;
+        fromSerial: number | undefined;
+        serial: number;
+        why: string | undefined;
+      }
+    | undefined;
 }
 
 /** A mail domain, in the agent's terms. */

@@ -13,6 +13,7 @@
 export type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
 export { type MetricCounters, metricsText } from './metrics.ts';
 export { renderPage } from './page.ts';
+export { primaryLines } from './primary-text.ts';
 export { buildStatus } from './status.ts';
 export type {
   AddressInfo,

@@ -6,6 +6,7 @@ export const statusLimits: {
   readonly namesInSentence: number;
   readonly startGraceMs: number;
   readonly copyLateAfterMs: number;
+  readonly primaryLateAfterMs: number;
   readonly mailWaitsAfterMs: number;
   readonly restoredShownMs: number;
   readonly faultShownMs: number;
@@ -25,6 +26,8 @@ export const statusLimits: {
   startGraceMs: 60_000,
   /** A friend's older copy is worth a word only when it is not just on its way. */
   copyLateAfterMs: 120_000,
+  /** A hidden primary that does not answer for longer is not just restarting. */
+  primaryLateAfterMs: 60_000,
   /** Mail that lies here longer than this although its owner can be reached is worth a word. */
   mailWaitsAfterMs: 300_000,
   /** That a box was put back from an older copy is worth a look for a day. */

@@ -8,6 +8,8 @@ export interface MetricCounters {
   dnsLimited: readonly { action: 'truncated' | 'dropped'; count: number }[];
   /** What servers of `[dns] transfer` asked for, by what became of it. */
   dnsTransfers: readonly { kind: string; count: number }[];
+  /** What came of the questions to hidden primaries. */
+  zonesReceived: readonly { kind: string; count: number; bytes: number }[];
   mailAccepted: readonly { domain: string; count: number }[];
   mailDelivered: readonly { domain: string; count: number }[];
   refused: readonly { step: string; count: number }[];
@@ -101,6 +103,26 @@ export function metricsText(options: {
       'copain_zone_problems',
       'Mistakes in the master file that keep its newest content from being published.',
       zones(({ problems }) => problems.filter(({ severity }) => severity === 'error').length),
+    ),
+    gauge(
+      'copain_zone_primary_up',
+      '1 while the hidden primary of a zone of our own answers.',
+      zones(({ primary }) => (primary === null ? undefined : primary.failing === null ? 1 : 0)),
+    ),
+    gauge(
+      'copain_zone_primary_checked_timestamp_seconds',
+      'When the hidden primary last said what its newest version is.',
+      zones(({ primary }) => seconds(instant(primary?.checkedAt ?? null))),
+    ),
+    counter(
+      'copain_dns_received_total',
+      'Zone transfers from hidden primaries, by what became of them.',
+      counters.zonesReceived.map(({ kind, count }) => ({ labels: { kind }, value: count })),
+    ),
+    counter(
+      'copain_dns_received_bytes_total',
+      'Bytes of zone transfers from hidden primaries.',
+      counters.zonesReceived.map(({ kind, bytes }) => ({ labels: { kind }, value: bytes })),
     ),
     counter(
       'copain_dns_queries_total',

@@ -109,12 +109,39 @@ export interface ZoneStatus {
   agedPercent: number;
   /** Who else was granted the zone, and which serial each one last reported. */
   friends: ZoneFriendStatus[];
+  /** The hidden primary that feeds a zone of one's own; null for all others. */
+  primary: PrimaryStatus | null;
   /** The master file, as an absolute path; null for zones of others and zones fed by a primary. */
   file: string | null;
   /** Mistakes in the master file that keep the newest content from being published. */
   problems: ZoneProblem[];
   /** Why the file is not published: `waiting` for the first signature, `behind` the newest version; null: it is. */
   held: 'waiting' | 'behind' | null;
+}
+
+/** How it stands with the hidden primary of a zone. */
+export interface PrimaryStatus {
+  address: string;
+  /** The primary's own serial of what was received last; the served one may be higher. */
+  serial: number | null;
+  /** When the primary last said what its newest version is, and it was here. */
+  checkedAt: string | null;
+  nextCheckAt: string;
+  /** When EXPIRE of its SOA is over, if it stays silent; from then on friends are not told any more that the zone is current. */
+  expiresAt: string | null;
+  expired: boolean;
+  /** Why the primary cannot be asked, and since when; null: it can. */
+  failing: { sinceAt: string; text: string } | null;
+  /** The last transfer since the start. `bytes` as they came, `why` it had to be everything. */
+  lastTransfer: {
+    how: 'axfr' | 'ixfr';
+    at: string;
+    bytes: number;
+    tookMs: number;
+    fromSerial: number | null;
+    serial: number;
+    why: string | null;
+  } | null;
 }
 
 /** One mail domain: owned here (`primary`), or kept for a friend while his server is away (`backup`). */

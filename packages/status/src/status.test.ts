@@ -586,6 +586,7 @@ it('metrics have the promised names, escaped labels, and no sample for what is n
       dnsQueries: [{ rcode: 'NOERROR', transport: 'udp', count: 7 }],
       dnsLimited: [{ action: 'dropped', count: 3 }],
       dnsTransfers: [{ kind: 'ixfr', count: 4 }],
+      zonesReceived: [{ kind: 'ixfr', count: 2, bytes: 700 }],
       mailAccepted: [{ domain: 'alice.example', count: 2 }],
       mailDelivered: [{ domain: 'alice.example', count: 1 }],
       lineBytes: [{ direction: 'sent', class: 'control', bytes: 99 }],

@@ -36,6 +36,33 @@ function friendStatus(friend: FriendFacts): FriendStatus {
   };
 }
 
+function primaryStatus(primary: ZoneFacts['primary']): ZoneStatus['primary'] {
+  if (primary === undefined) return null;
+  const { address, serial, checkedAtMs, nextCheckAtMs, expiresAtMs, isExpired, failing, lastTransfer } =
+    primary;
+  return {
+    address,
+    serial: serial ?? null,
+    checkedAt: time(checkedAtMs),
+    nextCheckAt: isoTime(nextCheckAtMs),
+    expiresAt: time(expiresAtMs),
+    expired: isExpired,
+    failing: failing === undefined ? null : { sinceAt: isoTime(failing.sinceMs), text: failing.text },
+    lastTransfer:
+      lastTransfer === undefined
+        ? null
+        : {
+            how: lastTransfer.how,
+            at: isoTime(lastTransfer.atMs),
+            bytes: lastTransfer.bytes,
+            tookMs: Math.round(lastTransfer.tookMs * 10) / 10,
+            fromSerial: lastTransfer.fromSerial ?? null,
+            serial: lastTransfer.serial,
+            why: lastTransfer.why ?? null,
+          },
+  };
+}
+
 function zoneStatus(zone: ZoneFacts): ZoneStatus {
   const { origin, owner, role, serial, expiresAtMs, file } = zone;
   return {
@@ -53,6 +80,7 @@ function zoneStatus(zone: ZoneFacts): ZoneStatus {
       expiresAt: time(friend.expiresAtMs),
       agedPercent: friend.agedPercent ?? 0,
     })),
+    primary: primaryStatus(zone.primary),
     file: file ?? null,
     problems: [...zone.problems],
     held: zone.held ?? null,

@@ -1,4 +1,5 @@
 import { formatSize, humanDuration, visible } from '@copain/core';
+import { primaryFailingText } from './primary-text.ts';
 import type {
   AwayStatus,
   FriendState,
@@ -125,7 +126,10 @@ export function zonesTable(zones: readonly ZoneStatus[], options: TextOptions): 
     ]),
   });
   const problems = zones.flatMap((zone) => zone.problems);
-  return table + problems.map((problem) => `${problemLine(problem)}\n`).join('');
+  const failing = zones.flatMap(({ origin, primary }) =>
+    primary?.failing ? `${visible(origin)}: ${primaryFailingText(primary, nowMs)}\n` : [],
+  );
+  return table + problems.map((problem) => `${problemLine(problem)}\n`).join('') + failing.join('');
 }
 
 const expiry = (zone: ZoneStatus, nowMs: number): string => {
@@ -137,7 +141,8 @@ const expiry = (zone: ZoneStatus, nowMs: number): string => {
 /** `FILE:LINE:COL: error: text`, as compilers say it. */
 export function problemLine(problem: ZoneStatus['problems'][number]): string {
   const { file, line, column, severity, text } = problem;
-  return `${visible(file, 4096)}:${line}:${column}: ${severity}: ${visible(text, 400)}`;
+  const place = line === 0 ? visible(file, 4096) : `${visible(file, 4096)}:${line}:${column}`;
+  return `${place}: ${severity}: ${visible(text, 400)}`;
 }
 
 /** The mail domains of the status. */

@@ -253,7 +253,8 @@ function problemFindings({ facts }: Circle): Finding[] {
     const errors = problems.filter(({ severity }) => severity === 'error');
     const [first] = errors;
     if (!first) return [];
-    const place = `${visible(first.file)}:${first.line}:${first.column}`;
+    const place =
+      first.line === 0 ? visible(first.file) : `${visible(first.file)}:${first.line}:${first.column}`;
     const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
     const served = serial === undefined ? 'nothing is served yet' : `serial ${serial} stays served`;
     const text = `${place}: ${visible(first.text)}${more}; ${served} for ${visible(origin)}.`;
@@ -275,6 +276,22 @@ function serialFindings({ origin, serial, fileSerial, file }: ZoneFacts): Findin
   const shown = visible(file ?? origin, 4096);
   const text = `The SOA serial ${fileSerial} in ${shown} was set back: ${serial} is served and counts on with each change. To be in step again, write a higher one.`;
   return [{ weight: 'hint', todo: { text, command: `peer zone show ${shellWord(origin)}` } }];
+}
+
+/** A primary that fails now and then is nobody's business; one that fails for a minute, or never gave anything, is. */
+function primaryFindings({ facts, nowMs }: Circle): Finding[] {
+  return facts.zones.flatMap(({ origin, serial, primary }): Finding[] => {
+    if (!primary?.failing) return [];
+    const forMs = nowMs - primary.failing.sinceMs;
+    if (serial !== undefined && forMs < statusLimits.primaryLateAfterMs) return [];
+    const served = serial === undefined ? 'nothing is served yet' : `serial ${serial} stays served`;
+    const end = primary.isExpired ? ', and friends are no longer told that it is current' : '';
+    const text = `The primary ${visible(primary.address)} of ${visible(origin)} could not be asked for ${humanDuration(forMs)}: ${visible(primary.failing.text, 400)}; ${served}${end}.`;
+    const command = `peer zone show ${shellWord(origin)}`;
+    return [
+      { weight: serial === undefined || primary.isExpired ? 'danger' : 'attention', todo: { text, command } },
+    ];
+  });
 }
 
 function ownZoneFindings(circle: Circle, zone: ZoneFacts): Finding[] {
@@ -343,6 +360,7 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
     ...apartFindings(circle),
     ...clockFindings(circle),
     ...problemFindings(circle),
+    ...primaryFindings(circle),
     ...heldFindings(circle),
     ...facts.zones.flatMap((zone) =>
       zone.role === 'primary' ? [...ownZoneFindings(circle, zone), ...serialFindings(zone)] : [],

@@ -11,7 +11,14 @@ import { runWell } from './run.ts';
 export interface DnsServer extends AsyncDisposable {
   readonly kind: DnsServerKind;
   readonly address: Address;
+  readonly folder: string;
   log(): string;
+  /** Sends a signal to the server. */
+  signal(signal: NodeJS.Signals): void;
+  /** Ends it, if it runs, and leaves its folder as it is. */
+  stop(): Promise<void>;
+  /** Starts it again, with the same configuration, in the same folder. */
+  start(): void;
 }
 
 export type DnsServerKind = 'knot' | 'nsd' | 'bind' | 'powerdns';
@@ -38,29 +45,50 @@ export async function freePort(): Promise<number> {
 
 /**
  * Starts a server whose configuration is what an instance of its own needs (folders, address) and, as it is, the text
- * that `peer zone serve-with` printed.
+ * that `peer zone serve-with` printed. `files` are there before it starts, where it looks for zone files.
  */
-export async function startDnsServer(kind: DnsServerKind, port: number, text: string): Promise<DnsServer> {
+export async function startDnsServer(
+  kind: DnsServerKind,
+  port: number,
+  text: string,
+  files: Record<string, string> = {},
+): Promise<DnsServer> {
   const folder = mkdtempSync(join(tmpdir(), `copain-e2e-${kind}-`));
   const write = (name: string, content: string): string => {
     writeFileSync(join(folder, name), content, { mode: 0o600 });
     return join(folder, name);
   };
+  if (kind === 'knot') mkdirSync(join(folder, 'storage'));
+  for (const [name, content] of Object.entries(files))
+    write(kind === 'knot' ? `storage/${name}` : name, content);
   const command = await { knot, nsd, bind, powerdns }[kind]({ folder, port, text, write });
-  const child = spawn(command[0] ?? '', command.slice(1), { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  const endWithUs = (): boolean => child.kill('SIGKILL');
-  process.once('exit', endWithUs);
-  child.once('exit', () => process.off('exit', endWithUs));
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      output += chunk;
+  const start = (): ChildProcess => {
+    const child = spawn(command[0] ?? '', command.slice(1), {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
-  }
+    const endWithUs = (): boolean => child.kill('SIGKILL');
+    process.once('exit', endWithUs);
+    child.once('exit', () => process.off('exit', endWithUs));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        output += chunk;
+      });
+    }
+    return child;
+  };
+  let child = start();
   return {
     kind,
+    folder,
     address: { host: '127.0.0.1', port },
     log: () => output,
+    signal: (signal) => void child.kill(signal),
+    stop: async () => await ended(child),
+    start: () => {
+      child = start();
+    },
     [Symbol.asyncDispose]: async () => {
       await ended(child);
       rmSync(folder, { recursive: true, force: true });
@@ -83,7 +111,6 @@ interface Instance {
 }
 
 async function knot({ folder, port, text, write }: Instance): Promise<string[]> {
-  mkdirSync(join(folder, 'storage'));
   const own = `server:
     listen: 127.0.0.1@${port}
     rundir: "${folder}"
@@ -153,6 +180,7 @@ ${text.match(/(?<=^# {3})\S+=\S+$/gm)?.join('\n')}
   write('pdns.conf', own);
   // What is retrieved by hand in a running server is retrieved by this one when it starts.
   const script = `set -e
+cd ${folder}
 pdnsutil() { command pdnsutil --config-dir=${folder} "$@"; }
 pdns_control() { :; }
 sqlite3() { shift; command sqlite3 ${folder}/pdns.db "$@"; }

@@ -74,6 +74,7 @@ export function boxView(
         dnsQueries: zones.queryCounts(),
         dnsLimited: zones.limitedCounts(),
         dnsTransfers: zones.transferCounts(),
+        zonesReceived: zones.receivedCounts(),
         mailAccepted: domains.map(({ domain, acceptedTotal }) => ({ domain, count: acceptedTotal })),
         mailDelivered: domains.map(({ domain, deliveredTotal }) => ({ domain, count: deliveredTotal })),
         lineBytes: mesh.traffic.byClass(),

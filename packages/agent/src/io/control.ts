@@ -38,6 +38,7 @@ export const controlCommands = [
   'zone.list',
   'zone.show',
   'zone.push',
+  'zone.renew',
   'zone.diff',
   'zone.history',
   'zone.check',
@@ -187,6 +188,12 @@ export function controlHandlers(
         throw queued(agent, `the file of ${origin}`, `peer zone push ${origin} --force`);
       }
       return { zone };
+    },
+    'zone.renew': async (args) => {
+      const origin = text(args, 'origin');
+      zoneNamed(origin);
+      await agent.zones.renew(origin);
+      return { zone: zoneNamed(origin) };
     },
     'zone.diff': async (args) => {
       const origin = text(args, 'origin');

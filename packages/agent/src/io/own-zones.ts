@@ -1,4 +1,12 @@
-import { type Clock, equalBytes, type Files, type FrameStream, toHex } from '@copain/core';
+import {
+  type Clock,
+  equalBytes,
+  type Files,
+  type FrameStream,
+  type Random,
+  type Table,
+  toHex,
+} from '@copain/core';
 import {
   compareZoneVersions,
   type DomainName,
@@ -7,9 +15,13 @@ import {
   encodeZone,
   encodeZoneVersion,
   followAddresses,
+  isNewerSerial,
+  type NameKey,
+  nameKey,
   type PrimaryEffect,
   type PrimaryState,
   parseName,
+  primaryPullsAtOnceMax,
   sameZoneVersion,
   serialProblems,
   startPrimaryState,
@@ -29,10 +41,13 @@ import { zoneRecordKey } from '../known-records.ts';
 import { type FileVerdict, forcedLeap, judgeFile } from '../zone-base.ts';
 import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
+import type { NotifiableZone } from './notifies.ts';
+import { type PrimaryFact, type PrimarySource, primarySource } from './primary-source.ts';
 import type { PublicAddress } from './public-address.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
 import type { ZoneOfContent } from './transfer-journal.ts';
+import { inTurns } from './turns.ts';
 import {
   contentFile,
   fetchContent,
@@ -54,10 +69,13 @@ interface OwnZoneFact {
   serial: number | undefined;
   /** In the file as it was read last; undefined where it has mistakes. */
   fileSerial: number | undefined;
-  expiresAfterMs: number;
   /** The newest version that is known. */
   published: ZoneVersion | undefined;
+  /** When friends stop answering if nothing changes from now on; undefined where nothing is published. */
+  expiresAtMs: number | undefined;
   file: string | undefined;
+  /** Where it comes from a hidden primary. */
+  primary: PrimaryFact | undefined;
   problems: readonly ZoneProblem[];
   /** Why the file is not what is published; undefined where it is, or has mistakes. */
   held: 'waiting' | 'behind' | undefined;
@@ -83,6 +101,8 @@ export interface OwnZones extends AsyncDisposable {
   configure(zones: readonly ZoneConfig[]): void;
   /** Reads the file again now; resolves when what it says is done. */
   push: (origin: string, options: { force: boolean }) => Promise<void>;
+  /** Has the source look again, without insisting on it as a push does. */
+  renew: (origin: string) => Promise<void>;
   /** A record names a version of this zone: ours, or one that friends know and this box does not (any more). */
   announced: (origin: string) => void;
   /** Every second: asks friends for contents that are missing here. */
@@ -98,6 +118,10 @@ export interface OwnZones extends AsyncDisposable {
   /** Origins of zones that have no version yet. */
   awaited(): DomainName[];
   facts(): OwnZoneFact[];
+  /** The zone of this name that comes from a hidden primary. */
+  notifiable: (origin: NameKey) => NotifiableZone | undefined;
+  /** What came of the questions to primaries since the start. */
+  received: () => { kind: string; count: number; bytes: number }[];
   /** Content files that are being written for a version that is not announced yet. */
   writing(): ReadonlySet<string>;
 }
@@ -105,8 +129,10 @@ export interface OwnZones extends AsyncDisposable {
 interface OwnZone {
   config: ZoneConfig;
   origin: DomainName;
+  originKey: NameKey;
   state: PrimaryState;
-  source: ZoneSource | undefined;
+  source: ZoneSource;
+  primary: PrimarySource | undefined;
   zone: Zone | undefined;
   /** Of `zone`. */
   contentHash: Uint8Array | undefined;
@@ -122,7 +148,9 @@ interface OwnZone {
 export function ownZones(options: {
   configFile: string;
   files: Files;
+  table: Table;
   clock: Clock;
+  random: Random;
   identity: Identity;
   standing: Pick<Standing, 'maySign' | 'whenSignable'>;
   records: RecordStore;
@@ -135,6 +163,8 @@ export function ownZones(options: {
   log: Logger;
   /** What is answered changed. */
   changed(): void;
+  /** What is told of a zone changed, and not what is answered. */
+  told(): void;
   /** A new version is out; contents of older ones may go. */
   published(): Promise<void>;
   /** A version is about to be announced that differs so from the one before. */
@@ -143,6 +173,8 @@ export function ownZones(options: {
   const { files, clock, identity, standing, records, past, events, log } = options;
   const zones = new Map<string, OwnZone>();
   const writing = new Set<string>();
+  const pulls = inTurns(primaryPullsAtOnceMax);
+  const received = new Map<string, { count: number; bytes: number }>();
   let isSaying = false;
 
   /** The epoch of our owner record, under which zones are signed. */
@@ -242,7 +274,7 @@ export function ownZones(options: {
       case 'problem': {
         const first = effect.problems.find(({ severity }) => severity === 'error');
         if (first === undefined) break;
-        const place = `${first.file}:${first.line}:${first.column}`;
+        const place = first.line === 0 ? first.file : `${first.file}:${first.line}:${first.column}`;
         events.add('zone.mistake', `${place}: ${first.text}; the version before stays.`);
         break;
       }
@@ -254,7 +286,7 @@ export function ownZones(options: {
 
   const read = async (zone: OwnZone, asked?: { force: boolean }): Promise<void> => {
     const { source } = zone;
-    if (source === undefined || zones.get(zone.config.origin) !== zone) return;
+    if (zones.get(zone.config.origin) !== zone) return;
     try {
       const found = withAddresses(zone, await source.read());
       if (found === undefined) return;
@@ -271,7 +303,12 @@ export function ownZones(options: {
       const nowMs = Math.round(clock.nowMs());
       const [state, effects] = stepPrimary(leapt(zone.state, isLeap), input, nowMs, sha256);
       if (found.zone !== undefined && !state.problems.some(({ severity }) => severity === 'error')) {
-        const verdict = await judge(zone, found.content ?? encodeZone(found.zone), effects, asked);
+        const verdict = await judge(
+          zone,
+          { zone: found.zone, bytes: found.content ?? encodeZone(found.zone) },
+          effects,
+          asked,
+        );
         zone.held = verdict === 'behind' || verdict === 'waiting' ? verdict : undefined;
         if (zone.held !== undefined) {
           zone.state = { ...zone.state, problems: state.problems, fileSerial: state.fileSerial };
@@ -300,12 +337,13 @@ export function ownZones(options: {
       return parsed.kind === 'name' ? [parsed.name] : [];
     });
     const followed = followAddresses(found.zone, names, options.publicAddress.current());
-    if (followed.kind === 'zone') return { ...found, zone: followed.zone };
+    if (followed.kind === 'zone')
+      return followed.zone === found.zone ? found : { zone: followed.zone, problems: found.problems };
     const text = `follow: ${followed.text}`;
     log.debug({ origin, text }, 'a zone does not follow the address');
     const warning: ZoneProblem = {
       severity: 'warning',
-      file: zone.source?.name ?? origin,
+      file: zone.source.name,
       line: 1,
       column: 1,
       text,
@@ -316,7 +354,7 @@ export function ownZones(options: {
   /** Is this file to be published now? Notes what is asked for and must wait, so that it is done without asking again. */
   const judge = async (
     zone: OwnZone,
-    content: Uint8Array,
+    { zone: content, bytes }: { zone: Zone; bytes: Uint8Array },
     effects: readonly PrimaryEffect[],
     asked: { force: boolean } | undefined,
   ): Promise<FileVerdict> => {
@@ -324,13 +362,13 @@ export function ownZones(options: {
     const base = await past.base(origin);
     const head = zone.state.published && toHex(zone.state.published.contentHash);
     const file = {
-      hash: toHex(sha256(content)),
+      hash: toHex(sha256(bytes)),
       differs: effects.some(({ kind }) => kind === 'publish'),
     };
     const verdict = judgeFile(base, file, {
       head,
       maySign: standing.maySign(),
-      wanted: asked !== undefined,
+      wanted: asked !== undefined || isAhead(zone, content),
       force: asked?.force === true,
     });
     if (verdict === 'same' && base.content !== head)
@@ -339,13 +377,20 @@ export function ownZones(options: {
       await past.keepBase(origin, { ...base, pushed: { file: file.hash, head: head ?? '' } });
     }
     if (verdict === 'behind' && zone.held !== 'behind') {
-      const text = `The file of ${origin} is based on an older version than the newest, and is not published: peer zone diff ${origin}`;
+      const text = `${zone.primary === undefined ? 'The file' : 'What the primary has'} of ${origin} is based on an older version than the newest, and is not published: peer zone diff ${origin}`;
       events.add('zone.behind', text);
     }
     return verdict;
   };
   const keepBase = async (zone: OwnZone, header: ZoneVersion): Promise<void> => {
     await past.keepBase(zone.config.origin, { content: toHex(header.contentHash), pushed: undefined });
+  };
+
+  /** From now on while this box says that it is current; else from when it last said so. */
+  const expiryOf = ({ zone, state, source }: OwnZone): number | undefined => {
+    if (zone === undefined) return undefined;
+    const saidAtMs = source.isCurrent() ? clock.nowMs() : (state.published?.atMs ?? clock.nowMs());
+    return saidAtMs + state.expiresAfterMs;
   };
 
   const inTurn = async (zone: OwnZone, work: () => Promise<void>): Promise<void> => {
@@ -364,10 +409,44 @@ export function ownZones(options: {
   /** Says again that the newest version is the newest, of one zone at a time. */
   const sayStillCurrent = async (zone: OwnZone): Promise<void> => {
     const nowMs = Math.round(clock.nowMs());
-    const header = zone.missing === undefined && standing.maySign() && stillCurrent(zone.state, nowMs);
+    const isCurrent = zone.missing === undefined && zone.source.isCurrent();
+    const header = isCurrent && standing.maySign() && stillCurrent(zone.state, nowMs);
     if (!header || zone.zone === undefined || zones.get(zone.config.origin) !== zone) return;
     await records.publish('zone', encodeZoneVersion(header));
     zone.state = { ...zone.state, published: header };
+  };
+
+  /** The source of a zone. What is to be read is read in turn. */
+  const sourceOf = (
+    config: ZoneConfig,
+    origin: DomainName,
+    onChange: () => void,
+  ): { source: ZoneSource; primary: PrimarySource | undefined } => {
+    const { source } = config;
+    if (source.kind === 'file') {
+      const path = besideConfig(options.configFile, source.file);
+      return { source: masterFileSource({ path, origin, onChange }), primary: undefined };
+    }
+    const { address, tsigFile } = source;
+    const primary = primarySource({
+      origin,
+      originText: config.origin,
+      primary: address,
+      onChange,
+      clock,
+      events,
+      log,
+      tsigFile: tsigFile === undefined ? undefined : besideConfig(options.configFile, tsigFile),
+      table: options.table,
+      random: options.random,
+      whenFree: (work) => pulls.run('primary', work),
+      onFact: () => options.told(),
+      onTransfer: (kind, bytes) => {
+        const before = received.get(kind) ?? { count: 0, bytes: 0 };
+        received.set(kind, { count: before.count + 1, bytes: before.bytes + bytes });
+      },
+    });
+    return { source: primary, primary };
   };
 
   const add = (config: ZoneConfig): void => {
@@ -376,8 +455,9 @@ export function ownZones(options: {
     const zone: OwnZone = {
       config,
       origin: parsed.name,
+      originKey: nameKey(parsed.name),
       state: startPrimaryState({ owner: identity.ownerId, origin: parsed.name }, sha256),
-      source: undefined,
+      ...sourceOf(config, parsed.name, () => void inTurn(zone, () => read(zone))),
       zone: undefined,
       contentHash: undefined,
       held: undefined,
@@ -387,21 +467,9 @@ export function ownZones(options: {
       reading: Promise.resolve(),
     };
     zones.set(config.origin, zone);
-    if (config.source.kind === 'primary') {
-      const text = 'a zone from a hidden primary (primary = …) is not served by this version; use file = "…"';
-      const problem: ZoneProblem = { severity: 'error', file: options.configFile, line: 1, column: 1, text };
-      zone.state = { ...zone.state, problems: [problem] };
-      return;
-    }
-    const source = masterFileSource({
-      path: besideConfig(options.configFile, config.source.file),
-      origin: zone.origin,
-      onChange: () => void inTurn(zone, () => read(zone)),
-    });
-    zone.source = source;
     void inTurn(zone, async () => {
       await follow(zone);
-      await source.open(zone.zone);
+      await zone.source.open(zone.zone);
       await read(zone);
     });
   };
@@ -412,7 +480,7 @@ export function ownZones(options: {
       for (const [origin, zone] of zones) {
         if (JSON.stringify(listed.get(origin)?.source) === JSON.stringify(zone.config.source)) continue;
         zones.delete(origin);
-        void inTurn(zone, async () => await zone.source?.[Symbol.asyncDispose]());
+        void inTurn(zone, async () => await zone.source[Symbol.asyncDispose]());
         options.changed();
       }
       for (const config of wanted) {
@@ -430,11 +498,19 @@ export function ownZones(options: {
     },
     push: async (origin, { force }) => {
       const zone = zones.get(origin);
+      await zone?.reading;
+      await zone?.source.renew();
       if (zone !== undefined) await inTurn(zone, () => read(zone, { force }));
     },
     addressChanged: () => {
       for (const zone of zones.values())
         if (zone.config.follow.length > 0) void inTurn(zone, () => read(zone));
+    },
+    renew: async (origin) => {
+      const zone = zones.get(origin);
+      await zone?.reading;
+      await zone?.source.renew();
+      await zone?.reading;
     },
     announced: (origin) => {
       const zone = zones.get(origin);
@@ -448,7 +524,10 @@ export function ownZones(options: {
     tick: () => {
       // One a second, so that a thousand zones of one age do not go out at once.
       const due = [...zones.values()].find(
-        (zone) => zone.zone !== undefined && stillCurrent(zone.state, clock.nowMs()) !== undefined,
+        (zone) =>
+          zone.zone !== undefined &&
+          zone.source.isCurrent() &&
+          stillCurrent(zone.state, clock.nowMs()) !== undefined,
       );
       if (due !== undefined && !isSaying && standing.maySign()) {
         isSaying = true;
@@ -506,16 +585,27 @@ export function ownZones(options: {
         origin: zone.config.origin,
         serial: zone.zone?.serial,
         fileSerial: zone.state.fileSerial,
-        expiresAfterMs: zone.state.expiresAfterMs,
         published: zone.state.published,
-        file: zone.source?.file,
+        expiresAtMs: expiryOf(zone),
+        file: zone.source.file,
+        primary: zone.primary?.fact(),
         problems: zone.state.problems,
         held: zone.state.problems.some(({ severity }) => severity === 'error') ? undefined : zone.held,
       })),
+    notifiable: (origin) => {
+      const primary = [...zones.values()].find(({ originKey }) => originKey === origin)?.primary;
+      if (primary === undefined) return undefined;
+      return {
+        key: primary.key(),
+        isPrimary: (address) => primary.isPrimary(address),
+        notified: () => primary.notified(),
+      };
+    },
+    received: () => [...received].map(([kind, sum]) => ({ kind, ...sum })),
     writing: () => writing,
     [Symbol.asyncDispose]: async () => {
       for (const zone of zones.values()) {
-        await inTurn(zone, async () => await zone.source?.[Symbol.asyncDispose]());
+        await inTurn(zone, async () => await zone.source[Symbol.asyncDispose]());
       }
     },
   };
@@ -526,4 +616,9 @@ function leapt(state: PrimaryState, isLeap: boolean): PrimaryState {
   const { published } = state;
   if (!isLeap || published === undefined) return state;
   return { ...state, published: { ...published, sequence: published.sequence + forcedLeap } };
+}
+
+/** A primary whose serial is beyond the newest version knows more than whoever signed that, also after this box was restored. */
+function isAhead({ primary, state }: OwnZone, content: Zone): boolean {
+  return primary !== undefined && isNewerSerial(content.serial, state.published?.serial ?? 0) === true;
 }

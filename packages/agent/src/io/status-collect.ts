@@ -1,3 +1,4 @@
+import { formatHostPort } from '@copain/core';
 import type { Mail } from '@copain/mail/io';
 import type { VersionGap } from '@copain/mesh';
 import type { FriendState, StatusFacts } from '@copain/status';
@@ -13,6 +14,7 @@ import { providers } from '../wiring.ts';
 import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
 import type { PeerNames } from './peer-names.ts';
+import type { PrimaryFact } from './primary-source.ts';
 import type { RecordStore } from './record-store.ts';
 import type { SignedLater } from './signed-later.ts';
 import type { Standing } from './standing.ts';
@@ -51,6 +53,17 @@ export interface StatusSources {
   viaOf(peer: string): string | undefined;
   address: StatusFacts['address'];
   nowMs: number;
+}
+
+function primaryFacts(primary: PrimaryFact | undefined): StatusFacts['zones'][number]['primary'] {
+  if (primary === undefined) return undefined;
+  const { address, nextAtMs, failing, ...rest } = primary;
+  return {
+    ...rest,
+    address: formatHostPort(address),
+    nextCheckAtMs: nextAtMs,
+    failing: failing && { sinceMs: failing.sinceMs, text: failing.why },
+  };
 }
 
 /** How a friend's boxes are ordered, when one stands for him. */
@@ -163,6 +176,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     file: zone.file,
     problems: zone.problems,
     held: zone.held,
+    primary: primaryFacts(zone.primary),
   }));
 
   const mail: StatusFacts['mail'] = sources.mail.facts().domains.map((domain) => ({

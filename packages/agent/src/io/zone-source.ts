@@ -19,6 +19,10 @@ export interface ZoneSource extends AsyncDisposable {
   readonly file: string | undefined;
   /** Begins to look for changes. `published` is what is answered from at this moment. */
   open(published: Zone | undefined): Promise<void>;
+  /** Looks again now, where it does not notice changes by itself; resolves when that is done. */
+  renew(): Promise<void>;
+  /** May what it said last still be called the newest? */
+  isCurrent(): boolean;
   /** What it says now; undefined where it said nothing yet. */
   read(): Promise<SourceContent | undefined>;
 }
@@ -38,6 +42,8 @@ export function masterFileSource(options: {
     open: async () => {
       watch = await watchZoneFile({ path, onChange });
     },
+    renew: async () => {},
+    isCurrent: () => true,
     read: async () => {
       found = await readZoneFile({ path, origin, before: found });
       watch?.follow(found.files);

@@ -12,6 +12,7 @@ import {
   deltaBetween,
   type FreshnessStage,
   freshnessStage,
+  isNotify,
   type NameKey,
   nameKey,
   nameOf,
@@ -32,7 +33,9 @@ import { startAnswering } from './answering.ts';
 import type { EventLog } from './event-log.ts';
 import { openHeldZones } from './held-zones.ts';
 import type { Identity } from './identity.ts';
+import { receiveNotifies } from './notifies.ts';
 import { type FileDiff, type OwnZones, ownZones } from './own-zones.ts';
+import type { PrimaryFact } from './primary-source.ts';
 import type { PublicAddress } from './public-address.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Refusals } from './refusals.ts';
@@ -63,6 +66,8 @@ interface ZoneFact {
   file: string | undefined;
   problems: readonly ZoneProblem[];
   held: 'waiting' | 'behind' | undefined;
+  /** Of a zone of ours that comes from a hidden primary. */
+  primary: PrimaryFact | undefined;
 }
 
 /** The dns room with real files, real friends and real sockets. */
@@ -80,6 +85,8 @@ export interface Zones extends AsyncDisposable {
   tick: () => void;
   /** Reads the master file again now, whatever the watch noticed. Resolves once its version is served. */
   push: (origin: string, options: { force: boolean }) => Promise<void>;
+  /** Asks the hidden primary of a zone now. Resolves when what came of it is served. */
+  renew: (origin: string) => Promise<void>;
   diff: (origin: string) => Promise<FileDiff | undefined>;
   compare: OwnZones['compare'];
   /** Another public address of this box counts: names that follow it are to have it. */
@@ -90,6 +97,8 @@ export interface Zones extends AsyncDisposable {
   serve(stream: FrameStream, peer: string): Promise<void>;
   facts(): ZoneFact[];
   queryCounts(): { rcode: string; transport: string; count: number }[];
+  /** What came from hidden primaries. */
+  receivedCounts: OwnZones['received'];
   /** What the servers of `[dns] transfer` asked for and got. */
   transferCounts: Transfers['counts'];
   serveWith: Transfers['serveWith'];
@@ -222,7 +231,9 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     ownZones({
       configFile: options.configFile,
       files,
+      table: options.table,
       clock,
+      random: options.random,
       identity,
       standing: options.standing,
       past,
@@ -233,6 +244,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       events,
       log,
       changed: refresh,
+      told: () => options.changed(),
       published: sweep,
       stepped,
     }),
@@ -255,11 +267,14 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       }),
     );
   refresh();
+  const notified = receiveNotifies({ find: own.notifiable, clock, log });
   const server = starting.use(
     await startDnsServer({
       listen: options.dns.listen,
-      answer: (query, asker) =>
-        transfers.concerns(asker.address) ? transfers.answer(query, asker) : pool.answer(query, asker),
+      answer: (query, asker) => {
+        if (isNotify(query)) return notified(query, asker);
+        return transfers.concerns(asker.address) ? transfers.answer(query, asker) : pool.answer(query, asker);
+      },
       threads: pool.threads,
       events: {
         notListening: ({ address, cause }) =>
@@ -292,6 +307,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       transfers.tick();
     },
     push: own.push,
+    renew: own.renew,
     diff: own.diff,
     compare: own.compare,
     addressChanged: own.addressChanged,
@@ -312,10 +328,10 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       );
     },
     facts: () => [
-      ...own.facts().map(({ expiresAfterMs, ...zone }): ZoneFact => {
+      ...own.facts().map((zone): ZoneFact => {
         const copies = copiesOf(zone.origin);
         const ends = [...copies.values()].map((copy) => copy.expiresAtMs);
-        const latest = ends.length > 0 ? Math.max(...ends) : clock.nowMs() + expiresAfterMs;
+        const latest = ends.length > 0 ? Math.max(...ends) : zone.expiresAtMs;
         const expiresAtMs = zone.serial === undefined ? undefined : latest;
         return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs, agedPercent: 0, copies };
       }),
@@ -330,11 +346,13 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
           fileSerial: undefined,
           problems: [],
           held: undefined,
+          primary: undefined,
         }),
       ),
     ],
     queryCounts: () => pool.counts(),
     limitedCounts: () => pool.limited(),
+    receivedCounts: own.received,
     transferCounts: transfers.counts,
     serveWith: transfers.serveWith,
     [Symbol.asyncDispose]: async () => await parts.disposeAsync(),

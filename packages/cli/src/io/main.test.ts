@@ -309,19 +309,38 @@ it('pushing a zone that could not be published is no success', async () => {
   expect(await peer(['zone', 'push', 'a.test'])).toMatchObject({ exit: 65, err: /bob's zone/ });
 });
 
-it('says what a change does not do: what this version does not act on yet, and mail that stays behind', async () => {
+it('says what a change does not do: mail that stays behind', async () => {
   await writeConfig('name = "alice"\n');
   const message = { id: 'm', domain: 'a.test', state: 'queued', recipients: [], heldBy: [] };
   await startAgent(({ command }) => [{ result: command === 'mail.list' ? { messages: [message] } : {} }]);
-  expect(await peer(['zone', 'add', 'a.test', '--primary', '127.0.0.1:5300'])).toMatchObject({
-    exit: 0,
-    err: /does not act on \[\[zone\]\] primary/,
-  });
   const deliver = ['--deliver', '127.0.0.1:2525'];
   const missing = await peer(['mail', 'add', 'a.test', ...deliver, '--recipients', 'nowhere']);
   expect(missing).toMatchObject({ exit: 74, err: /nowhere: ENOENT/ });
   expect(await peer(['mail', 'add', 'a.test', ...deliver])).toMatchObject({ exit: 0, err: '' });
   expect(await peer(['mail', 'remove', 'a.test'])).toMatchObject({ exit: 0, err: /1 message for a\.test/ });
+});
+
+it('a zone from a hidden primary is added with a good key only, and what came of its first transfer is told', async () => {
+  await writeConfig('name = "alice"\n');
+  const primary = {
+    address: '127.0.0.1:5300',
+    serial: null,
+    checkedAt: null,
+    nextCheckAt: '2026-01-01T00:00:00.000Z',
+    expiresAt: null,
+    expired: false,
+    failing: { sinceAt: '2026-01-01T00:00:00.000Z', text: 'nothing listens there' },
+    lastTransfer: null,
+  };
+  await startAgent(({ command }) => [
+    { result: command === 'zone.renew' ? { zone: { origin: 'a.test', primary, problems: [] } } : {} },
+  ]);
+  const add = ['zone', 'add', 'a.test', '--primary', '127.0.0.1:5300'];
+  await writeFile(join(home, 'bad.key'), 'key "a" { secret "short"; };\n');
+  expect(await peer([...add, '--tsig-file', 'bad.key'])).toMatchObject({ exit: 65, err: /bad\.key:1:/ });
+  expect(await configText()).not.toContain('a.test');
+  expect(await peer(add)).toMatchObject({ exit: 0, out: /is added/, err: /nothing listens there/ });
+  expect(await configText()).toContain('primary = "127.0.0.1:5300"');
 });
 
 it('rights are changed from what they are', async () => {

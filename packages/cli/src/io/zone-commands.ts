@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { CommandError, ExitCode, visible } from '@copain/core';
-import { problemLine, type ZoneProblem, type ZoneStatus, zonesTable } from '@copain/status';
+import { primaryLines, problemLine, type ZoneProblem, type ZoneStatus, zonesTable } from '@copain/status';
 import { appliedText, changeConfig, mustBeReadable } from './config-file.ts';
 import type { Session } from './session.ts';
 
@@ -89,12 +89,41 @@ export async function addZone(
         hint: `peer zone check ${file} ${origin}`,
       });
   }
+  if (tsigFile !== undefined) {
+    if (primary === undefined)
+      throw new CommandError(
+        ExitCode.usage,
+        '--tsig-file is the key of a primary: give --primary HOST:PORT too',
+      );
+    await mustBeKey(resolve(cwd, tsigFile));
+  }
   const source =
     primary === undefined
       ? { file: written(file ?? '') }
       : { primary, tsigFile: tsigFile === undefined ? undefined : written(tsigFile) };
   const applied = await changeConfig(session, (text) => add(text, { origin, ...source }));
   session.answer('zone.add', { origin, ...source, applied }, appliedText(`Zone ${origin} is added`, applied));
+  if (primary !== undefined && applied === 'applied') await sayFirstTransfer(session, origin);
+}
+
+/** A key that cannot be used is told before anything is changed (65). */
+async function mustBeKey(path: string): Promise<void> {
+  await mustBeReadable(path);
+  const [{ formatProblem, parseTsigKeyFile }, { readFile }] = await Promise.all([
+    import('@copain/dns'),
+    import('node:fs/promises'),
+  ]);
+  const read = parseTsigKeyFile({ text: await readFile(path, 'latin1'), file: path });
+  if (read.kind === 'problem') throw new CommandError(ExitCode.badInput, formatProblem(read.problem));
+}
+
+/** What came of the first question to a primary: on stderr, since the zone is added whatever it was. */
+async function sayFirstTransfer(session: Session, origin: string): Promise<void> {
+  const { zone } = (await session.ask('zone.renew', { origin })) as { zone: ZoneStatus };
+  const { primary } = zone;
+  if (primary === null) return;
+  for (const line of primaryLines(primary, session.textOptions().nowMs)) session.say(line);
+  for (const problem of zone.problems) session.say(problemLine(problem));
 }
 
 /** `peer zone remove ORIGIN`. The master file stays. */
@@ -129,7 +158,7 @@ function serialText({ serial, fileSerial, held }: ZoneStatus): string {
   return `the file says serial ${fileSerial}; serials only rise, so ${serial} is served and counts on with each change\n`;
 }
 
-function zoneText(zone: ZoneStatus, table: string): string {
+function zoneText(zone: ZoneStatus, table: string, nowMs: number): string {
   const copies = zone.friends.map(
     ({ name, serial, heardAt, expiresAt, agedPercent }) =>
       `  ${visible(name)}  ${serial ?? 'no copy'}  ${heardAt ?? 'not heard yet'}${copyAge(expiresAt, agedPercent)}\n`,
@@ -141,13 +170,18 @@ function zoneText(zone: ZoneStatus, table: string): string {
       : zone.held === 'behind'
         ? 'the file is based on an older version and is not published: peer zone diff, then peer zone push\n'
         : 'the file is not published yet: it waits for the first signature\n';
-  return `${table}${file}${serialText(zone)}${held}${copies.length === 0 ? '' : `copies:\n${copies.join('')}`}`;
+  const primary = zone.primary ? primaryLines(zone.primary, nowMs).map((line) => `${line}\n`) : [];
+  return `${table}${file}${serialText(zone)}${primary.join('')}${held}${copies.length === 0 ? '' : `copies:\n${copies.join('')}`}`;
 }
 
 /** `peer zone show ORIGIN`. */
 export async function showZone(session: Session, name: string): Promise<void> {
   const { zone } = (await session.ask('zone.show', { origin: plainDomain(name) })) as { zone: ZoneStatus };
-  session.answer('zone.show', { zone }, zoneText(zone, zonesTable([zone], session.textOptions())));
+  session.answer(
+    'zone.show',
+    { zone },
+    zoneText(zone, zonesTable([zone], session.textOptions()), session.textOptions().nowMs),
+  );
 }
 
 /**
@@ -171,6 +205,14 @@ export async function pushZone(
         hint: `peer zone show ${origin}`,
       },
     );
+  if (zone.primary?.failing) {
+    const stays = zone.serial === null ? 'nothing is served yet' : `serial ${zone.serial} stays served`;
+    throw new CommandError(
+      ExitCode.unreachable,
+      `the primary ${visible(zone.primary.address)} could not be asked: ${visible(zone.primary.failing.text, 400)}; ${stays}`,
+      { hint: `peer zone show ${origin}` },
+    );
+  }
   if (hasErrors(zone)) {
     for (const problem of zone.problems) session.say(problemLine(problem));
     const stays = zone.serial === null ? 'nothing is served yet' : `serial ${zone.serial} stays served`;

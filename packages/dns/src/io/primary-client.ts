@@ -1,0 +1,203 @@
+import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import type { HostPort } from '@copain/core';
+import { primaryAnswerMs, primaryConnectMs, transferMs, transferStallMs } from '../limits.ts';
+import type { ResourceRecord } from '../master-file.ts';
+import type { DomainName } from '../name.ts';
+import { TcpFrames } from '../tcp-frames.ts';
+import {
+  askPrimary,
+  type PrimaryQuestion,
+  readSoaReply,
+  TransferIn,
+  type TransferProgress,
+} from '../transfer-in.ts';
+import type { TsigContext } from '../tsig.ts';
+import type { TsigKey } from '../tsig-record.ts';
+import { tsigCrypto } from './tsig-crypto.ts';
+
+/** See limits.ts for the reasons; tests shorten these. */
+export interface PrimaryClientLimits {
+  answerMs: readonly number[];
+  connectMs: number;
+  stallMs: number;
+  transferMs: number;
+}
+
+/** One address of a primary, and what is asked about. */
+export interface PrimaryToAsk {
+  address: HostPort;
+  origin: DomainName;
+  key: TsigKey | undefined;
+  signal: AbortSignal;
+  limits?: Partial<PrimaryClientLimits>;
+}
+
+/** The primary's SOA; `refused` is his answer, `silent` is none. `why` is for people. */
+export type SoaFound = { kind: 'soa'; soa: ResourceRecord } | { kind: 'refused' | 'silent'; why: string };
+
+/** What a transfer came to, in how many octets; `silent`: it broke off. */
+export type Transferred =
+  | { progress: Exclude<TransferProgress, { kind: 'more' }>; bytes: number }
+  | { progress: { kind: 'silent'; why: string }; bytes: number };
+
+const context = (): TsigContext => ({ crypto: tsigCrypto, nowS: Math.floor(Date.now() / 1000) });
+const limitsOf = ({ limits }: PrimaryToAsk): PrimaryClientLimits => ({
+  answerMs: primaryAnswerMs,
+  connectMs: primaryConnectMs,
+  stallMs: transferStallMs,
+  transferMs,
+  ...limits,
+});
+
+/** Asks for the zone's SOA over UDP, and over TCP where there is no answer, or a truncated one. Never rejects. */
+export async function findSoa(primary: PrimaryToAsk): Promise<SoaFound> {
+  for (const waitMs of limitsOf(primary).answerMs) {
+    if (primary.signal.aborted) break;
+    const found = await soaOverUdp(primary, waitMs);
+    if (found === 'tcp') break;
+    if (found !== 'again') return found;
+  }
+  return await soaOverTcp(primary);
+}
+
+/** One question with an id and a port of its own. */
+function soaOverUdp(primary: PrimaryToAsk, waitMs: number): Promise<SoaFound | 'again' | 'tcp'> {
+  const { address, origin, key, signal } = primary;
+  const asked = askPrimary({ id: randomInt(65_536), origin, question: { type: 'SOA' }, key }, context());
+  return new Promise((resolve) => {
+    const socket = createSocket(address.host.includes(':') ? 'udp6' : 'udp4');
+    let isDone = false;
+    const finish = (found: SoaFound | 'again' | 'tcp'): void => {
+      if (isDone) return;
+      isDone = true;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+      socket.close();
+      resolve(found);
+    };
+    const stop = (): void => finish('tcp');
+    const timer = setTimeout(() => finish('again'), waitMs);
+    signal.addEventListener('abort', stop, { once: true });
+    // A port that nothing listens at answers at once: nothing listens there over TCP either, or only there.
+    socket.on('error', () => finish('tcp'));
+    socket.on('connect', () => socket.send(asked.message));
+    socket.on('message', (reply) => {
+      const read = readSoaReply(reply, asked, context());
+      if (read.kind === 'unrelated') return;
+      finish(read.kind === 'truncated' ? 'tcp' : read);
+    });
+    // A connected socket takes datagrams from this address alone.
+    socket.connect(address.port, address.host);
+  });
+}
+
+async function soaOverTcp(primary: PrimaryToAsk): Promise<SoaFound> {
+  const { origin, key } = primary;
+  const asked = askPrimary({ id: randomInt(65_536), origin, question: { type: 'SOA' }, key }, context());
+  let found: SoaFound | undefined;
+  const why = await converse(primary, asked.message, (reply) => {
+    const read = readSoaReply(reply, asked, context());
+    if (read.kind === 'unrelated') return false;
+    found = read.kind === 'truncated' ? { kind: 'refused', why: 'it truncates answers over TCP' } : read;
+    return true;
+  });
+  return found ?? { kind: 'silent', why: why ?? 'it closed the connection without an answer' };
+}
+
+/** Asks for changes or for the whole zone over TCP (RFC 1995 §2, RFC 5936 §4.1). Never rejects. */
+export async function transferFrom(primary: PrimaryToAsk, question: PrimaryQuestion): Promise<Transferred> {
+  const { origin, key } = primary;
+  const asked = askPrimary({ id: randomInt(65_536), origin, question, key }, context());
+  const transfer = new TransferIn(asked, tsigCrypto);
+  let bytes = 0;
+  let progress: TransferProgress = { kind: 'more' };
+  const why = await converse(primary, asked.message, (message) => {
+    bytes += message.length + 2;
+    progress = transfer.take(message, context().nowS);
+    return progress.kind !== 'more';
+  });
+  const reached = progress as TransferProgress;
+  if (reached.kind !== 'more') return { progress: reached, bytes };
+  return {
+    progress: { kind: 'silent', why: why ?? 'it closed the connection before the end of the transfer' },
+    bytes,
+  };
+}
+
+/**
+ * Sends one message over a connection of its own and hands over what comes until `take` says that it is done. Gives why
+ * it ended otherwise; undefined for a clean end.
+ */
+function converse(
+  primary: PrimaryToAsk,
+  message: Uint8Array,
+  take: (message: Uint8Array) => boolean,
+): Promise<string | undefined> {
+  const { address, signal } = primary;
+  const limits = limitsOf(primary);
+  return new Promise((resolve) => {
+    const frames = new TcpFrames();
+    const socket = connect({ host: address.host, port: address.port, noDelay: true });
+    let isDone = false;
+    const finish = (why: string | undefined): void => {
+      if (isDone) return;
+      isDone = true;
+      clearTimeout(deadline);
+      signal.removeEventListener('abort', stop);
+      socket.destroy();
+      resolve(why);
+    };
+    const stop = (): void => finish('this box is stopping, or the zone is no longer asked for');
+    const deadline = setTimeout(
+      () => finish(`the transfer was not through after ${limits.transferMs / 1000} s`),
+      limits.transferMs,
+    );
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    socket.setTimeout(limits.connectMs, () =>
+      finish(
+        socket.connecting
+          ? `it does not accept a connection within ${limits.connectMs / 1000} s`
+          : `nothing came from it for ${limits.stallMs / 1000} s`,
+      ),
+    );
+    socket.on('connect', () => {
+      socket.setTimeout(limits.stallMs);
+      socket.write(framed(message));
+    });
+    socket.on('data', (chunk) => {
+      frames.push(chunk);
+      for (let next = frames.next(); next && !isDone; next = frames.next()) {
+        if (take(next)) finish(undefined);
+      }
+    });
+    socket.on('error', (cause) => finish(errorText(cause)));
+    socket.on('close', () => finish(undefined));
+  });
+}
+
+/** RFC 1035 §4.2.2. */
+function framed(message: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(2 + message.length);
+  new DataView(frame.buffer).setUint16(0, message.length);
+  frame.set(message, 2);
+  return frame;
+}
+
+function errorText(cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  switch (code) {
+    case 'ECONNREFUSED':
+      return 'nothing listens there (connection refused)';
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return 'it broke the connection off';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'there is no way to it (unreachable)';
+    default:
+      return cause instanceof Error ? cause.message : String(cause);
+  }
+}
