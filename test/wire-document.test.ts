@@ -9,6 +9,7 @@ const frameFiles = {
   join: 'packages/agent/src/join-frames.ts',
   sync: 'packages/mesh/src/sync-frames.ts',
   live: 'packages/mail/src/live-frames.ts',
+  raw: 'packages/mail/src/raw-frames.ts',
   drain: 'packages/mail/src/drain-frames.ts',
   mail: 'packages/mail/src/question-frames.ts',
   policy: 'packages/mail/src/policy-frames.ts',

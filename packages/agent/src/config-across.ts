@@ -1,4 +1,4 @@
-import { isLoopback, parseHostPort } from '@copain/core';
+import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '@copain/core';
 import { parseRate } from './config-rate.ts';
 import type { ConfigFinding } from './config-schema.ts';
 import { readDomain } from './config-values.ts';
@@ -40,6 +40,40 @@ function repeatedListeners(root: Plain): ConfigFinding[] {
       return isFirst ? [] : [{ path: [table, 'listen', index], at: 'value', message: 'is listed twice' }];
     });
   });
+}
+
+/** An address that belongs to one friend is listened on once, and by nothing else. */
+function rawListeners(root: Plain): ConfigFinding[] {
+  const smtp = tableAt(root, 'smtp');
+  const address = (value: unknown): HostPort[] => {
+    const read = typeof value === 'string' ? parseHostPort(value) : undefined;
+    return read ? [read] : [];
+  };
+  const shared = (smtp.listen === undefined ? ['0.0.0.0:25'] : listAt(smtp, 'listen')).flatMap(address);
+  const before: string[] = [];
+  return listAt(smtp, 'raw').flatMap((raw, index): ConfigFinding[] => {
+    if (!isPlain(raw)) return [];
+    const findings: ConfigFinding[] = [];
+    const path = ['smtp', 'raw', index] as const;
+    for (const listen of address(raw.listen)) {
+      const taker = shared.find((one) => one.port !== 0 && takes(one, listen));
+      const text = formatHostPort(listen);
+      const twice = listen.port !== 0 && before.includes(text);
+      const message = twice
+        ? 'is in another [[smtp.raw]] already'
+        : taker && `is taken by smtp.listen (${formatHostPort(taker)}): name single addresses there`;
+      if (message !== undefined) findings.push({ path: [...path, 'listen'], at: 'value', message });
+      before.push(text);
+    }
+    return findings;
+  });
+}
+
+/** Does listening there take this address too? `::` takes IPv4 as well. */
+function takes(one: HostPort, other: HostPort): boolean {
+  if (one.port !== other.port) return false;
+  const all = one.host === '::' || (one.host === '0.0.0.0' && !other.host.includes(':'));
+  return all || formatHostPort(one) === formatHostPort(other);
 }
 
 function zoneSources(root: Plain): ConfigFinding[] {
@@ -96,6 +130,7 @@ export function checkAcross(value: unknown): ConfigFinding[] {
     ...repeated(value, 'mail', 'domain', domainName),
     ...repeated(value, 'friend', 'name', (text) => text),
     ...repeatedListeners(value),
+    ...rawListeners(value),
     ...zoneSources(value),
     ...openStatusPage(value),
     ...tlsPair(value),

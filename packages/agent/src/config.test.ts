@@ -263,6 +263,26 @@ tsig-file = "t"
   ]);
 });
 
+it('an address that belongs to one friend is no other listener’s', () => {
+  const raw = (listen: string, more: string): string[] =>
+    problemsOf(`name = "bob"\n[smtp]\n${more}\n[[smtp.raw]]\nlisten = "${listen}"\nowner = "alice"\n`);
+  const taken = (by: string): string[] => [
+    `peer.toml:5:10: smtp.raw[1].listen: is taken by smtp.listen (${by}): name single addresses there`,
+  ];
+  expect(raw('192.0.2.5:25', 'listen = ["192.0.2.5:25"]')).toEqual(taken('192.0.2.5:25'));
+  expect(raw('192.0.2.5:25', '')).toEqual(taken('0.0.0.0:25'));
+  expect(raw('192.0.2.5:25', 'listen = ["[::]:25"]')).toEqual(taken('[::]:25'));
+  expect(
+    raw('192.0.2.5:25', 'listen = ["192.0.2.5:25"]\n[[smtp.raw]]\nlisten = "192.0.2.5:25"\nowner = "carol"'),
+  ).toHaveLength(2);
+  const fine =
+    'name = "bob"\n[smtp]\nlisten = ["192.0.2.4:25"]\n[[smtp.raw]]\nlisten = "192.0.2.5:25"\nowner = "alice"\n';
+  expect(configOf(fine).smtp.raw).toEqual([{ listen: { host: '192.0.2.5', port: 25 }, owner: 'alice' }]);
+  expect(
+    configOf('name = "bob"\n[[smtp.raw]]\nlisten = "[2001:db8::25]:25"\nowner = "alice"\n').smtp.raw,
+  ).toHaveLength(1);
+});
+
 it('tables where values belong, dates, and names of JavaScript are mistakes like others', () => {
   expect(problemsOf('name = 1979-05-27\n')[0]).toBe('peer.toml:1:8: name: must be a text in quotes');
   expect(problemsOf('name = "a"\nmesh = 1\n')[0]).toBe('peer.toml:2:8: mesh: must be a table');

@@ -5,9 +5,8 @@ import type { Config } from './config-schema.ts';
  * so that nobody relies on what is not there.
  */
 export function notYet(config: Config): string[] {
-  const { smtp, mail } = config;
+  const { mail } = config;
   return [
-    ...(smtp.raw.length === 0 ? [] : ['[[smtp.raw]]']),
     ...(mail.some((domain) => domain.copies > 1) ? ['[[mail]] copies'] : []),
     ...(config.alerts.length === 0 ? [] : ['[[alert]]']),
   ];

@@ -10,6 +10,7 @@ export function restartNotes(started: Config, after: Config): string[] {
     '[dns] workers': config.dns.workers,
     '[dns] rate-limit': config.dns.answersPerSecond,
     '[smtp] listen': config.smtp.listen,
+    '[[smtp.raw]] listen': config.smtp.raw.map(({ listen }) => listen),
     '[smtp] hostname': config.smtp.hostname,
     '[smtp] tls-cert, tls-key': config.smtp.tls,
     '[http] listen': config.http.listen,

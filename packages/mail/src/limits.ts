@@ -165,3 +165,24 @@ export const policyBytesPerSecond = 200;
 
 /** How long a friend has to answer in a policy stream. */
 export const policyAnswerMs = 30_000;
+
+/** Connections at one raw address that are passed to the owner's MTA at once; more get the conversation here. */
+export const rawSessionsMax = 24;
+
+/** Of these, from one network of clients, so that one stranger does not take the direct way from all others. */
+export const rawPerNetworkMax = 8;
+
+/** Raw connections that an owner's agent passes to its MTA at once, from all friends; Postfix takes 100 by default. */
+export const rawAtOwnerMax = 64;
+
+/** How long the owner's MTA has to accept a raw connection and to greet: within the five seconds of the friend. */
+export const rawGreetMs = 4000;
+
+/** No byte in either direction for this long ends a raw connection; RFC 5321 §4.5.3.2 asks for five minutes. */
+export const rawIdleMs = 300_000;
+
+/** A raw connection ends after this, however busy: 50 MB over a line of 128 kbit/s take 52 minutes. */
+export const rawMaxMs: number = 7_200_000;
+
+/** How long a client has to close its side after the MTA has closed. */
+export const rawLingerMs = 10_000;

@@ -16,6 +16,7 @@ export const protocols = {
   join: ['/copain/join/1'],
   zone: ['/copain/zone/1'],
   live: ['/copain/live/1'],
+  raw: ['/copain/raw/1'],
   drain: ['/copain/drain/1'],
   policy: ['/copain/policy/1'],
   bulk: ['/copain/bulk/1'],
@@ -64,6 +65,7 @@ export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {
   join: 'control',
   zone: 'dns',
   live: 'live-mail',
+  raw: 'live-mail',
   drain: 'held-mail',
   policy: 'held-mail',
   bulk: 'bulk',
@@ -86,6 +88,7 @@ const limitsOf: Readonly<Partial<Record<ProtocolName, { streams: number; lastsMs
   join: { streams: 2, lastsMs: 120_000 },
   zone: { streams: 16, lastsMs: 900_000 },
   live: { streams: 32, lastsMs: 7_200_000 },
+  raw: { streams: 32, lastsMs: 7_200_000 },
   drain: { streams: 4, lastsMs: 21_600_000 },
   // A person reads a mail of 50 MB over the friend's uplink.
   mail: { streams: 4, lastsMs: 3_600_000 },

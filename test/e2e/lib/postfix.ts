@@ -23,7 +23,12 @@ export interface PostfixOptions {
   address: Address;
   namespace?: string | undefined;
   /** An owner's server: takes mail for these addresses of one domain, and 550 for all others. */
-  owner?: { domain: string; users: readonly string[]; proxyProtocol?: boolean };
+  owner?: {
+    domain: string;
+    users: readonly string[];
+    proxyProtocol?: boolean;
+    tls?: { certFile: string; keyFile: string };
+  };
   /** An outside sender: relays everything it is given by MX, asking the name servers of its network namespace. */
   sender?: boolean;
 }
@@ -164,6 +169,7 @@ virtual_uid_maps = static:${user.uid}
 virtual_gid_maps = static:${user.gid}
 smtpd_recipient_restrictions = reject_unauth_destination
 ${owner.proxyProtocol ? 'smtpd_upstream_proxy_protocol = haproxy' : ''}
+${owner.tls ? `smtpd_tls_security_level = may\nsmtpd_tls_cert_file = ${owner.tls.certFile}\nsmtpd_tls_key_file = ${owner.tls.keyFile}\nsmtpd_tls_loglevel = 1` : ''}
 `
     : '';
   // Retries come quickly, so that a first attempt that met a deferral is no long wait.

@@ -22,6 +22,10 @@ export async function swaks(options: {
   to: string;
   message?: string;
   namespace?: string | undefined;
+  /** The local address to come from. */
+  source?: string;
+  /** STARTTLS, whatever the certificate. */
+  tls?: boolean;
 }): Promise<SwaksResult> {
   await using folder = temporaryFolder('swaks');
   const file = join(folder.path, 'message');
@@ -29,8 +33,12 @@ export async function swaks(options: {
   writeFileSync(file, (options.message ?? letter('swaks')).replace(/\n$/, ''));
   const { host, port } = options.server;
   const envelope = ['--server', host, '--port', String(port), '--from', options.from, '--to', options.to];
+  const way = [
+    ...(options.source === undefined ? [] : ['--local-interface', options.source]),
+    ...(options.tls === true ? ['--tls'] : []),
+  ];
   const content = ['--data', `@${file}`, '--helo', 'sender.test', '--timeout', '20'];
-  const ran = await run(['swaks', ...envelope, ...content], {
+  const ran = await run(['swaks', ...envelope, ...way, ...content], {
     limitMs: 60_000,
     namespace: options.namespace,
   });

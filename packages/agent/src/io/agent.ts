@@ -1,4 +1,4 @@
-import { type Clock, CommandError, ExitCode, type Random } from '@copain/core';
+import { type Clock, CommandError, ExitCode, formatHostPort, type Random } from '@copain/core';
 import type { Mail } from '@copain/mail/io';
 import { type Away, type HoldsRecord, holdsThatFit } from '@copain/trust';
 import type { Logger } from 'pino';
@@ -202,7 +202,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (unused.length > 0)
       events.add('config.not-yet', `peer.toml: this version does not act on ${unused.join(', ')}.`);
   };
+  const sayStrangers = (): void => {
+    const strangers = config.smtp.raw.filter(({ owner }) => !names.friends().includes(owner));
+    for (const { listen, owner } of strangers) {
+      const where = `[[smtp.raw]] ${formatHostPort(listen)}`;
+      events.add(
+        'config.raw-owner',
+        `peer.toml: ${where}: no friend is called ${owner}; mail is put off there.`,
+      );
+    }
+  };
   sayNotYet();
+  sayStrangers();
   await box.own.found(config.name, Math.round(clock.nowMs()));
   await planner.replan();
   isRunning = true;
@@ -265,6 +276,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         config = next;
       });
       sayNotYet();
+      sayStrangers();
       running.limitLine();
       await planner.replan();
       running.announceAddresses();

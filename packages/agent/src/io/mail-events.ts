@@ -14,6 +14,12 @@ export function mailEvents(log: Logger, events: EventLog, changed: () => void): 
         `A message of ${formatSize(fact.sizeBytes)} for ${fact.domain} is held here for ${fact.ownerName}.`,
       );
     },
+    rawEnded: ({ broken, ...fact }) => {
+      const why = broken === undefined ? undefined : visible(broken);
+      log.info({ ...fact, broken: why }, 'a mail connection was passed on');
+    },
+    rawDeclined: (fact) =>
+      log.info({ ...fact, why: visible(fact.why) }, 'a mail connection was not passed on as it is'),
     refused: (fact) => log.info({ ...fact, why: visible(fact.why) }, 'mail was refused'),
     handedOver: (fact) => {
       log.info({ ...fact }, 'held mail was handed over');

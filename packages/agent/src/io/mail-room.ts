@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { FrameStream, Table } from '@copain/core';
+import { type FrameStream, formatHostPort, type HostPort, type Table } from '@copain/core';
 import { type Mail, startMail } from '@copain/mail/io';
 import type { Host } from '@copain/mesh/io';
 import { type DiskSegments, openSegments } from '@copain/store/io';
@@ -7,6 +7,7 @@ import type { Duty } from '@copain/trust';
 import { mailDomains } from '../mail-domains.ts';
 import { providers } from '../wiring.ts';
 import { type Box, closing } from './box.ts';
+import { interfaceHosts } from './interface-hosts.ts';
 import { type MailDesk, startMailDesk } from './mail-desk.ts';
 import { mailEvents } from './mail-events.ts';
 
@@ -41,7 +42,7 @@ export async function startMailRoom(
   };
   const openTo = async (
     ownerId: string,
-    protocol: 'live' | 'drain',
+    protocol: 'live' | 'drain' | 'raw',
     signal: AbortSignal,
   ): Promise<FrameStream> => {
     const peer = mailBoxHeard(ownerId);
@@ -66,6 +67,22 @@ export async function startMailRoom(
     });
   };
 
+  /** Addresses of this box, of the router in front of it, and of the owner's mail servers. */
+  const ownHosts = (): string[] => {
+    const { agreed, unconfirmed } = box.publicAddress.facts();
+    const seen = [agreed.ipv4, agreed.ipv6, ...unconfirmed].flatMap((one) => one?.address ?? []);
+    return [...interfaceHosts(), ...seen, ...config().mail.map(({ deliver }) => deliver.host)];
+  };
+  /** Whose address that is, by what the file says now: friends are renamed, and come and go. */
+  const rawOwner = (listen: HostPort, started: string): { ownerId: string; name: string } | undefined => {
+    const same = config().smtp.raw.find((one) => formatHostPort(one.listen) === formatHostPort(listen));
+    const name = same?.owner ?? started;
+    const member = [...box.knowledge().roster.members.values()].find(
+      (one) => one.name === name && one.ownerId !== identity.ownerId,
+    );
+    return member && { ownerId: member.ownerId, name };
+  };
+
   const held = closing(starting, await openSegments(box.folder('mail/held')));
   const inbox = closing(starting, await openSegments(box.folder('mail/inbox')));
   const table = await box.openTable('mail/index');
@@ -84,6 +101,11 @@ export async function startMailRoom(
       openDrain: (ownerId, signal) => openTo(ownerId, 'drain', signal),
       openPolicy: async (peer, signal) => await wiring.host().open(peer, 'policy', { signal }),
       backups: () => backupsHeard(),
+      raw: {
+        doors: smtp.raw.map(({ listen, owner }) => ({ listen, owner: () => rawOwner(listen, owner) })),
+        open: (ownerId, signal) => openTo(ownerId, 'raw', signal),
+        claims: () => ({ allowPrivate: config().mesh.allowPrivate, own: ownHosts() }),
+      },
       segments: held,
       inbox,
       table,

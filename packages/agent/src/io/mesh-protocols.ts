@@ -14,11 +14,13 @@ export function protocolHandlers(
   mesh: { sync: SyncStreams; dialback: Dialback; bulk: Bulk; farewell: Farewell },
 ): HostOptions['handlers'] {
   /** Only whom we granted some domain of ours, and who offers to take its mail, may pass us mail. */
-  const isBackup = (peer: string): boolean =>
-    config().mail.some(({ domain }) =>
+  const backedUpBy = (peer: string): string[] =>
+    config().mail.flatMap(({ domain }) =>
       providers(knowledge(), identity.ownerId, { service: 'mail', name: domain }).includes(
         names.ownerOf(peer) ?? '',
-      ),
+      )
+        ? [domain]
+        : [],
     );
   const served = (
     handle: (stream: FrameStream, peer: string) => Promise<void>,
@@ -38,8 +40,13 @@ export function protocolHandlers(
     },
     zone: served((stream, peer) => zones.serve(stream, peer)),
     live: served(async (stream, peer) => {
-      if (!isBackup(peer)) throw new Error('he is no backup of ours');
+      if (backedUpBy(peer).length === 0) throw new Error('he is no backup of ours');
       await mail.mail.handleLive(stream, peer, names.ofPeer(peer));
+    }),
+    raw: served(async (stream, peer) => {
+      const granted = backedUpBy(peer);
+      if (granted.length === 0) throw new Error('he is no backup of ours');
+      await mail.mail.handleRaw(stream, names.ofPeer(peer), granted);
     }),
     dialback: {
       maxFrameBytes: maxDialbackFrameBytes,

@@ -203,6 +203,7 @@ async function runOnce(options: LifeOptions): Promise<Ending> {
         id: identity.box.peer,
         dns: running.zones.addresses().map(formatHostPort),
         smtp: running.mail.addresses.map(formatHostPort),
+        smtpRaw: running.mail.rawAddresses.map(formatHostPort),
         http: http.addresses.map(formatHostPort),
         version,
       },

@@ -6,6 +6,20 @@ export interface MailEvents {
   held(fact: { id: string; domain: string; ownerName: string; sizeBytes: number; why: string }): void;
   /** We refused a client, a recipient or a message. */
   refused(fact: { client: string; domain: string | undefined; code: number; why: string }): void;
+  /**
+   * A connection that was passed on as it is has ended; `friend` has the other box: the owner's, or the one that listens.
+   * What went through is known to the owner's MTA alone. `broken`: why it ended before both sides had closed it.
+   */
+  rawEnded(fact: {
+    client: string;
+    friend: string;
+    toMtaBytes: number;
+    fromMtaBytes: number;
+    tookMs: number;
+    broken: string | undefined;
+  }): void;
+  /** A connection at a raw address is not passed on: the box that listens has the conversation itself. */
+  rawDeclined(fact: { client: string; friend: string; why: string }): void;
   /** A held message is at its owner now and gone from here. */
   handedOver(fact: {
     id: string;

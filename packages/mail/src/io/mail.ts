@@ -18,10 +18,11 @@ import { Inbox } from './inbox.ts';
 import { handleLive } from './live-owner.ts';
 import { answerMailQuestions } from './mail-questions.ts';
 import { type BackupBox, PolicyPush } from './policy-push.ts';
+import { type RawOptions, type RawRoom, startRawRoom } from './raw-room.ts';
 import type { ReceptionOptions } from './reception.ts';
 import { RecipientBook } from './recipient-book.ts';
 import { type RecipientFacts, recipientFacts } from './recipient-facts.ts';
-import { type SmtpListener, startSmtpListener } from './smtp-listener.ts';
+import { startSmtpListener } from './smtp-listener.ts';
 
 export interface MailOptions {
   listen: readonly HostPort[];
@@ -37,6 +38,7 @@ export interface MailOptions {
   openPolicy: (peer: string, signal: AbortSignal) => Promise<FrameStream>;
   /** Friends' boxes that are heard now and take mail of a domain of ours. */
   backups: () => readonly BackupBox[];
+  raw: RawOptions;
   /** What is held for friends. */
   segments: Segments;
   /** What is queued for our own MTA. */
@@ -67,6 +69,13 @@ export interface Mail extends AsyncDisposable {
   recipients(domain: string): RecipientFacts | undefined;
   /** Adds or forgets an address of a domain of ours by hand; false where nothing changed. */
   changeRecipient(address: string, change: 'add' | 'remove'): Promise<boolean>;
+  /** Where it listens for one owner each, in the order of `raw.doors`. */
+  readonly rawAddresses: readonly HostPort[];
+  /**
+   * Serves one `/copain/raw/1` stream; `granted`: domains of ours that this friend takes mail for, as the agent knows.
+   * Never rejects.
+   */
+  handleRaw(stream: FrameStream, fromName: string, granted: readonly string[]): Promise<void>;
   /** A box of this owner is connected: what is held for him goes out at once. */
   ownerReachable(ownerId: string): void;
   ownerGone(ownerId: string): void;
@@ -153,7 +162,8 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     totals.add('accepted', domain);
     deliveries.kick();
   };
-  const listeners: SmtpListener[] = [];
+  const listeners: AsyncDisposable[] = [];
+  const addresses: HostPort[] = [];
   const stop = async (): Promise<void> => {
     // All at once: together they must be done in the ten seconds of a clean stop.
     await Promise.all([...listeners, drains, deliveries, push].map((part) => part[Symbol.asyncDispose]()));
@@ -167,11 +177,17 @@ export async function startMail(options: MailOptions): Promise<Mail> {
         events.trouble({ where: 'forgetting a mail policy', error: asError(error) }),
       );
   }, forgetEveryMs).unref();
+  let raw: RawRoom;
   try {
     for (const listen of options.listen) {
       const { tls } = options;
-      listeners.push(await startSmtpListener({ listen, hostname, tls, reception, clock, events }));
+      const listener = await startSmtpListener({ listen, hostname, tls, reception, clock, events });
+      listeners.push(listener);
+      addresses.push(listener.address);
     }
+    const { tls } = options;
+    raw = await startRawRoom(options.raw, { hostname, tls, reception, domains, clock, events });
+    listeners.push(raw);
   } catch (error) {
     await stop();
     throw error;
@@ -179,7 +195,9 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   deliveries.kick();
 
   return {
-    addresses: listeners.map(({ address }) => address),
+    addresses,
+    rawAddresses: raw.addresses,
+    handleRaw: (stream, fromName, granted) => raw.handle(stream, fromName, granted),
     handleLive: (stream) => handleLive(stream, { ...liveOwner, delivered: arrived }),
     handleDrain: async (stream, fromPeer) => {
       handingOver.get(fromPeer)?.abort(new Error('replaced by a newer stream'));

@@ -34,6 +34,8 @@ export interface ListenerOptions {
   /** Without them STARTTLS is not offered. Read again when they change. */
   tls: { certFile: string; keyFile: string } | undefined;
   reception: ReceptionOptions;
+  /** Has each connection before a word is said on it; `talk` begins the conversation here. Without it that begins at once. */
+  before?: ((socket: Socket, talk: () => void) => void) | undefined;
   clock: Clock;
   events: MailEvents;
 }
@@ -118,6 +120,12 @@ class FriendlyServer extends SMTPServer {
   }
 
   override connect(socket: Socket, socketOptions?: Parameters<SMTPServer['connect']>[1]): void {
+    const { before } = this.#listener;
+    if (before === undefined) this.#converse(socket, socketOptions);
+    else before(socket, () => this.#converse(socket, socketOptions));
+  }
+
+  #converse(socket: Socket, socketOptions: Parameters<SMTPServer['connect']>[1]): void {
     super.connect(socket, socketOptions);
     let newest: Connection | undefined;
     for (const connection of this.connections) newest = connection;

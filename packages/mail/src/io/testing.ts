@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@copain/core';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import type { MailDomain } from '../mail-domain.ts';
+import type { ClaimView } from '../raw-plan.ts';
 import type { MailEvents } from './events.ts';
 import { framePair } from './frame-pair.ts';
 import { type Mail, startMail } from './mail.ts';
@@ -278,6 +279,8 @@ export function recordEvents(): {
     'delivered',
     'deferred',
     'quarantined',
+    'rawEnded',
+    'rawDeclined',
     'trouble',
     'changed',
   ] as const;
@@ -348,6 +351,7 @@ export async function startOwner({
   openPolicy = async () => {
     throw new Error('nobody');
   },
+  claims = () => ({ allowPrivate: true, own: [] }),
 }: {
   stores: Stores;
   identity: string;
@@ -358,6 +362,7 @@ export async function startOwner({
   wish?: NonNullable<MailDomain['wish']>;
   backups?: Parameters<typeof startMail>[0]['backups'];
   openPolicy?: (peer: string) => Promise<FrameStream>;
+  claims?: () => ClaimView;
 }): Promise<OwnerBox> {
   const { events, told, until } = recordEvents();
   const domains: MailDomain[] = [
@@ -384,6 +389,7 @@ export async function startOwner({
     openDrain: unreachable,
     openPolicy: (peer) => openPolicy(peer),
     backups,
+    raw: { doors: [], open: unreachable, claims },
     ...stores,
     arrivingDir: tmpdir(),
     identities: () => [identity],
@@ -401,6 +407,10 @@ export interface FriendBox extends OwnerBox {
   owner: Mail | undefined;
   /** The live streams that were opened, bob's ends. */
   liveStreams: FrameStream[];
+  /** An address that is alice's alone. */
+  rawAddress: HostPort;
+  /** The raw streams that were opened, bob's ends. */
+  rawStreams: FrameStream[];
 }
 
 export async function startFriend({
@@ -442,12 +452,20 @@ export async function startFriend({
     },
   ];
   const liveStreams: FrameStream[] = [];
+  const rawStreams: FrameStream[] = [];
   const box: { owner: Mail | undefined } = { owner: undefined };
   const open = async (how: 'handleLive' | 'handleDrain', ownerId: string): Promise<FrameStream> => {
     if (!box.owner || ownerId !== aliceId) throw new Error('not reachable');
     const [here, there] = framePair();
     if (how === 'handleLive') liveStreams.push(here);
     void box.owner[how](there, peer, 'bob');
+    return here;
+  };
+  const openRaw = async (): Promise<FrameStream> => {
+    if (!box.owner) throw new Error('not reachable');
+    const [here, there] = framePair();
+    rawStreams.push(here);
+    void box.owner.handleRaw(there, 'bob', ['alice.test']);
     return here;
   };
   const mail = await startMail({
@@ -461,6 +479,11 @@ export async function startFriend({
       throw new Error('bob owns no mail');
     },
     backups: () => [],
+    raw: {
+      doors: [{ listen: { host: '127.0.0.1', port: 0 }, owner: () => ({ ownerId: aliceId, name: 'alice' }) }],
+      open: openRaw,
+      claims: () => ({ allowPrivate: true, own: [] }),
+    },
     ...stores,
     arrivingDir,
     freeBytes,
@@ -470,7 +493,8 @@ export async function startFriend({
     events,
   });
   const [address] = mail.addresses;
-  if (!address) throw new Error('bob does not listen');
+  const [rawAddress] = mail.rawAddresses;
+  if (!address || !rawAddress) throw new Error('bob does not listen');
   return {
     mail,
     told,
@@ -478,6 +502,8 @@ export async function startFriend({
     domains,
     address,
     liveStreams,
+    rawAddress,
+    rawStreams,
     get owner() {
       return box.owner;
     },

@@ -1,0 +1,184 @@
+import { chmodSync } from 'node:fs';
+import { connect } from 'node:net';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Address, Box } from './lib/box.ts';
+import { eventually } from './lib/eventually.ts';
+import { type Postfix, startPostfix } from './lib/postfix.ts';
+import { whyNot } from './lib/programs.ts';
+import { run, runWell } from './lib/run.ts';
+import { allTogether, openScene, type Trio, threeFriends } from './lib/scene.ts';
+import type { MessageJson } from './lib/status-json.ts';
+import { letter, swaks } from './lib/swaks.ts';
+import { temporaryFolder } from './lib/temporary-folder.ts';
+
+const scene = openScene();
+const skip = whyNot({ programs: ['postfix', 'swaks', 'openssl'], root: true }, 'raw live mail') !== undefined;
+const anna = 'anna@alice.example';
+let trio: Trio;
+/** alice's own server, with a certificate; it knows anna and nobody else. */
+let owner: Postfix;
+/** The address of bob's box that is alice's alone. */
+let raw: Address;
+/** Where the sender comes from. */
+let outside: string;
+
+const send = (subject: string, more: { to?: string; tls?: boolean } = {}) =>
+  swaks({
+    server: raw,
+    from: 'erika@outside.test',
+    to: anna,
+    message: letter(subject),
+    source: outside,
+    ...more,
+  });
+
+const inMailbox = (subject: string): string[] =>
+  owner
+    .mailbox('anna')
+    .map((message) => message.toString('utf8'))
+    .filter((message) => message.includes(`Subject: ${subject}\n`));
+
+async function heldBy(box: Box): Promise<number> {
+  const { messages } = await box.json<{ messages: MessageJson[] }>(['mail', 'list']);
+  return messages.filter(({ state }) => state === 'held').length;
+}
+
+/** How often the log of bob's agent has this line. */
+const passedOn = (): number => trio.bob.log().split('a mail connection was passed on').length - 1;
+
+async function certificate(folder: string): Promise<{ certFile: string; keyFile: string }> {
+  const [certFile, keyFile] = [`${folder}/mta.crt`, `${folder}/mta.key`];
+  const made =
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mta.alice.example';
+  await runWell(['openssl', ...made.split(' '), '-keyout', keyFile, '-out', certFile]);
+  chmodSync(keyFile, 0o600);
+  return { certFile, keyFile };
+}
+
+describe.skipIf(skip)('an address at bob’s that is alice’s alone', () => {
+  beforeAll(async () => {
+    trio = await threeFriends(scene);
+    const folder = scene.use(temporaryFolder('raw-tls'));
+    raw = { host: trio.address(25), port: 2525 };
+    outside = trio.address(99);
+    owner = scene.use(
+      await startPostfix({
+        name: 'raw-owner',
+        address: { host: trio.address(9), port: 2500 },
+        owner: {
+          domain: 'alice.example',
+          users: ['anna'],
+          proxyProtocol: true,
+          tls: await certificate(folder.path),
+        },
+      }),
+    );
+    const { bob, alice } = trio;
+    bob.write(
+      'peer.toml',
+      `${bob.read('peer.toml')}\n[[smtp.raw]]\nlisten = "${raw.host}:${raw.port}"\nowner = "alice"\n`,
+    );
+    await bob.stop();
+    await bob.up();
+    await allTogether([trio.alice, trio.bob, trio.carol]);
+    const deliver = `${owner.address.host}:${owner.address.port}`;
+    await alice.well(['mail', 'add', 'alice.example', '--deliver', deliver, '--client', 'proxy-v2']);
+    await eventually('bob takes mail for alice', async () =>
+      (await bob.status()).mail.some(({ domain, role }) => domain === 'alice.example' && role === 'backup'),
+    );
+  });
+
+  it('leads to her own Postfix, which sees the true client and refuses whom it does not know in its own words', async () => {
+    const sent = await send('raw');
+    expect(sent.accepted).toBe(true);
+    expect(sent.replies[0]).toMatch(/^220 raw-owner\.test ESMTP Postfix/);
+    const [mail, ...more] = await eventually('it is in the mailbox', () => {
+      const found = inMailbox('raw');
+      return found.length > 0 && found;
+    });
+    expect(more).toEqual([]);
+    expect(mail).toContain('Grüße aus Zürich.\n.a line with a leading dot\n..and one with two\n.\n');
+    // One trace header, her own server's: the friend added none.
+    expect(mail?.match(/^Received: /gm)).toHaveLength(1);
+    expect(owner.log()).toContain(`client=unknown[${outside}]`);
+    const unknown = await send('unknown', { to: 'nobody@alice.example' });
+    expect(unknown.accepted).toBe(false);
+    expect(unknown.replies.find((reply) => reply.startsWith('550'))).toMatch(
+      /^550 5\.1\.1 <nobody@alice\.example>: Recipient address rejected: User unknown/,
+    );
+    await eventually('both connections are told', () => passedOn() === 2);
+    expect((await trio.bob.status()).mail).toMatchObject([{ domain: 'alice.example', state: 'live' }]);
+    expect(await heldBy(trio.bob)).toBe(0);
+  });
+
+  it('shows her certificate at STARTTLS, and takes mail over it that bob cannot read', async () => {
+    const shown = await run(
+      ['openssl', 's_client', '-starttls', 'smtp', '-connect', `${raw.host}:${raw.port}`, '-showcerts'],
+      { stdin: 'QUIT\r\n' },
+    );
+    expect(shown.stdout).toMatch(/subject=CN ?= ?mta\.alice\.example/);
+    const sent = await send('over TLS', { tls: true });
+    expect(sent.accepted).toBe(true);
+    await eventually('it is in the mailbox', () => inMailbox('over TLS').length === 1);
+    expect(inMailbox('over TLS')[0]).toContain('ESMTPS');
+    expect(owner.log()).toContain(`TLS connection established from unknown[${outside}]`);
+  });
+
+  it('is no way to relay through her', async () => {
+    const sent = await send('relay', { to: 'someone@elsewhere.test' });
+    expect(sent.accepted).toBe(false);
+    expect(sent.replies.find((reply) => /^[45]54 /.test(reply))).toMatch(/Relay access denied/);
+  });
+
+  it('holds mail while her server is off and her agent is there', async () => {
+    await owner.stop();
+    const before = passedOn();
+    const sent = await send('server away');
+    expect(sent.accepted).toBe(true);
+    expect(sent.replies[0]).not.toContain('Postfix');
+    expect(passedOn()).toBe(before);
+    await owner.start();
+    await trio.alice.well(['mail', 'flush']);
+    await eventually('it is in the mailbox', () => inMailbox('server away').length === 1, 60_000);
+  });
+
+  it('holds mail on the same port while she is off, and all of it is with her once after her return', async () => {
+    await trio.alice.stop();
+    const sent = await send('held');
+    expect(sent.accepted).toBe(true);
+    expect(await heldBy(trio.bob)).toBe(1);
+    const foreign = await send('not for her', { to: 'someone@carol.example' });
+    expect(foreign.accepted).toBe(false);
+    await trio.alice.up();
+    await eventually('it is in the mailbox', () => inMailbox('held').length > 0, 30_000);
+    await eventually('bob has let go of it', async () => (await heldBy(trio.bob)) === 0);
+    expect(inMailbox('held')).toHaveLength(1);
+    await eventually('new mail is passed on as it is again', async () => {
+      const before = passedOn();
+      await send('back');
+      return passedOn() > before;
+    });
+  });
+
+  it('cuts the connection when she goes in the middle of a session, so that the sender comes again', async () => {
+    const client = connect({ ...raw });
+    let heard = '';
+    client.setEncoding('latin1').on('data', (text: string) => {
+      heard += text;
+    });
+    client.on('error', () => {});
+    const closed = new Promise((resolve) => client.once('close', resolve));
+    const lines = ['EHLO x.test', 'MAIL FROM:<x@outside.test>', `RCPT TO:<${anna}>`, 'DATA'];
+    client.write(`${lines.join('\r\n')}\r\n`);
+    await eventually('her server wants the message', () => heard.includes('\r\n354 '));
+    client.write('Subject: cut\r\n\r\nhalf of it\r\n');
+    await trio.alice.kill();
+    await closed;
+    expect(heard.slice(heard.indexOf('354 '))).not.toMatch(/\r\n[245]\d\d /);
+    expect((await send('cut')).accepted).toBe(true);
+    await trio.alice.up();
+    await eventually('it is in the mailbox', () => inMailbox('cut').length > 0, 30_000);
+    expect(inMailbox('cut')).toHaveLength(1);
+    expect(inMailbox('cut')[0]).not.toContain('half of it');
+  });
+});
