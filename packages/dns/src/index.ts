@@ -36,6 +36,7 @@ export {
   stepFreshness,
   type Term,
 } from './freshness.ts';
+export { cutFile, type FilesRead, mayBeHalfWritten } from './half-written.ts';
 export { changesLeadingTo, decodeKeptChange, encodeKeptChange, type KeptChange } from './kept-change.ts';
 export {
   answersPerSecondDefault,

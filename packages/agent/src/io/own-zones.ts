@@ -288,7 +288,7 @@ export function ownZones(options: {
     const { source } = zone;
     if (zones.get(zone.config.origin) !== zone) return;
     try {
-      const found = withAddresses(zone, await source.read());
+      const found = withAddresses(zone, await source.read(asked && 'asked'));
       if (found === undefined) return;
       const input = {
         kind: 'file' as const,
@@ -551,7 +551,7 @@ export function ownZones(options: {
       const source = zone?.source;
       if (zone?.zone === undefined || source === undefined) return undefined;
       const published = zone.zone;
-      const found = withAddresses(zone, await source.read());
+      const found = withAddresses(zone, await source.read('shown'));
       if (found === undefined) return undefined;
       const isSigned = found.zone?.signed ?? false;
       const difference =

@@ -1,4 +1,11 @@
-import type { DomainName, Zone, ZoneProblem } from '@copain/dns';
+import {
+  cutFile,
+  type DomainName,
+  type FilesRead,
+  mayBeHalfWritten,
+  type Zone,
+  type ZoneProblem,
+} from '@copain/dns';
 import { readZoneFile, watchZoneFile, type ZoneFile, type ZoneFileWatch } from '@copain/dns/io';
 
 /** What a source says a zone is. `zone` is undefined where what it says is none. */
@@ -23,9 +30,15 @@ export interface ZoneSource extends AsyncDisposable {
   renew(): Promise<void>;
   /** May what it said last still be called the newest? */
   isCurrent(): boolean;
-  /** What it says now; undefined where it said nothing yet. */
-  read(): Promise<SourceContent | undefined>;
+  /**
+   * What it says now; undefined where it said nothing yet, or is not to be taken yet: then there will be a change.
+   * `asked`: somebody wants it as it is; `shown`: he only wants to see it.
+   */
+  read(why?: 'asked' | 'shown'): Promise<SourceContent | undefined>;
 }
+
+/** What looks half written is taken when it has been the same for so long. */
+const settleMs = 2000;
 
 /** A master file and what it includes, watched. */
 export function masterFileSource(options: {
@@ -36,19 +49,72 @@ export function masterFileSource(options: {
   const { path, origin, onChange } = options;
   let watch: ZoneFileWatch | undefined;
   let found: ZoneFile | undefined;
+  /** What was taken last. */
+  let taken: FilesRead | undefined;
+  /** What looks half written, and since when it is so. */
+  let suspect: { look: string; sinceMs: number } | undefined;
+  let again: NodeJS.Timeout | undefined;
+  let isWhole = false;
+
+  /** How long what was read is still to be waited for; 0 where it may be taken. */
+  const waitMs = (read: ZoneFile): number => {
+    // A file that was renamed away may be about to be replaced.
+    const isThere = read.digest !== undefined;
+    if ((isWhole && isThere) || taken === undefined || !mayBeHalfWritten(taken, read)) return 0;
+    const look = JSON.stringify([read.digest?.toString(), ...read.ends]);
+    const nowMs = performance.now();
+    if (suspect?.look !== look) suspect = { look, sinceMs: nowMs };
+    return Math.max(0, suspect.sinceMs + settleMs - nowMs);
+  };
+  const take = (read: ZoneFile): ZoneFile => {
+    suspect = undefined;
+    taken = { ends: read.ends, zone: read.zone ?? taken?.zone };
+    return read;
+  };
+
   return {
     name: path,
     file: path,
-    open: async () => {
-      watch = await watchZoneFile({ path, onChange });
+    open: async (published) => {
+      if (published !== undefined) taken = { ends: undefined, zone: published };
+      watch = await watchZoneFile({
+        path,
+        onChange: (isWholeNow) => {
+          isWhole = isWholeNow;
+          onChange();
+        },
+      });
     },
     renew: async () => {},
     isCurrent: () => true,
-    read: async () => {
-      found = await readZoneFile({ path, origin, before: found });
-      watch?.follow(found.files);
-      return found;
+    read: async (why) => {
+      const read = await readZoneFile({ path, origin, before: found });
+      found = read;
+      watch?.follow(read.files);
+      if (why === 'shown') return read;
+      clearTimeout(again);
+      if (why === 'asked') return take(read);
+      const leftMs = waitMs(read);
+      if (leftMs > 0) {
+        again = setTimeout(onChange, leftMs + 1);
+        again.unref();
+        return undefined;
+      }
+      const cut = taken && !isWhole ? cutFile(taken, read) : undefined;
+      return cut === undefined
+        ? take(read)
+        : { zone: undefined, problems: [...read.problems, cutShort(cut)] };
     },
-    [Symbol.asyncDispose]: async () => await watch?.[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      clearTimeout(again);
+      await watch?.[Symbol.asyncDispose]();
+    },
   };
+}
+
+function cutShort(file: string): ZoneProblem {
+  const text =
+    'the file stops in the middle of a line and lacks records that are published, so it was probably not written to its ' +
+    'end; write it again, or end its last line where it is meant so';
+  return { severity: 'error', file, line: 1, column: 1, text };
 }

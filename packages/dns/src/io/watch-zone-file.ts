@@ -1,14 +1,14 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { lstat, readlink, stat } from 'node:fs/promises';
+import { basename, dirname, join, parse, resolve, sep } from 'node:path';
 
 export interface ZoneFileWatchOptions {
   path: string;
   /**
    * Called 50 ms after the last write to a file, 5 ms after one was renamed into its place, which makes it whole at once;
-   * may be called where nothing changed in the end.
+   * may be called where nothing changed in the end. `isWhole`: all that happened were such renames.
    */
-  onChange: () => void;
+  onChange: (isWhole: boolean) => void;
   debounceMs?: number;
   /** How often the files are looked at even without a hint, for file systems that give none. */
   pollMs?: number;
@@ -24,10 +24,14 @@ const debounceDefaultMs = 50;
 const renamedAfterMs = 5;
 const pollDefaultMs = 2000;
 
+/** Links that are followed to one file, as many as Linux follows. */
+const linksMax = 40;
+
 /**
- * Watches a master file. The folder is watched, not the file, because editors write a new file and rename it; whoever
- * replaces the folder itself, or uses a network file system, is noticed by the poll. Watch first and read then, so that
- * no change falls between.
+ * Watches a master file and what it includes. The folders are watched, not the files, because editors write a new file
+ * and rename it; so are those of each link on the way, since whoever publishes with links swaps those. Who replaces a
+ * folder itself, or uses a network file system, is noticed by the poll. Watch first and read then, so that no change
+ * falls between.
  */
 export async function watchZoneFile(options: ZoneFileWatchOptions): Promise<ZoneFileWatch> {
   const zoneWatch = new RunningWatch(options);
@@ -37,10 +41,11 @@ export async function watchZoneFile(options: ZoneFileWatchOptions): Promise<Zone
 
 class RunningWatch implements ZoneFileWatch {
   readonly #options: ZoneFileWatchOptions;
-  readonly #folder: string;
   #files: string[];
   #signature = '';
-  #watcher: FSWatcher | undefined;
+  /** By folder: which of its names count. */
+  #places: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+  readonly #watchers = new Map<string, FSWatcher>();
   #debounce: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
   #disposed = false;
@@ -49,14 +54,12 @@ class RunningWatch implements ZoneFileWatch {
 
   constructor(options: ZoneFileWatchOptions) {
     this.#options = options;
-    const path = resolve(options.path);
-    this.#files = [path];
-    this.#folder = dirname(path);
+    this.#files = [resolve(options.path)];
   }
 
   async start(): Promise<void> {
     this.#signature = await this.#look();
-    this.#watchFolder();
+    await this.#watchPlaces();
     this.#schedulePoll();
   }
 
@@ -67,23 +70,39 @@ class RunningWatch implements ZoneFileWatch {
     if (this.#files.some((file) => !known.has(file))) this.#changed();
   }
 
-  #watchFolder(): void {
-    if (this.#watcher || this.#disposed) return;
+  async #watchPlaces(): Promise<void> {
+    const places = new Map<string, Set<string>>();
+    for (const file of this.#files) {
+      for (const place of await placesOf(file)) {
+        const names = places.get(dirname(place)) ?? new Set();
+        places.set(dirname(place), names.add(basename(place)));
+      }
+    }
+    this.#places = places;
+    for (const folder of this.#watchers.keys()) if (!places.has(folder)) this.#unwatch(folder);
+    for (const folder of places.keys()) this.#watchFolder(folder);
+  }
+
+  #watchFolder(folder: string): void {
+    if (this.#watchers.has(folder) || this.#disposed) return;
     try {
-      const names = () => new Set(this.#files.map((file) => basename(file)));
-      this.#watcher = watch(this.#folder, { persistent: false }, (event, name) => {
-        if (name === null || names().has(name)) this.#changed(event === 'rename');
+      const watcher = watch(folder, { persistent: false }, (event, name) => {
+        if (name === null || this.#places.get(folder)?.has(name)) this.#changed(event === 'rename');
       });
-      this.#watcher.on('error', () => this.#unwatch());
+      this.#watchers.set(folder, watcher);
+      watcher.on('error', () => this.#unwatch(folder));
     } catch {
       // No such folder, or no more watches to be had: the poll goes on and tries again.
-      this.#watcher = undefined;
     }
   }
 
-  #unwatch(): void {
-    this.#watcher?.close();
-    this.#watcher = undefined;
+  #unwatch(folder: string): void {
+    this.#watchers.get(folder)?.close();
+    this.#watchers.delete(folder);
+  }
+
+  #unwatchAll(): void {
+    for (const folder of this.#watchers.keys()) this.#unwatch(folder);
   }
 
   #changed(isRenamed = false): void {
@@ -95,11 +114,14 @@ class RunningWatch implements ZoneFileWatch {
 
   /** Looks first and tells then, so that the poll sees whatever changes while the files are being read. */
   async #tell(): Promise<void> {
+    const isWhole = !this.#isWritten;
     this.#isWritten = false;
     const signature = await this.#look();
+    // What the links lead to now is watched before it is read.
+    await this.#watchPlaces();
     if (this.#disposed) return;
     this.#signature = signature;
-    this.#options.onChange();
+    this.#options.onChange(isWhole);
   }
 
   #schedulePoll(): void {
@@ -114,10 +136,10 @@ class RunningWatch implements ZoneFileWatch {
     if (signature !== this.#signature) {
       this.#signature = signature;
       // A folder that was replaced is watched under its old self; watch it anew.
-      this.#unwatch();
+      this.#unwatchAll();
       this.#changed();
     }
-    this.#watchFolder();
+    await this.#watchPlaces();
     this.#schedulePoll();
   }
 
@@ -134,6 +156,28 @@ class RunningWatch implements ZoneFileWatch {
     this.#disposed = true;
     clearTimeout(this.#debounce);
     clearTimeout(this.#poll);
-    this.#unwatch();
+    this.#unwatchAll();
   }
+}
+
+/** Where it is decided what a path leads to: the file in the end, and each link on the way. */
+async function placesOf(path: string): Promise<string[]> {
+  const places: string[] = [];
+  let at = parse(path).root;
+  let rest = path.slice(at.length).split(sep);
+  while (rest.length > 0) {
+    const [part = '', ...later] = rest;
+    const here = join(at, part);
+    const isLink = places.length < linksMax && (await lstat(here).catch(() => undefined))?.isSymbolicLink();
+    if (isLink) {
+      places.push(here);
+      const target = resolve(at, await readlink(here).catch(() => here));
+      at = parse(target).root;
+      rest = [...target.slice(at.length).split(sep), ...later];
+    } else {
+      at = here;
+      rest = later;
+    }
+  }
+  return [...places, at];
 }

@@ -86,6 +86,57 @@ it('notices a file written in place, replaced by rename, and removed and put bac
   await change.wait();
 });
 
+it('notices without polling what links lead to, each of them, and what is included from folders below', async () => {
+  // As Kubernetes mounts its volumes: the file is a link through ..data, which is a link that is swapped by rename.
+  for (const version of ['one', 'two']) {
+    await mkdir(join(folder, `..${version}`));
+    await writeFile(join(folder, `..${version}`, 'alice.zone'), `${head};${version}\n`);
+  }
+  await symlink('..one', join(folder, '..data'));
+  await symlink('..data/alice.zone', path);
+  const part = join(folder, 'parts', 'hosts');
+  await mkdir(join(folder, 'parts'));
+  await writeFile(part, '');
+  const change = nextChange();
+  await using watch = await watchZoneFile({
+    path,
+    onChange: change.onChange,
+    debounceMs: 5,
+    pollMs: 3_600_000,
+  });
+  await writeFile(join(folder, '..one', 'alice.zone'), `${head};written where it lies\n`);
+  await change.wait();
+  await symlink('..two', join(folder, '..data_tmp'));
+  await rename(join(folder, '..data_tmp'), join(folder, '..data'));
+  await change.wait();
+  await writeFile(join(folder, '..two', 'alice.zone'), `${head};written where it lies now\n`);
+  await change.wait();
+  watch.follow([path, part]);
+  await change.wait();
+  await writeFile(part, 'www A 192.0.2.1\n');
+  await change.wait();
+});
+
+it('tells what was only renamed into its place, and so is whole, from what was written', async () => {
+  await writeFile(path, head);
+  const told: boolean[] = [];
+  const change = nextChange();
+  await using _ = await watchZoneFile({
+    path,
+    onChange: (isWhole) => {
+      told.push(isWhole);
+      change.onChange();
+    },
+    pollMs: 3_600_000,
+  });
+  await writeFile(`${path}~`, `${head};2\n`);
+  await rename(`${path}~`, path);
+  await change.wait();
+  await writeFile(path, `${head};3\n`);
+  await change.wait();
+  expect(told).toEqual([true, false]);
+});
+
 it('notices by polling what the folder does not tell: included files, a folder replaced', async () => {
   const inner = join(folder, 'inner');
   await mkdir(inner);

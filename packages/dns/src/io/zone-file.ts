@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { equalBytes } from '@copain/core';
+import { type FileEnd, fileEnd } from '../half-written.ts';
 import { masterFileBytesMax } from '../limits.ts';
 import { type LoadedZone, loadZone } from '../load-zone.ts';
 import type { Included } from '../master-file.ts';
@@ -13,6 +14,8 @@ export interface ZoneFile extends LoadedZone {
   files: string[];
   /** SHA-256 of the master file alone; undefined where it could not be read. */
   digest?: Uint8Array;
+  /** How each of `files` ends, where it could be read. */
+  ends: ReadonlyMap<string, FileEnd>;
 }
 
 /**
@@ -30,10 +33,12 @@ export async function readZoneFile(options: {
   const { path, origin, before } = options;
   const file = options.shownAs ?? path;
   const files = [resolve(path)];
+  const ends = new Map<string, FileEnd>();
   const unreadable = (text: string): ZoneFile => ({
     zone: undefined,
     problems: [{ severity: 'error', file, line: 1, column: 1, text }],
     files,
+    ends,
   });
   try {
     if ((await stat(path)).size > masterFileBytesMax)
@@ -43,24 +48,31 @@ export async function readZoneFile(options: {
     const isSame = before?.files.length === 1 && before.files[0] === files[0];
     if (isSame && before.digest !== undefined && equalBytes(before.digest, digest)) return before;
     const folder = realpathSync(dirname(path));
+    const text = bytes.toString('latin1');
+    ends.set(resolve(path), fileEnd(text));
     const wanted = {
-      text: bytes.toString('latin1'),
+      text,
       file,
       origin,
-      include: (path: string) => readIncluded(folder, dirname(file), path, files),
+      include: (part: string) => readIncluded(folder, dirname(file), part, { files, ends }),
     };
     const loaded = loadZone(wanted, isSame ? before : undefined);
-    return { ...loaded, files, digest };
+    return { ...loaded, files, digest, ends };
   } catch (cause) {
     return unreadable(whyUnreadable(cause));
   }
 }
 
 /** Read while parsing, hence synchronously; included files are small and local. */
-function readIncluded(folder: string, shownFolder: string, wanted: string, files: string[]): Included {
+function readIncluded(
+  folder: string,
+  shownFolder: string,
+  wanted: string,
+  read: { files: string[]; ends: Map<string, FileEnd> },
+): Included {
   try {
     const path = resolve(folder, wanted);
-    files.push(path);
+    read.files.push(path);
     const inside = relative(folder, realpathSync(path));
     if (inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside) {
       return { kind: 'problem', text: "an included file must lie in the zone file's folder or below" };
@@ -68,7 +80,9 @@ function readIncluded(folder: string, shownFolder: string, wanted: string, files
     if (statSync(path).size > masterFileBytesMax)
       return { kind: 'problem', text: 'the included file is too large' };
     const shown = shownFolder === '.' ? inside : `${shownFolder}/${inside}`;
-    return { kind: 'text', file: shown, text: readFileSync(path, 'latin1') };
+    const text = readFileSync(path, 'latin1');
+    read.ends.set(path, fileEnd(text));
+    return { kind: 'text', file: shown, text };
   } catch (cause) {
     return {
       kind: 'problem',
