@@ -57,6 +57,7 @@ import {
   encodeLiveAnswer,
   encodeLiveRequest,
 } from '../packages/mail/src/live-frames.ts';
+import { decodeRawFrame, encodeRawFrame } from '../packages/mail/src/raw-frames.ts';
 import { readFirstBytes, withoutRefusal } from '../packages/mesh/src/arrival-proof.ts';
 import { decodeBulkFrame, encodeBulkFrame } from '../packages/mesh/src/bulk-frames.ts';
 import { decodeDialbackFrame, encodeDialbackFrame } from '../packages/mesh/src/dialback-frames.ts';
@@ -228,6 +229,8 @@ it('frames of every protocol are read and written', () => {
   const mail = read('mail.json');
   expectFrames(mail.liveRequests, through(decodeLiveRequest, encodeLiveRequest));
   expectFrames(mail.liveAnswers, through(decodeLiveAnswer, encodeLiveAnswer));
+  expectFrames(mail.rawFromFriend, through(decodeRawFrame, encodeRawFrame));
+  expectFrames(mail.rawFromOwner, through(decodeRawFrame, encodeRawFrame));
   expectFrames(mail.drainRequests, through(decodeDrainRequest, encodeDrainRequest));
   expectFrames(mail.drainAnswers, through(decodeDrainAnswer, encodeDrainAnswer));
   expectFrames(read('bulk.json').frames, through(decodeBulkFrame, encodeBulkFrame));

@@ -16,6 +16,7 @@ import {
   type LiveAnswer,
   type LiveRequest,
 } from '../../packages/mail/src/live-frames.ts';
+import { encodeRawFrame, type RawFrame } from '../../packages/mail/src/raw-frames.ts';
 import { type BulkFrame, encodeBulkFrame } from '../../packages/mesh/src/bulk-frames.ts';
 import { type DialbackFrame, encodeDialbackFrame } from '../../packages/mesh/src/dialback-frames.ts';
 import { isKindOf } from '../../packages/mesh/src/fact-log.ts';
@@ -267,6 +268,24 @@ export function mailFrames() {
     { t: 'reply', reply: { code: 250, lines: ['2.0.0 queued'] } },
     { t: 'away', why: 'the mail server does not answer' },
   ];
+  const client = {
+    ip: '2001:db8::77',
+    port: 50_124,
+    serverIp: '2001:db8::25',
+    serverPort: 25,
+    helo: '',
+    tls: false,
+    esmtp: false,
+  };
+  const rawFromFriend: RawFrame[] = [
+    { t: 'hello', version: 1, client },
+    { t: 'bytes', bytes: toUtf8('EHLO mail.sender.example\r\n') },
+  ];
+  const rawFromOwner: RawFrame[] = [
+    { t: 'ready' },
+    { t: 'bytes', bytes: toUtf8('220 alice.example ESMTP\r\n') },
+    { t: 'away', why: 'the mail server does not answer' },
+  ];
   const drainRequests: DrainRequest[] = [
     { t: 'hello', version: 1 },
     { t: 'offer', items: [{ id: '00000001-7', sizeBytes: 3, receivedAtMs: atMs, tags: [bytes16(0x7a)] }] },
@@ -282,6 +301,8 @@ export function mailFrames() {
   return {
     liveRequests: liveRequests.map(encodeLiveRequest).map(vectorOf('/copain/live/1', 'friend')),
     liveAnswers: liveAnswers.map(encodeLiveAnswer).map(vectorOf('/copain/live/1', 'owner')),
+    rawFromFriend: rawFromFriend.map(encodeRawFrame).map(vectorOf('/copain/raw/1', 'friend')),
+    rawFromOwner: rawFromOwner.map(encodeRawFrame).map(vectorOf('/copain/raw/1', 'owner')),
     drainRequests: drainRequests.map(encodeDrainRequest).map(vectorOf('/copain/drain/1', 'friend')),
     drainAnswers: drainAnswers.map(encodeDrainAnswer).map(vectorOf('/copain/drain/1', 'owner')),
   };

@@ -23,11 +23,12 @@ async function pair(
   mta: { host: string; port: number },
   client: 'proxy-v1' | 'proxy-v2' | 'none' | 'xclient' = 'proxy-v1',
   claims?: Parameters<typeof startOwner>[0]['claims'],
+  rawHost = '127.0.0.1',
 ): Promise<{ alice: OwnerBox; bob: FriendBox } & AsyncDisposable> {
   const { identity, recipient } = await ageKey();
   const more = claims === undefined ? {} : { claims };
   const alice = await startOwner({ stores: stores(), identity, recipient, mta, client, ...more });
-  const bob = await startFriend({ stores: stores(), recipient });
+  const bob = await startFriend({ stores: stores(), recipient, rawHost });
   bob.owner = alice.mail;
   return {
     alice,
@@ -107,6 +108,20 @@ it('a client at the raw address talks with the MTA itself, which is told his add
   expect(ended).toMatchObject({ client: '127.0.0.1', friend: 'alice', broken: undefined });
   expect(ended.toMtaBytes).toBeGreaterThan(100);
   expect(bob.told.filter(({ kind }) => kind === 'passed' || kind === 'held')).toEqual([]);
+});
+
+it.each(['::1', '::'])('an IPv6 address of one owner leads to her MTA likewise: %s', async (host) => {
+  await using mta = await startFakeMta();
+  await using boxes = await pair(mta.address, 'proxy-v1', undefined, host);
+  const { port } = boxes.bob.rawAddress;
+  await using talk = await talkTo({ host: '::1', port });
+  expect(await submit(talk)).toBe('250 2.0.0 Ok: queued as FAKE');
+  expect(mta.messages[0]?.proxy).toBe(`PROXY TCP6 ::1 ::1 ${talk.socket.localPort} ${port}`);
+  if (host === '::1') return;
+  // A socket for both families shows IPv4 in its IPv6 form; the MTA is told the plain one.
+  await using four = await talkTo({ host: '127.0.0.1', port });
+  expect(await submit(four)).toBe('250 2.0.0 Ok: queued as FAKE');
+  expect(mta.messages[1]?.proxy).toBe(`PROXY TCP4 127.0.0.1 127.0.0.1 ${four.socket.localPort} ${port}`);
 });
 
 it('bytes of any kind pass unchanged in both directions, and half of a connection may end before the other', async () => {

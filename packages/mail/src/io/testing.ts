@@ -420,6 +420,7 @@ export async function startFriend({
   peer = 'bob-peer',
   maxBytes = 1e9,
   tls,
+  rawHost = '127.0.0.1',
   freeBytes = async () => 1e12,
   arrivingDir = tmpdir(),
 }: {
@@ -429,6 +430,7 @@ export async function startFriend({
   peer?: string;
   maxBytes?: number;
   tls?: { certFile: string; keyFile: string };
+  rawHost?: string;
   freeBytes?: () => Promise<number>;
   arrivingDir?: string;
 }): Promise<FriendBox> {
@@ -480,7 +482,7 @@ export async function startFriend({
     },
     backups: () => [],
     raw: {
-      doors: [{ listen: { host: '127.0.0.1', port: 0 }, owner: () => ({ ownerId: aliceId, name: 'alice' }) }],
+      doors: [{ listen: { host: rawHost, port: 0 }, owner: () => ({ ownerId: aliceId, name: 'alice' }) }],
       open: openRaw,
       claims: () => ({ allowPrivate: true, own: [] }),
     },
