@@ -146,7 +146,7 @@ export interface TransferInLimits {
 type Place = 'start' | 'second' | 'whole' | 'removing' | 'adding' | 'end';
 
 /**
- * Puts together the answer to IXFR or AXFR from its messages, whichever form it has: a single SOA, everything, or
+ * Puts together the answer to IXFR or AXFR (RFC 5936 §2.2) from its messages, whichever form it has: a single SOA, everything, or
  * steps. Looks at each record as it comes, so that what is no transfer of this zone ends early.
  */
 export class TransferIn {
