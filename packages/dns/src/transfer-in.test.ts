@@ -43,6 +43,8 @@ interface Form {
   perMessage?: number;
   sign?: TsigKey | undefined;
   askWith?: TsigKey | undefined;
+  /** The last message comes unsigned. */
+  endsUnsigned?: boolean;
   limits?: { bytes: number; records: number };
 }
 
@@ -59,7 +61,9 @@ function transfer(records: readonly ResourceRecord[], form: Form = {}): Transfer
   let progress: TransferProgress = { kind: 'more' };
   const size = perMessage ?? records.length;
   for (let at = 0; at < records.length; at += size) {
-    const query = { id: 77, question: wire, hasEdns: false, signer, signatureBytes };
+    const isBare = form.endsUnsigned === true && at + size >= records.length;
+    const signing = isBare ? { signer: undefined, signatureBytes: 0 } : { signer, signatureBytes };
+    const query = { id: 77, question: wire, hasEdns: false, ...signing };
     const messages = new TransferMessages(query, records.slice(at, at + size));
     for (let one = messages.next(nowS * 1000); one; one = messages.next(nowS * 1000)) {
       if (progress.kind !== 'more') throw new Error('messages behind the end');
@@ -180,6 +184,14 @@ describe('a transfer that comes in', () => {
 describe('a signed transfer', () => {
   it('counts where every message fits the one before it (RFC 8945 §5.3.1)', () => {
     expect(transfer(whole(next), { askWith: key }).kind).toBe('whole');
+  });
+
+  it('is refused where its last message is not signed, so that nobody adds an end to it (RFC 8945 §5.3.1)', () => {
+    const inTwo = { askWith: key, perMessage: Math.ceil(whole(next).length / 2) };
+    expect(transfer(whole(next), inTwo).kind).toBe('whole');
+    expect(why(transfer(whole(next), { ...inTwo, endsUnsigned: true }))).toMatch(
+      /end of the transfer is not signed/,
+    );
   });
 
   it('is refused unsigned, signed with another secret, and signed with another key', () => {

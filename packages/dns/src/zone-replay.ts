@@ -11,9 +11,10 @@ import { type NamePatch, patchZone } from './zone-patch.ts';
 export type ReplayedZone = { kind: 'zone'; zone: Zone } | { kind: 'misfit'; why: string };
 
 /**
- * Applies what a primary says has changed, step by step. A step must begin with the version before, take away only
- * what is there and bring only what is not: else both sides do not have the same zone, and nothing of it is believed.
- * Names that do not change are shared with `zone`, which is left as it is.
+ * Applies what a primary says has changed, step by step. A step must begin with the version before and take away only
+ * what is there: else both sides do not have the same zone, and nothing of it is believed. A record that is there already
+ * may come again, as NSD sends unchanged ones of a name that changes. Names that do not change are shared with `zone`,
+ * which is left as it is.
  */
 export function replayChanges(zone: Zone, steps: readonly ZoneChange[]): ReplayedZone {
   const names = new Map<NameKey, { owner: DomainName; records: Map<string, ResourceRecord> }>();
@@ -34,12 +35,7 @@ export function replayChanges(zone: Zone, steps: readonly ZoneChange[]): Replaye
     for (const record of removed) {
       if (!at(record.owner).delete(markOf(record))) return misfit('it takes away a record that is not there');
     }
-    for (const record of added) {
-      const records = at(record.owner);
-      const mark = markOf(record);
-      if (records.has(mark)) return misfit('it adds a record that is there');
-      records.set(mark, record);
-    }
+    for (const record of added) at(record.owner).set(markOf(record), record);
     soa = toSoa;
   }
   const apex = at(zone.origin);

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { manualClock, seededRandom } from '@copain/core/testing';
+import { encodeZone, loadZone, nameOf, type Zone } from '@copain/dns';
+import { sha256 } from '@copain/dns/io';
+import { memoryTable } from '@copain/store';
+import { encodeCanonical } from '@copain/trust';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { openEventLog } from './event-log.ts';
+import { primarySource } from './primary-source.ts';
+
+const origin = nameOf('alice.example');
+const startMs = 1_800_000_000_000;
+const expireS = 86_400;
+
+function zoneOf(serial: number): Zone {
+  const text = `$TTL 300\n@ SOA ns host ${serial} 3600 600 ${expireS} 60\n@ NS ns\nns A 192.0.2.1\n`;
+  return loadZone({ text, file: 'z', origin }).zone as Zone;
+}
+
+/** A port that nothing listens at. */
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 1;
+}
+
+/** The source as it starts after a run that received serial 3, which is published as serial 20; its primary is off. */
+async function started(published: Zone) {
+  const clock = manualClock(startMs);
+  const table = memoryTable();
+  const row = {
+    serial: 3,
+    content: sha256(encodeZone(zoneOf(3))),
+    at: startMs,
+    refreshS: 3600,
+    retryS: 600,
+    expireS,
+  };
+  await table.write([{ key: 'zone-primary/alice.example', value: encodeCanonical(row) }]);
+  const events = await openEventLog({
+    table,
+    clock,
+    onAdd: () => {},
+    failed: (error) => {
+      throw error;
+    },
+  });
+  const source = primarySource({
+    origin,
+    originText: 'alice.example',
+    primary: { host: '127.0.0.1', port: await closedPort() },
+    tsigFile: undefined,
+    table,
+    clock,
+    random: seededRandom(1),
+    whenFree: async (work) => await work(),
+    onChange: () => {},
+    onFact: () => {},
+    onTransfer: () => {},
+    events,
+    log: pino({ level: 'silent' }),
+  });
+  await source.open(published);
+  return { clock, events, source };
+}
+
+it('what was received by the last run is known again by what is published of it, under the serial of the primary', async () => {
+  const { events, source } = await started(zoneOf(20));
+  expect((await source.read())?.zone?.serial).toBe(3);
+  const other = await started(
+    loadZone({ text: '@ 60 SOA a b 20 1 1 1 1\n@ 60 NS a\na 60 A 192.0.2.9\n', file: 'z', origin })
+      .zone as Zone,
+  );
+  expect(await other.source.read()).toBeUndefined();
+  for (const one of [source, other.source]) await one[Symbol.asyncDispose]();
+  for (const one of [events, other.events]) await one[Symbol.asyncDispose]();
+});
+
+it('a silent primary leaves the zone current until EXPIRE, and then no longer, which is told once', async () => {
+  const { clock, events, source } = await started(zoneOf(20));
+  await source.renew();
+  expect(source.isCurrent()).toBe(true);
+  expect(source.fact().failing?.why).toMatch(/connection refused/);
+  clock.advance(expireS * 1000 - 1);
+  await source.renew();
+  expect(source.isCurrent()).toBe(true);
+  clock.advance(1);
+  await source.renew();
+  await source.renew();
+  expect(source.isCurrent()).toBe(false);
+  expect(source.fact()).toMatchObject({ isExpired: true, serial: 3 });
+  expect((await source.read())?.zone?.serial).toBe(3);
+  expect(events.list().filter(({ kind }) => kind === 'zone.primary-expired')).toHaveLength(1);
+  await source[Symbol.asyncDispose]();
+  await events[Symbol.asyncDispose]();
+});
