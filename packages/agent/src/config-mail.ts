@@ -60,7 +60,7 @@ export const mail: v.GenericSchema<unknown, MailConfig> = v.pipe(
     domain: text(domain),
     deliver: text(remote),
     client: v.optional(oneOf('proxy-v1', 'proxy-v2', 'xclient', 'none'), 'none'),
-    recipients: v.optional(text(file), 'any'),
+    recipients: v.optional(text(file), 'learn'),
     unknown: v.optional(oneOf('accept', 'defer'), 'accept'),
     copies: v.optional(v.picklist([1, 2], copiesMessage), 1),
     backups: v.optional(names),

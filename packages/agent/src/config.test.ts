@@ -169,7 +169,7 @@ it('needs only a name, and fills in the rest', () => {
     configOf('name = "a"\n[[mail]]\ndomain = "a.test"\ndeliver = "127.0.0.1:25"\n').mail[0],
   ).toMatchObject({
     client: 'none',
-    recipients: { kind: 'any' },
+    recipients: { kind: 'learn' },
     unknown: 'accept',
     copies: 1,
     backups: undefined,

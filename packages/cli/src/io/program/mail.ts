@@ -27,7 +27,7 @@ export function addMailCommands(program: Command, run: Run): void {
         'none',
       ]),
     )
-    .option('--recipients <which>', 'learn, any, or a file with one address a line')
+    .option('--recipients <which>', 'learn (the default), any, or a file with one address a line')
     .action(
       run(
         mailCommands,
