@@ -17,7 +17,8 @@ import type { RecipientBook } from './recipient-book.ts';
 
 const secretKey = 'mail/recipient-secret';
 const lookEveryMs = 1000;
-const againAfterMs = 10_000;
+/** A friend who says no may just not have heard of the grant yet: soon again, then less and less often. */
+const againAfterMs = { first: 1000, most: 30_000 };
 
 /** A friend's box that is heard now and takes mail of this domain. */
 export interface BackupBox {
@@ -43,6 +44,8 @@ interface Told {
   /** When that was (ms since 1970); undefined while it never was. */
   toldAtMs: number | undefined;
   notBeforeMs: number;
+  /** How often in a row it did not work. */
+  failed: number;
 }
 
 /** Tells friends how an owner's mail is to be treated: when they are there, and when it changes, slowly. */
@@ -123,12 +126,14 @@ export class PolicyPush implements AsyncDisposable {
       try {
         const sentBytes = await this.#tell(backup, target);
         const notBeforeMs = nowMs + (sentBytes / policyBytesPerSecond) * 1000;
-        this.#told.set(key, { what, toldAtMs: clock.nowMs(), notBeforeMs });
+        this.#told.set(key, { what, toldAtMs: clock.nowMs(), notBeforeMs, failed: 0 });
       } catch (error) {
         if (told === undefined)
           events.trouble({ where: `telling a friend about ${backup.domain}`, error: asError(error) });
-        const notBeforeMs = nowMs + againAfterMs;
-        this.#told.set(key, { what: '', toldAtMs: told?.toldAtMs, notBeforeMs });
+        const failed = told?.failed ?? 0;
+        const notBeforeMs =
+          nowMs + Math.min(againAfterMs.first * 2 ** Math.min(failed, 10), againAfterMs.most);
+        this.#told.set(key, { what: '', toldAtMs: told?.toldAtMs, notBeforeMs, failed: failed + 1 });
       }
       events.changed();
     }
