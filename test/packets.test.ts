@@ -1,7 +1,14 @@
 import { decodeMessage, encodeMessage, Flag, nameOf, nameToText, RecordType } from '@copain/dns';
 import { expect, it } from 'vitest';
 import { PacketMutator } from '../scripts/measure/mutate-packet.ts';
-import { oddAnswerer, packetSeeds } from '../scripts/measure/packet-seeds.ts';
+import {
+  oddAnswerer,
+  oddTransfers,
+  packetSeeds,
+  transferHosts,
+  transferSeeds,
+  transferSeedsMs,
+} from '../scripts/measure/packet-seeds.ts';
 
 const asker = { transport: 'udp' as const, address: '192.0.2.1', nowMs: 0 };
 
@@ -27,6 +34,47 @@ it('makes of each of 30,000 mutated packets an answer that can be read, or none 
   }
   expect(seen.none).toBeGreaterThan(1000);
   expect(seen.answered).toBeGreaterThan(10_000);
+});
+
+it('makes of each of 20,000 mutated transfer queries messages that can be read, whole zones for those who may alone', () => {
+  const transfers = oddTransfers();
+  const mutator = new PacketMutator(transferSeeds(), 2);
+  const seen = { none: 0, one: 0, transfers: 0 };
+  for (let i = 0; i < 20_000; i++) {
+    const packet = mutator.next();
+    const hex = Buffer.from(packet).toString('hex');
+    for (const address of [transferHosts.keyed, transferHosts.plain])
+      for (const transport of ['udp', 'tcp'] as const) {
+        const answer = transfers.answer(packet, { transport, address, nowMs: transferSeedsMs });
+        const messages = answer instanceof Uint8Array ? [answer] : [];
+        if (answer && !(answer instanceof Uint8Array)) {
+          expect(transport, hex).toBe('tcp');
+          for (let next = answer.next(transferSeedsMs); next; next = answer.next(transferSeedsMs))
+            messages.push(next);
+          answer.close('done');
+        }
+        seen[!answer ? 'none' : answer instanceof Uint8Array ? 'one' : 'transfers']++;
+        for (const message of messages) {
+          const read = decodeMessage(message);
+          expect(read && read.flags & Flag.response, hex).toBeTruthy();
+          expect(read?.id, hex).toBe(((packet[0] ?? 0) << 8) | (packet[1] ?? 0));
+          if (transport === 'udp') expect(message.length, hex).toBeLessThanOrEqual(1232);
+        }
+        // Who has a key gets a transfer with a TSIG on it, or none.
+        if (
+          messages.length > 0 &&
+          answer &&
+          !(answer instanceof Uint8Array) &&
+          address === transferHosts.keyed
+        )
+          expect(decodeMessage(messages[0] as Uint8Array)?.additional.at(-1)?.type, hex).toBe(
+            RecordType.TSIG,
+          );
+      }
+  }
+  expect(seen.none).toBeGreaterThan(100);
+  expect(seen.one).toBeGreaterThan(1000);
+  expect(seen.transfers).toBeGreaterThan(100);
 });
 
 it('answers for names of any octets: dots, slashes, zero, above 127, 63 long', () => {

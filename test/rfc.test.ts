@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 const rows = [
@@ -16,4 +16,21 @@ it('each file that docs/rfc.md names cites the section that it keeps', () => {
     return !at.includes(document) || (part !== '' && !at.includes(`${document} §${part}`));
   });
   expect(wrong.map(([row]) => row)).toEqual([]);
+});
+
+it('each test that docs/rfc.md names is there, and every specification of DNS has one', () => {
+  const dns = readFileSync('docs/rfc.md', 'utf8').split('## DNS: answering')[1] ?? '';
+  const tests = [...dns.matchAll(/^\| (RFC [^|]+) \|[^|]+\|[^|]+\| ([^|]+) \| `[^`]+` \|$/gm)].map(
+    ([, section = '', named = '']) => ({
+      section,
+      files: named.split(', ').map((name) => {
+        const [, path] = /^`(.+)`$/.exec(name) ?? [];
+        return path ?? `packages/dns/src/${name}.test.ts`;
+      }),
+    }),
+  );
+  expect(tests.length).toBe(rows.filter(([row]) => dns.includes(row)).length);
+  expect(tests.length).toBeGreaterThan(70);
+  expect(tests.filter(({ files }) => !files.every((file) => existsSync(file)))).toEqual([]);
+  expect(new Set(tests.map(({ section, files }) => `${section} ${files.join()}`)).size).toBe(tests.length);
 });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Address, Box } from './lib/box.ts';
@@ -11,6 +11,7 @@ import { type Network, startNetwork } from './lib/network.ts';
 import { whyNot } from './lib/programs.ts';
 import { run, runWell, within } from './lib/run.ts';
 import { allTogether, join, openScene } from './lib/scene.ts';
+import { signingFolder } from './lib/signed-zone.ts';
 
 const scene = openScene();
 
@@ -27,27 +28,6 @@ function text(more: readonly string[] = [], hosts: readonly string[] = ['192.0.2
     ...more,
     '',
   ].join('\n');
-}
-
-/** Signs a zone with the tools of BIND; gives the file and a trust anchor for delv. */
-async function signedZone(folder: string, origin: string): Promise<{ file: string; anchors: string }> {
-  mkdirSync(folder);
-  writeFileSync(
-    joinPath(folder, 'zone'),
-    text(['*.wild A 192.0.2.7', 'alias CNAME www', `big TXT "${'x'.repeat(250)}" "${'y'.repeat(250)}"`]),
-  );
-  const tool = (...command: string[]): Promise<string> => runWell(command, { cwd: folder });
-  await tool('dnssec-keygen', '-q', '-a', 'ECDSAP256SHA256', '-f', 'KSK', origin);
-  await tool('dnssec-keygen', '-q', '-a', 'ECDSAP256SHA256', origin);
-  await tool('dnssec-signzone', '-S', '-3', '-', '-o', origin, '-f', 'signed', 'zone');
-  const keys = readdirSync(folder).filter((name) => name.endsWith('.key'));
-  const [, key = ''] =
-    keys
-      .map((name) => / DNSKEY 257 3 13 (.*)/.exec(readFileSync(joinPath(folder, name), 'utf8')))
-      .find(Boolean) ?? [];
-  const anchors = joinPath(folder, 'anchors');
-  writeFileSync(anchors, `trust-anchors { "${origin}." static-key 257 3 13 "${key}"; };\n`);
-  return { file: joinPath(folder, 'signed'), anchors };
 }
 
 const origin = 'secure.example';
@@ -67,9 +47,14 @@ describe.skipIf(whyNot({ programs: tools }, 'DNS answers'))('the tools of other 
     const own = '[dns]\nworkers = 2\nnsid = "alice-1"\nhostname = "alice.example"\nversion = "copain"\n';
     alice.write('peer.toml', alice.read('peer.toml').replace('[dns]\n', own));
     await alice.up();
-    const signed = await signedZone(joinPath(alice.home, 'signing'), origin);
-    anchors = signed.anchors;
-    await alice.well(['zone', 'add', origin, '--file', signed.file]);
+    const signing = await signingFolder(joinPath(alice.home, 'signing'), origin);
+    anchors = signing.anchors;
+    const more = [
+      '*.wild A 192.0.2.7',
+      'alias CNAME www',
+      `big TXT "${'x'.repeat(250)}" "${'y'.repeat(250)}"`,
+    ];
+    await alice.well(['zone', 'add', origin, '--file', await signing.sign(text(more))]);
     await eventually(
       'the zone is answered',
       async () => (await authoritativeSerial(alice.dns, origin)) !== undefined,

@@ -27,5 +27,27 @@ it('without a key nothing speaks of one', () => {
 
 it('NSD, whose older versions know no catalog, is told each zone', () => {
   const text = serveWithText('nsd', facts);
-  expect(text.match(/^zone:\n {2}name: "\w+\.example"\n {2}include-pattern: "copain"$/gm)).toHaveLength(2);
+  expect(text.match(/^zone:\n {2}name: "\w+\.example"\n {2}include-pattern: "copain-alice"$/gm)).toHaveLength(
+    2,
+  );
+});
+
+it('what two boxes print does not collide in one configuration', () => {
+  const key = { name: 'work', algorithm: 'hmac-sha256', secret: 'c2VjcmV0' };
+  const bob = { ...facts, catalog: 'catalog.bob-2.invalid', key };
+  const names = {
+    knot: /id: (\S+)/g,
+    nsd: /^ {2}name: "(copain\S*)"/gm,
+    bind: /zone "(\S+)" {/g,
+    powerdns: /TRIGGER (\S+)/g,
+  };
+  for (const kind of dnsServers) {
+    const ids = (of: ServeWith) => [...serveWithText(kind, of).matchAll(names[kind])].map(([, id]) => id);
+    const [ours, his] = [ids(facts), ids(bob)];
+    expect(ours.length, kind).toBeGreaterThan(0);
+    expect(
+      his.filter((id) => ours.includes(id)),
+      kind,
+    ).toEqual([]);
+  }
 });

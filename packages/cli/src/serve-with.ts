@@ -23,10 +23,16 @@ function head(comment: string, kind: DnsServerKind, { peer }: ServeWith): string
   return `${comment} For the server at ${formatHostPort(peer)}; made by: peer zone serve-with ${kind}`;
 }
 
+/** What these lines call themselves: with the name of the box, since a server may take zones from two boxes. */
+function ownName({ catalog }: ServeWith): string {
+  return `copain-${catalog.split('.')[1] ?? 'box'}`;
+}
+
 const comesAndGoes = 'Zones come and go by the catalog; none of this changes when they do.';
 
 function knot(facts: ServeWith): string[] {
   const { primary, key, catalog } = facts;
+  const name = ownName(facts);
   const withKey = key ? [`    key: "${key.name}"`] : [];
   return [
     head('#', 'knot', facts),
@@ -36,30 +42,31 @@ function knot(facts: ServeWith): string[] {
       ? ['key:', `  - id: "${key.name}"`, `    algorithm: ${key.algorithm}`, `    secret: "${key.secret}"`]
       : []),
     'remote:',
-    '  - id: copain',
+    `  - id: ${name}`,
     `    address: ${primary.host}@${primary.port}`,
     ...withKey,
     'acl:',
-    '  - id: copain',
+    `  - id: ${name}`,
     `    address: ${primary.host}`,
     ...withKey,
     '    action: notify',
     'template:',
-    '  - id: copain',
-    '    master: copain',
-    '    acl: copain',
+    `  - id: ${name}`,
+    `    master: ${name}`,
+    `    acl: ${name}`,
     'zone:',
     `  - domain: "${catalog}"`,
-    '    master: copain',
-    '    acl: copain',
+    `    master: ${name}`,
+    `    acl: ${name}`,
     '    catalog-role: interpret',
-    '    catalog-template: copain',
+    `    catalog-template: ${name}`,
   ];
 }
 
 function nsd(facts: ServeWith): string[] {
   const { primary, key, catalog, zones } = facts;
-  const name = key ? `"${key.name}"` : 'NOKEY';
+  const name = ownName(facts);
+  const withKey = key ? `"${key.name}"` : 'NOKEY';
   return [
     head('#', 'nsd', facts),
     '# At the end of /etc/nsd/nsd.conf, then: nsd-control reconfig',
@@ -67,18 +74,18 @@ function nsd(facts: ServeWith): string[] {
       ? ['key:', `  name: "${key.name}"`, `  algorithm: ${key.algorithm}`, `  secret: "${key.secret}"`]
       : []),
     'pattern:',
-    '  name: "copain"',
-    '  zonefile: "%s.copain"',
-    `  request-xfr: ${primary.host}@${primary.port} ${name}`,
-    `  allow-notify: ${primary.host} ${name}`,
+    `  name: "${name}"`,
+    `  zonefile: "%s.${name}"`,
+    `  request-xfr: ${primary.host}@${primary.port} ${withKey}`,
+    `  allow-notify: ${primary.host} ${withKey}`,
     '# NSD before 4.9 knows no catalogs: one of these for each zone, now and whenever one is added.',
-    ...zones.flatMap((zone) => ['zone:', `  name: "${zone}"`, '  include-pattern: "copain"']),
+    ...zones.flatMap((zone) => ['zone:', `  name: "${zone}"`, `  include-pattern: "${name}"`]),
     '# NSD 4.9 and later: this in their place, and zones come and go by the catalog.',
     '# zone:',
     `#   name: "${catalog}"`,
-    '#   include-pattern: "copain"',
+    `#   include-pattern: "${name}"`,
     '#   catalog: consumer',
-    '#   catalog-member-pattern: "copain"',
+    `#   catalog-member-pattern: "${name}"`,
   ];
 }
 
@@ -102,24 +109,33 @@ function bind(facts: ServeWith): string[] {
 }
 
 /**
- * PowerDNS hands neither the key of a catalog down to its members, nor has it a switch for IXFR but one for each zone: a
- * trigger in its database sees to both.
+ * PowerDNS does not hand the key of a catalog down to its members: a trigger in its database does. It is not told to use
+ * IXFR: with DNSSEC on, 4.7 does not answer names that came by it.
  */
 function powerdns(facts: ServeWith): string[] {
   const { primary, key, catalog } = facts;
-  const settings = [...(key ? [`('AXFR-MASTER-TSIG','${key.name}')`] : []), "('IXFR','1')"].join(',');
   return [
     head('#', 'powerdns', facts),
     '# PowerDNS 4.7 or later with the gsqlite3 backend. 1. In /etc/powerdns/pdns.conf, then restart it:',
     '#   secondary=yes',
+    // Without it signatures are taken in, and left out of every answer.
+    '#   gsqlite3-dnssec=yes',
     // Two transfers at once lock each other out of an SQLite file, and the loser waits a minute.
     '#   retrieval-threads=1',
     `# 2. Once, as root. ${comesAndGoes}`,
-    `sqlite3 /var/lib/powerdns/pdns.sqlite3 "CREATE TRIGGER copain AFTER UPDATE OF catalog ON domains WHEN NEW.catalog = '${catalog}' AND OLD.catalog IS NOT NEW.catalog BEGIN INSERT INTO domainmetadata (domain_id, kind, content) SELECT NEW.id, column1, column2 FROM (VALUES ${settings}); END"`,
+    ...(key ? [trigger(facts, key)] : []),
     ...(key ? [`pdnsutil import-tsig-key ${key.name} ${key.algorithm} '${key.secret}'`] : []),
     `pdnsutil create-secondary-zone ${catalog} ${formatHostPort(primary)}`,
     `pdnsutil set-kind ${catalog} consumer`,
     ...(key ? [`pdnsutil activate-tsig-key ${catalog} ${key.name} secondary`] : []),
     `pdns_control retrieve ${catalog}`,
   ];
+}
+
+function trigger(facts: ServeWith, key: { name: string }): string {
+  const { catalog } = facts;
+  const name = ownName(facts).replaceAll('-', '_');
+  const isNewMember = `NEW.catalog = '${catalog}' AND OLD.catalog IS NOT NEW.catalog`;
+  const insert = `INSERT INTO domainmetadata (domain_id, kind, content) VALUES (NEW.id, 'AXFR-MASTER-TSIG', '${key.name}');`;
+  return `sqlite3 /var/lib/powerdns/pdns.sqlite3 "CREATE TRIGGER ${name} AFTER UPDATE OF catalog ON domains WHEN ${isNewMember} BEGIN ${insert} END"`;
 }

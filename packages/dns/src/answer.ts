@@ -289,7 +289,10 @@ class CachingAnswerer implements Answerer {
     return short;
   }
 
-  /** An encoded answer with this query's id, opcode, RD, CD and spelling of the name (0x20), and with an OPT (RFC 6891 §7). */
+  /**
+   * An encoded answer with this query's id, opcode, RD, CD (RFC 4035 §3.1.6) and spelling of the name (0x20), and with an
+   * OPT (RFC 6891 §7); what else is set in the query is not sent back (RFC 8906 §3).
+   */
   #write(query: Uint8Array, { bytes, questionEnd, rcode, extendedError }: EncodedAnswer): Uint8Array {
     const { hasEdns, dnssecOk } = this.#view;
     const options = this.#answerOptions;

@@ -15,7 +15,7 @@ export type Lookup =
   | { kind: 'none'; encloser: NameKey };
 
 /**
- * Finds a name at or below the zone's apex. A query for DS stops above the cut it asks about (RFC 4035 §3.1.4.1);
+ * Finds a name at or below the zone's apex. A query for DS stops above the cut it asks about (RFC 3658, RFC 4035 §3.1.4.1);
  * below a cut or a DNAME nothing of the zone is used (RFC 6672 §2.4).
  */
 export function lookup(zone: Zone, key: NameKey, type: number): Lookup {

@@ -28,7 +28,8 @@ export interface Resolvable {
 
 /**
  * Answers a question of class IN from the served zones: RFC 1034 §4.3.2 with wildcards (4592), DNAME (6672), referrals,
- * negative answers (2308), DNSSEC (4035 §3.1, 5155 §7.2). CNAMEs and DNAMEs are followed through all served zones.
+ * negative answers (2308), DNSSEC (4035 §3.1, 5155 §7.2). CNAMEs and DNAMEs are followed through all served zones; the
+ * rcode is that of the last name (RFC 2308 §2.1, RFC 6604 §3).
  * Undefined where ANY would list several RRsets and may not: the caller then truncates (RFC 8482 §4.4).
  */
 export function resolve(

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { createAnswerer } from './answer.ts';
-import { sha1 } from './io/hash.ts';
+import { buildCatalog } from './catalog-zone.ts';
+import { sha1, sha256 } from './io/hash.ts';
 import { tsigCrypto } from './io/tsig-crypto.ts';
 import { transfersAtOnceMax } from './limits.ts';
 import { loadZone } from './load-zone.ts';
@@ -15,6 +16,7 @@ import type { Zone } from './zone.ts';
 import { buildZone } from './zone-build.ts';
 import { encodeZone } from './zone-encoding.ts';
 import { journalZones, serialOf, type ZoneJournal } from './zone-journal.ts';
+import { zoneKey } from './zone-version.ts';
 
 const origin = nameOf('alice.example');
 const key: TsigKey = {
@@ -276,4 +278,66 @@ it('a change in mid-transfer does not mix versions', () => {
   const records = recordsOf([begun, ...messagesOf(source)]);
   expect(shapeOf(records)).toBe('3 (1502) 3');
   expect(nameKey(origin)).toBe(first.originKey);
+});
+
+it('zones of any name are transferred, and named in a catalog: dots, slashes, zero, above 127, 63 and 255 long', () => {
+  const long = 'x'.repeat(63);
+  const names = [
+    'a\\.b.example',
+    'sl/\\.\\./\\.\\..example',
+    'nul\\000.example',
+    'high\\255\\128.example',
+    `${long}.example`,
+    `${long}.${long}.${long}.${'y'.repeat(61)}`,
+    '\\.\\.',
+    'A.Example',
+  ];
+  const zones = names.map((name) => {
+    const records = zoneOf(7).soa.rdatas[0] as Uint8Array;
+    const owner = nameOf(name);
+    const built = buildZone(owner, [
+      { owner, type: RecordType.SOA, ttl: 60, rdata: records },
+      { owner, type: RecordType.NS, ttl: 60, rdata: nameOf('ns.alice.example') },
+    ]);
+    if (built.kind !== 'zone') throw new Error(built.text);
+    return built.zone;
+  });
+  const members = zones.map((zone) => ({
+    key: zoneKey({ owner: 'a'.repeat(64), origin: zone.origin }),
+    origin: zone.origin,
+    group: 'own' as const,
+  }));
+  const made = buildCatalog({ name: nameOf('catalog.alice.invalid'), serial: 1, members, sha256 });
+  const journal = journalZones(new Map(), [...zones, made]);
+  const transfers = new TransferOut({
+    peers: [{ address: { host: '127.0.0.1', port: 53 }, key: undefined }],
+    crypto: tsigCrypto,
+    find: (name) => journal.get(name),
+    isHidden: (name) => name === made.originKey,
+    answer: () => undefined,
+    noted: () => undefined,
+  });
+  const axfr = (name: string) =>
+    recordsOf(
+      messagesOf(
+        transfers.answer(query(RecordType.AXFR, { name }), {
+          transport: 'tcp',
+          address: '127.0.0.1',
+          nowMs,
+        }),
+      ),
+    );
+  for (const [i, name] of names.entries()) {
+    const records = axfr(name);
+    expect(shapeOf(records), name).toBe('7 (1) 7');
+    expect(
+      records.map(({ owner }) => owner),
+      name,
+    ).toEqual(records.map(() => zones[i]?.apex.name));
+  }
+  const pointers = axfr('catalog.alice.invalid').filter(({ type }) => type === RecordType.PTR);
+  expect(new Set(pointers.map(({ rdata }) => nameKey(rdata)))).toEqual(
+    new Set(names.map((name) => nameKey(nameOf(name)))),
+  );
+  expect(new Set(pointers.map(({ owner }) => nameKey(owner))).size).toBe(names.length);
 });

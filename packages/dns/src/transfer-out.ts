@@ -60,7 +60,7 @@ interface Client {
   signatureBytes: number;
 }
 
-/** Answers the queries of the servers that may have our zones (RFC 5936, RFC 1995), signed where they have a key. */
+/** Answers the queries of the servers that may have our zones (RFC 5936 §5, RFC 1995 §3), signed where they have a key. */
 export class TransferOut {
   readonly #options: TransferOutOptions;
   readonly #peersAt = new Map<string, TransferPeer[]>();

@@ -26,7 +26,7 @@ export interface TransferQuery {
 }
 
 /**
- * Packs records into messages of some 16 KiB (RFC 5936 §2.2): AA set, the question in the first only. `next` throws a
+ * Packs records of one version of a zone (RFC 5936 §6) into messages of some 16 KiB (RFC 5936 §2.2): AA set, the question in the first only. `next` throws a
  * RangeError where one record fits in no message.
  */
 export class TransferMessages {

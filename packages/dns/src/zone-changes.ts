@@ -12,7 +12,7 @@ export interface ZoneChange {
   added: ResourceRecord[];
 }
 
-/** Every record of a zone but its SOA, in no particular order. */
+/** Every record of a zone but its SOA, what nobody is answered too (RFC 5936 §3.5), in no particular order. */
 export function* recordsBesideSoa(zone: Zone): Generator<ResourceRecord, void, void> {
   for (const nodes of [zone.nodes, zone.hashed]) {
     for (const node of nodes.values()) {

@@ -26,7 +26,7 @@ export interface HiddenPrimaryOptions {
 export async function startHiddenPrimary(options: HiddenPrimaryOptions): Promise<HiddenPrimary> {
   const { kind, port, origin, zone } = options;
   const file = `${origin}.zone`;
-  const server = await startDnsServer(kind, port, texts[kind](options), { [file]: zone });
+  const server = await startDnsServer(kind, { port, text: texts[kind](options), files: { [file]: zone } });
   const path = join(server.folder, kind === 'knot' ? 'storage' : '.', file);
   return { server, change: (name, address) => changes[kind](options, { server, path, name, address }) };
 }

@@ -16,15 +16,15 @@ import { sha256 } from '@copain/dns/io';
 import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
 import type { ZoneOfContent } from './transfer-journal.ts';
 
-/** The catalog of what this box serves, for the servers of `[dns] transfer`. */
+/** The catalog of what this box is to serve, for the servers of `[dns] transfer`. */
 export interface TransferCatalog {
   /** `catalog.NAME.invalid`. */
   name: string;
   key: NameKey;
   /** As it was made last; undefined before the first `renew`. */
   current(): ZoneOfContent | undefined;
-  /** Makes it of these zones. True where it is another one than before. */
-  renew(zones: readonly Zone[], ownerOf: ReadonlyMap<NameKey, string>): Promise<boolean>;
+  /** Makes it of these zones and who owns each. True where it is another one than before. */
+  renew(ownerOf: ReadonlyMap<NameKey, string>): Promise<boolean>;
 }
 
 const rowKey = 'catalog-zone';
@@ -44,8 +44,8 @@ export function transferCatalog(options: {
     name,
     key: nameKey(origin),
     current: () => current,
-    renew: async (zones, ownerOf) => {
-      const members = membersOf(zones, ownerOf, ownerId);
+    renew: async (ownerOf) => {
+      const members = membersOf(ownerOf, ownerId);
       const make = (serial: number): Zone => buildCatalog({ name: origin, serial, members, sha256 });
       const contentHash = sha256(encodeZone(make(0)));
       const stored = await readRow(table);
@@ -61,22 +61,14 @@ export function transferCatalog(options: {
   };
 }
 
-/** Each origin once: where two owners claim it, the zone that is answered is the last. */
-function membersOf(
-  zones: readonly Zone[],
-  ownerOf: ReadonlyMap<NameKey, string>,
-  ownerId: string,
-): CatalogMember[] {
-  const members = new Map<NameKey, CatalogMember>();
-  for (const zone of zones) {
-    const owner = ownerOf.get(zone.originKey) ?? ownerId;
-    members.set(zone.originKey, {
-      key: zoneKey({ owner, origin: zone.origin }),
-      origin: keyToName(zone.originKey),
-      group: owner === ownerId ? 'own' : 'friend',
+/** In an order of their own, so that it does not matter which zone was opened first. */
+function membersOf(ownerOf: ReadonlyMap<NameKey, string>, ownerId: string): CatalogMember[] {
+  return [...ownerOf]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, owner]) => {
+      const origin = keyToName(key);
+      return { key: zoneKey({ owner, origin }), origin, group: owner === ownerId ? 'own' : 'friend' };
     });
-  }
-  return [...members.values()];
 }
 
 async function readRow(table: Table): Promise<{ serial: number; contentHash: Uint8Array } | undefined> {

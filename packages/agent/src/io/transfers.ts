@@ -31,7 +31,8 @@ import { openTransferJournal, type ZoneOfContent } from './transfer-journal.ts';
 /** Zones as they are answered from this instant on. */
 interface ServedNow {
   zones: readonly (ServedZone & ZoneOfContent)[];
-  ownerOf: ReadonlyMap<NameKey, string>;
+  /** All zones that this box is to serve, those that are not here yet too; undefined while that is not known. */
+  ownerOf: ReadonlyMap<NameKey, string> | undefined;
   /** To be served, and not here yet. */
   awaited: ReadonlySet<NameKey>;
 }
@@ -91,7 +92,7 @@ export async function startTransfers(options: {
     failed: (error) => log.warn({ err: error }, 'changes could not be kept for IXFR after a restart'),
   });
   const counts = new Map<TransferKind, number>();
-  let now: ServedNow = { zones: [], ownerOf: new Map(), awaited: new Set() };
+  let now: ServedNow = { zones: [], ownerOf: undefined, awaited: new Set() };
   let notify = startNotifyState(peers.length);
   let sender: NotifySender | undefined;
   let addresses: () => readonly HostPort[] = () => [];
@@ -187,8 +188,8 @@ export async function startTransfers(options: {
     });
   };
   const renewCatalog = async (): Promise<void> => {
-    const zones = now.zones.map(({ zone }) => zone);
-    if (await catalog.renew(zones, now.ownerOf)) apply();
+    // Before all zones are known a catalog would lack some, and servers would drop those.
+    if (now.ownerOf !== undefined && (await catalog.renew(now.ownerOf))) apply();
   };
   let renewing: Promise<void> = Promise.resolve();
 

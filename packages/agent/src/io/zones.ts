@@ -154,12 +154,18 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     return now.size === awaited.size && [...now].every((key) => awaited.has(key)) ? awaited : now;
   };
 
-  /** Whose zones are answered here; where two claim one, our own counts. */
-  const owners = (): Map<NameKey, string> =>
-    new Map([
-      ...held.facts().map(({ origin, ownerId }) => [nameKey(nameOf(origin)), ownerId] as const),
-      ...own.served().map(({ zone }) => [zone.originKey, identity.ownerId] as const),
-    ]);
+  let isConfigured = false;
+  /**
+   * Whose zones are to be answered here, whether they are here yet or not; where two claim one, our own counts. Unknown
+   * before the configuration and the friends' grants are.
+   */
+  const owners = (): Map<NameKey, string> | undefined =>
+    isConfigured
+      ? new Map([
+          ...held.facts().map(({ origin, ownerId }) => [nameKey(nameOf(origin)), ownerId] as const),
+          ...own.facts().map(({ origin }) => [nameKey(nameOf(origin)), identity.ownerId] as const),
+        ])
+      : undefined;
 
   const refresh = (): void => {
     awaited = nowAwaited();
@@ -291,7 +297,10 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     configure: (zones, duties) => {
       own.configure(zones);
       held.configure(duties);
-      if (nowAwaited() !== awaited) refresh();
+      if (nowAwaited() !== awaited || !isConfigured) {
+        isConfigured = true;
+        refresh();
+      }
     },
     announced: (ownerId, origin) => {
       // A zone of our owner's is this box's to edit, or another box's of his: each looks for its own.
