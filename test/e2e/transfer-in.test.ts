@@ -135,6 +135,9 @@ describe.skipIf(skip)('a zone on a hidden primary', () => {
     const pushed = await trio.alice.peer(['zone', 'push', originOf('knot')]);
     expect([pushed.code, pushed.stderr]).toEqual([69, expect.stringContaining('connection refused')]);
     expect(pushed.stderr).toContain('serial 2 stays served');
+    const doctor = await trio.alice.peer(['doctor', 'dns']);
+    expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringContaining('knot.example: the primary')]);
+    expect(doctor.stdout).toMatch(/bind\.example: the primary \S+ answers/);
     await answeredEverywhere('knot', 2, 5000);
     expect((await shown('knot')).primary.failing?.text).toContain('connection refused');
     server.start();

@@ -3,6 +3,7 @@ import { parseName } from '@copain/dns';
 import { readZoneFile } from '@copain/dns/io';
 import { sha256 } from '@copain/mesh/io';
 import { compareWords, type Service, services } from '@copain/trust';
+import { dnsChecks } from '../doctor-dns.ts';
 import { netChecks } from '../doctor-net.ts';
 import { originText } from '../known-records.ts';
 import { listInvites } from '../wiring.ts';
@@ -57,6 +58,7 @@ export const controlCommands = [
   'address.set',
   'doctor.line',
   'doctor.net',
+  'doctor.dns',
   'events',
   'wait',
   'save',
@@ -259,6 +261,13 @@ export function controlHandlers(
       const isOpen = port === undefined || dialback.port(port).answer === undefined;
       if (args.askFriends === true || isOpen) await dialback.askNow(doctorAskMs);
       return { checks: netChecks(agent.netFacts()) };
+    },
+
+    'doctor.dns': async () => {
+      const mine = agent.status().zones.filter(({ primary }) => primary !== null);
+      await Promise.all(mine.map(async ({ origin }) => await agent.zones.renew(origin)));
+      const { zones } = agent.status();
+      return { checks: dnsChecks({ nowMs: lifecycle.nowMs(), listening: agent.zones.addresses(), zones }) };
     },
 
     events: async (args, { item, signal }) => {

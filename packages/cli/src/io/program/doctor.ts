@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Run, withExamples } from './command-kit.ts';
 
 const doctorLineCommand = () => import('../doctor-line-command.ts');
-const doctorNetCommand = () => import('../doctor-net-command.ts');
+const doctorChecksCommand = () => import('../doctor-checks-command.ts');
 
 /** `peer doctor …` */
 export function addDoctorCommands(program: Command, run: Run): void {
@@ -19,10 +19,19 @@ export function addDoctorCommands(program: Command, run: Run): void {
   )
     .option('--ask-friends', 'have friends dial now, instead of telling what they found last')
     .action(
-      run(doctorNetCommand, ({ doctorNet }, session, options: { askFriends?: boolean }) =>
+      run(doctorChecksCommand, ({ doctorNet }, session, options: { askFriends?: boolean }) =>
         doctorNet(session, options),
       ),
     );
+  withExamples(
+    doctor
+      .command('dns')
+      .description(
+        'zones of this box and their hidden primaries, which are asked now; exit 1 where something fails',
+      ),
+    'peer doctor dns',
+    'peer doctor dns --json | jq .checks',
+  ).action(run(doctorChecksCommand, ({ doctorDns }, session) => doctorDns(session)));
   withExamples(
     doctor
       .command('line')

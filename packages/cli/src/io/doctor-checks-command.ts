@@ -24,6 +24,16 @@ export async function doctorNet(session: Session, options: { askFriends?: boolea
     { askFriends: options.askFriends === true },
     { silenceMs: 60_000 },
   )) as { checks: Check[] };
+  return sayChecks(session, 'doctor.net', checks);
+}
+
+/** `peer doctor dns`: asks the primaries, then tells how this box stands as a name server. Exit 1 where something fails. */
+export async function doctorDns(session: Session): Promise<number> {
+  const { checks } = (await session.ask('doctor.dns', {}, { silenceMs: 60_000 })) as { checks: Check[] };
+  return sayChecks(session, 'doctor.dns', checks);
+}
+
+function sayChecks(session: Session, schema: string, checks: readonly Check[]): number {
   const bad = checks.filter(({ ok }) => ok === false);
   const { shapes: kind, paint } = session.textOptions();
   const lines = checks.map(({ ok, text, hint }) => {
@@ -32,6 +42,6 @@ export async function doctorNet(session: Session, options: { askFriends?: boolea
     const more = hint === null || ok === true ? '' : `\n    → ${visible(hint, 200)}`;
     return `${paint?.(tone, shape) ?? shape} ${visible(text, 400)}${more}\n`;
   });
-  session.answer('doctor.net', { checks }, lines.join(''));
+  session.answer(schema, { checks }, lines.join(''));
   return bad.length === 0 ? ExitCode.done : ExitCode.no;
 }
