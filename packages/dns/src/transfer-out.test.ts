@@ -197,6 +197,19 @@ it('whoever is listed with a key needs it: REFUSED without, NOTAUTH with a wrong
   expect(facts.map(({ how }) => how)).toEqual(['refused', 'badsig']);
 });
 
+it('a clock that is wrong is told apart, and by how much (RFC 8945 §5.2.3)', () => {
+  const { ask, facts } = serverOf([zoneOf(3)]);
+  for (const aheadS of [900, -900]) {
+    const nowS = nowMs / 1000 + aheadS;
+    const { message } = signTsigQuery(query(RecordType.AXFR), key, { crypto: tsigCrypto, nowS });
+    expect(rcodeOf(ask(message))).toBe(9);
+  }
+  expect(facts).toMatchObject([
+    { how: 'badsig', tsig: { error: 18, keyName: key.name, aheadS: 900 } },
+    { how: 'badsig', tsig: { error: 18, keyName: key.name, aheadS: -900 } },
+  ]);
+});
+
 it('whoever is listed by address alone gets it unsigned', () => {
   const { ask } = serverOf([zoneOf(3)], { peers: [{}] });
   expect(shapeOf(recordsOf(messagesOf(ask(query(RecordType.AXFR)))))).toBe('3 (2) 3');
