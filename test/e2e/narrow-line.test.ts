@@ -111,6 +111,10 @@ describe.skipIf(skip)('a box whose uplink is 128 kbit/s behind a modem that queu
     const letter = { server: alice.smtp, namespace: alice.namespace, from: 'erika@outside.test' };
     const held = await swaks({ ...letter, to: 'bob@bob.example', message: largeLetter(66_000) });
     expect(held.replies.at(-2) ?? held.replies.join()).toMatch(/^250|^221/);
+    // A friend's box lets itself be measured once a minute, and carol's just was; a new run of it has not been.
+    await carol.stop();
+    await carol.up();
+    await allTogether([alice, carol]);
     const alone = await rateDuring(carol, 20);
     expect(alone.rate / 8000).toBeGreaterThan(0.95);
     expect(alone.rate / 8000).toBeLessThan(1.05);
