@@ -112,7 +112,8 @@ export async function measureLine(
       },
     };
   } catch (error) {
-    if (!tooLate.aborted) throw error;
+    // A friend's box gives up a stream on which nothing comes any more, sooner than this one does.
+    if (error instanceof CommandError || signal.aborted) throw error;
     const why = `what is more urgent takes the whole line to ${friend.name}, or it carries nothing`;
     throw new CommandError(ExitCode.no, why, { hint: `peer friends show ${friend.name}`, cause: error });
   } finally {
