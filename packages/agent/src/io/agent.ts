@@ -66,7 +66,7 @@ export interface Agent extends AsyncDisposable, BoxView {
   publicAddress: PublicAddress;
   /** Names of our zones that follow the public address. */
   followers(): string[];
-  /** Tells friends that this box may be off, or that it is back. Durable when it resolves, signed once it may be. */
+  /** Tells friends that this box may be off, or with undefined that it is back. Durable when it resolves; call it only while the box may sign. */
   away(away: Away | undefined): Promise<void>;
   namesOfFriends(): string[];
   nameOfOwner(ownerId: string): string;

@@ -1,6 +1,8 @@
 import { CommandError, ExitCode, isoTime } from '@copain/core';
 import { type Role, roles } from '@copain/trust';
 import type { Agent } from './agent.ts';
+import { text } from './control-args.ts';
+import { needSignable } from './control-signable.ts';
 import type { ControlHandler } from './control-socket.ts';
 
 /** Commands about the owner's keys and his boxes: the agent's half of `peer key` and `peer box`. */
@@ -21,13 +23,10 @@ type KeyCommand =
 const defaultRoles: readonly Role[] = ['sign-grant', 'relay', 'watch'];
 
 /**
- * `needSignable` rejects while this box may sign nothing new, since it does not know what it signed before. Secrets pass
- * through the control socket only, which its owner alone may open.
+ * `peer key …` and `peer box …`: the agent's half. Secrets pass through the control socket only, which its owner alone
+ * may open.
  */
-export function keyHandlers(
-  agent: Agent,
-  needSignable: (args: Record<string, unknown>, what: string) => Promise<void>,
-): Record<KeyCommand, ControlHandler> {
+export function keyHandlers(agent: Agent): Record<KeyCommand, ControlHandler> {
   const { keys, identity } = agent;
   const current = () => keys.state().current.record;
   const boxes = () =>
@@ -69,7 +68,7 @@ export function keyHandlers(
     },
     'key.import': async (args) => ({ use: await keys.take(secretOf(args.secret)) }),
     'key.rotate': async (args) => {
-      await needSignable(args, 'a new key');
+      await needSignable(agent, args, 'a new key');
       const by = args.by === undefined ? undefined : secretOf(args.by);
       const newPaper = args.newPaper === undefined ? undefined : secretOf(args.newPaper);
       await keys.rotate({ newPaper, by });
@@ -77,7 +76,7 @@ export function keyHandlers(
     },
     'box.list': async () => ({ epoch: current().epoch, boxes: boxes() }),
     'box.add': async (args) => {
-      await needSignable(args, 'an invite');
+      await needSignable(agent, args, 'an invite');
       const lifeMs = typeof args.expiresMs === 'number' ? args.expiresMs : undefined;
       const made = await agent.circle.inviteBox({
         name: text(args, 'name'),
@@ -88,18 +87,12 @@ export function keyHandlers(
       return { id, code, expiresAt: isoTime(made.expiresAtMs), warning };
     },
     'box.revoke': async (args) => {
-      await needSignable(args, 'a revocation');
+      await needSignable(agent, args, 'a revocation');
       const by = args.by === undefined ? undefined : secretOf(args.by);
       const { name, peer } = await keys.revokeBox(text(args, 'name'), by);
       return { name, id: peer, epoch: current().epoch };
     },
   };
-}
-
-function text(args: Record<string, unknown>, name: string): string {
-  const value = args[name];
-  if (typeof value === 'string' && value !== '') return value;
-  throw new CommandError(ExitCode.usage, `${name} is missing`);
 }
 
 /** A secret out of the text of a key file: the line that is one; comments and empty lines may stand around it. */

@@ -1,6 +1,7 @@
 import { CommandError, ExitCode } from '@copain/core';
 import type { MessageInfo } from '@copain/status';
 import type { Agent } from './agent.ts';
+import { text } from './control-args.ts';
 import type { ControlHandler } from './control-socket.ts';
 
 /** Commands about messages: the agent's half of `peer mail list`, `read` and so on. */
@@ -14,11 +15,6 @@ type MailCommand =
   | 'mail.delete';
 
 export function mailHandlers(agent: Agent): Record<MailCommand, ControlHandler> {
-  const text = (args: Record<string, unknown>, name: string): string => {
-    const value = args[name];
-    if (typeof value === 'string' && value !== '') return value;
-    throw new CommandError(ExitCode.usage, `${name} is missing`);
-  };
   const decide = async (typed: string, what: 'release' | 'discard'): Promise<{ message: MessageInfo }> => {
     const message = await agent.desk.find(typed);
     if (await agent.mail.decide(message.id, what)) return { message };

@@ -1,19 +1,20 @@
-import { CommandError, ExitCode, isoTime, toHex } from '@copain/core';
-import { parseName } from '@copain/dns';
-import { readZoneFile } from '@copain/dns/io';
+import { CommandError, ExitCode, isoTime } from '@copain/core';
 import { sha256 } from '@copain/mesh/io';
-import { compareWords, type Service, services } from '@copain/trust';
+import { compareWords } from '@copain/trust';
 import { dnsChecks } from '../doctor-dns.ts';
 import { netChecks } from '../doctor-net.ts';
-import { originText } from '../known-records.ts';
-import { listInvites } from '../wiring.ts';
 import type { Agent } from './agent.ts';
 import { addressHandlers } from './control-address.ts';
+import { text } from './control-args.ts';
 import { awayHandlers } from './control-away.ts';
+import { circleHandlers } from './control-circle.ts';
 import { keyHandlers } from './control-keys.ts';
 import { mailHandlers } from './control-mail.ts';
 import { mailRecipients } from './control-recipients.ts';
+import { queued, signableSoon } from './control-signable.ts';
 import type { ControlHandler } from './control-socket.ts';
+import { zoneHandlers } from './control-zones.ts';
+import { waitCondition } from './wait-condition.ts';
 
 /** The commands of the control socket. */
 export const controlCommands = [
@@ -80,14 +81,6 @@ export function controlHandlers(
     nowMs: () => number;
   },
 ): Record<ControlCommand, ControlHandler> {
-  const zoneNamed = (origin: string) => {
-    const found = agent.status().zones.find((zone) => zone.origin === origin);
-    if (found === undefined) {
-      throw new CommandError(ExitCode.badInput, `this box has no zone ${origin}`, { hint: 'peer zone list' });
-    }
-    return found;
-  };
-
   return {
     version: async () => ({ version: agent.version, name: agent.status().name, id: agent.identity.box.peer }),
     status: async () => agent.status(),
@@ -114,12 +107,7 @@ export function controlHandlers(
       const { forEverybody } = await agent.circle.remove(name);
       return { forEverybody };
     },
-    ...keyHandlers(agent, async (args, what) => {
-      if (await signableSoon(agent, args)) return;
-      throw new CommandError(ExitCode.unreachable, `${what} must be signed, and ${whyNotSigning(agent)}`, {
-        hint: 'try again when a friend is there (peer friends), or add --force',
-      });
-    }),
+    ...keyHandlers(agent),
     'key.words': async (args) => {
       const name = text(args, 'name');
       const { roster } = agent.records.knowledge();
@@ -133,112 +121,9 @@ export function controlHandlers(
       return { name, words: compareWords([ownerId, friend.ownerId], sha256) };
     },
 
-    'invite.create': async (args) => {
-      const expiresMs = args.expiresMs;
-      if (!(await signableSoon(agent, args))) {
-        throw new CommandError(
-          ExitCode.unreachable,
-          `an invite must be signed, and ${whyNotSigning(agent)}`,
-          {
-            hint: 'try again when a friend is there (peer friends), or add --force',
-          },
-        );
-      }
-      const made = await agent.circle.invite({
-        name: text(args, 'name'),
-        may: serviceList(args.may),
-        lifeMs: typeof expiresMs === 'number' ? expiresMs : undefined,
-      });
-      return { id: made.id, code: made.code, expiresAt: isoTime(made.expiresAtMs), warning: made.warning };
-    },
-    'invite.list': async () => ({
-      invites: listInvites(agent.records.knowledge(), lifecycle.nowMs()).map(({ invite, state }) => ({
-        id: invite.record.id,
-        name: invite.record.name,
-        may: invite.record.may,
-        expiresAt: isoTime(invite.record.expiresAtMs),
-        state,
-      })),
-    }),
-    'invite.revoke': async (args) => {
-      const id = text(args, 'id');
-      if (!(await signableSoon(agent, args))) {
-        await agent.later.add('revoke', id);
-        throw queued(agent, `the revocation of invite ${id}`, `peer invite --revoke ${id} --force`);
-      }
-      await agent.circle.revoke(id);
-      return {};
-    },
-    'join.preview': async (args) => await agent.circle.preview(text(args, 'code')),
-    join: async (args, { progress }) => {
-      const joined = await agent.circle.join(text(args, 'code'), progress);
-      // Whose box this is counts from a start on; the answer goes out first.
-      if (joined.roles !== undefined) setTimeout(lifecycle.restart, restartAfterMs);
-      return { ...joined, friends: agent.namesOfFriends() };
-    },
+    ...circleHandlers(agent, lifecycle),
 
-    'zone.list': async () => ({ zones: agent.status().zones }),
-    'zone.show': async (args) => ({ zone: zoneNamed(text(args, 'origin')) }),
-    'zone.push': async (args) => {
-      const origin = text(args, 'origin');
-      zoneNamed(origin);
-      const force = args.force === true;
-      await signableSoon(agent, args);
-      await agent.zones.push(origin, { force });
-      const zone = zoneNamed(origin);
-      if (zone.held === 'waiting') {
-        throw queued(agent, `the file of ${origin}`, `peer zone push ${origin} --force`);
-      }
-      return { zone };
-    },
-    'zone.renew': async (args) => {
-      const origin = text(args, 'origin');
-      zoneNamed(origin);
-      await agent.zones.renew(origin);
-      return { zone: zoneNamed(origin) };
-    },
-    'zone.diff': async (args) => {
-      const origin = text(args, 'origin');
-      const zone = zoneNamed(origin);
-      const diff = zone.role === 'primary' ? await agent.zones.diff(origin) : undefined;
-      if (diff !== undefined) return diff;
-      if (zone.role !== 'primary') {
-        throw new CommandError(ExitCode.badInput, `${origin} is ${zone.owner}'s zone: its file is not here`, {
-          hint: `peer zone show ${origin}`,
-        });
-      }
-      throw new CommandError(ExitCode.unreachable, `no published version of ${origin} is on this box`, {
-        hint: `peer zone show ${origin}`,
-      });
-    },
-    'zone.serve-with': async () => ({ servers: agent.zones.serveWith() }),
-    'zone.history': async (args) => {
-      const origin = text(args, 'origin');
-      zoneNamed(origin);
-      const versions = await agent.zones.history(origin);
-      return {
-        versions: versions.map(({ epoch, sequence, serial, atMs, contentHash, sizeBytes }) => ({
-          epoch,
-          sequence,
-          serial,
-          at: isoTime(atMs),
-          hash: toHex(contentHash),
-          sizeBytes,
-        })),
-      };
-    },
-    'zone.check': async (args) => {
-      const origin = parseName(text(args, 'origin'));
-      if (origin.kind === 'problem') throw new CommandError(ExitCode.usage, `origin: ${origin.text}`);
-      const file = text(args, 'file');
-      const found = await readZoneFile({ path: file, origin: origin.name });
-      const compared = agent.zones.compare(originText(origin.name), file, found);
-      return {
-        problems: [...found.problems, ...(compared?.problems ?? [])],
-        serial: found.zone?.serial ?? null,
-        publishedSerial: compared?.publishedSerial ?? null,
-      };
-    },
+    ...zoneHandlers(agent),
 
     ...mailHandlers(agent),
 
@@ -316,98 +201,3 @@ export function controlHandlers(
     },
   };
 }
-
-/** Time for an answer to leave before the agent starts again. */
-const restartAfterMs = 100;
-
-/** How long a command waits for friends to say what this box signed before; right after a start they are just coming. */
-const signableWithinMs = 3000;
-
-/** May the box sign, or does the person say that it shall all the same (`force`)? */
-async function signableSoon(agent: Agent, args: Record<string, unknown>): Promise<boolean> {
-  if (agent.standing.maySign() || args.force === true) return true;
-  if (agent.standing.finding().kind === 'cloned') return false;
-  const patience = AbortSignal.timeout(signableWithinMs);
-  const late = new Promise<void>((resolve) =>
-    patience.addEventListener('abort', () => resolve(), { once: true }),
-  );
-  await Promise.race([agent.standing.signable(), late]);
-  return agent.standing.maySign();
-}
-
-function whyNotSigning(agent: Agent): string {
-  return agent.standing.finding().kind === 'cloned'
-    ? "another box runs with this box's key"
-    : 'no friend has told yet what this box signed before';
-}
-
-/** Accepted, kept, and done as soon as it may be signed (75). */
-function queued(agent: Agent, what: string, anyway: string): CommandError {
-  return new CommandError(
-    ExitCode.queued,
-    `${what} waits to be signed: ${whyNotSigning(agent)}; it is signed as soon as one has`,
-    { hint: `to sign it now: ${anyway}` },
-  );
-}
-
-function text(args: Record<string, unknown>, name: string): string {
-  const value = args[name];
-  if (typeof value === 'string' && value !== '') return value;
-  throw new CommandError(ExitCode.usage, `${name} is missing`);
-}
-
-function serviceList(value: unknown): Service[] {
-  if (value === undefined) return [];
-  const words: unknown[] = Array.isArray(value) ? value : [value];
-  return words.map((word) => {
-    const service = services.find((one) => one === word);
-    if (service !== undefined) return service;
-    throw new CommandError(
-      ExitCode.usage,
-      `'${String(word)}' is nothing a box can do; it may ${services.join(', ')}`,
-    );
-  });
-}
-
-/** `ready`, `friend:NAME` (up), `zone:ORIGIN[=SERIAL]` (served here, at least that serial), `mail-empty:DOMAIN`. */
-function waitCondition(agent: Agent, wanted: string): () => Promise<boolean> {
-  const [what = '', ...rest] = wanted.split(':');
-  const subject = rest.join(':');
-  switch (what) {
-    case 'ready':
-      return async () => agent.ready();
-    case 'friend':
-      return async () =>
-        agent
-          .status()
-          .friends.some(
-            (friend) => friend.name === subject && (friend.state === 'up' || friend.state === 'slow'),
-          );
-    case 'zone': {
-      const [origin = '', serial] = subject.split('=');
-      const least = serial === undefined ? undefined : Number(serial);
-      if (least !== undefined && !Number.isInteger(least)) break;
-      return async () => {
-        const zone = agent.status().zones.find((one) => one.origin === plainName(origin));
-        if (zone === undefined || zone.serial === null) return false;
-        return least === undefined || ((zone.serial - least) | 0) >= 0;
-      };
-    }
-    case 'mail-empty': {
-      const domain = plainName(subject);
-      return async () =>
-        !(await agent.mail.list()).some(
-          (message) => message.domain === domain && (message.state === 'held' || message.state === 'queued'),
-        );
-    }
-    default:
-      break;
-  }
-  throw new CommandError(
-    ExitCode.usage,
-    `cannot wait for '${wanted}': ready, friend:NAME, zone:ORIGIN[=SERIAL] or mail-empty:DOMAIN`,
-  );
-}
-
-/** A domain or origin as configuration and records have it: lower case, no final dot. */
-const plainName = (name: string): string => name.toLowerCase().replace(/\.$/, '');

@@ -23,12 +23,8 @@ export interface OwnRecords {
   addresses(addresses: string[]): Promise<void>;
   /** Says that this box may be off, or with undefined that it is back. */
   away(away: Away | undefined): Promise<void>;
-  /** What it said last. */
-  awayNow(): Away | undefined;
   holds(zones: HoldsRecord['zones']): Promise<void>;
 }
-
-type Place = Pick<AddressRecord, 'addresses' | 'away'>;
 
 /** What is to be said while nothing may be signed is kept, the newest of each kind, and signed once it may. */
 export function ownRecords(
@@ -78,18 +74,10 @@ export function ownRecords(
     await turn;
   };
 
-  let unsaidPlace: Place | undefined;
-  /** Where this box is, as it said last or will say once it may sign. */
-  const place = (): Place => {
-    if (unsaidPlace !== undefined) return unsaidPlace;
+  /** What this box said last of where it is. Asked in turn, so that what is said of the one keeps what was said of the other. */
+  const lastPlace = (): Pick<AddressRecord, 'addresses' | 'away'> => {
     const known = records.knowledge().records.get(`address/${self}`);
-    return known?.kind === 'address' ? known.signed.record : { addresses: [], away: undefined };
-  };
-  const sayPlace = async ({ addresses, away }: Place): Promise<void> => {
-    unsaidPlace = { addresses, away };
-    const isEmpty = addresses.length === 0 && away === undefined;
-    await publish('address', (sequence) => encodeAddressRecord({ sequence, addresses, away }), isEmpty);
-    if (standing.maySign()) unsaidPlace = undefined;
+    return known?.kind === 'address' ? known.signed.record : { addresses: [] };
   };
 
   return {
@@ -118,12 +106,19 @@ export function ownRecords(
       await publish('grants', (sequence) => encodeGrantsRecord({ sequence, zones, mail }), empty);
     },
     addresses: async (addresses) => {
-      await sayPlace({ addresses, away: place().away });
+      await publish(
+        'address',
+        (sequence) => encodeAddressRecord({ sequence, addresses, away: lastPlace().away }),
+        addresses.length === 0,
+      );
     },
     away: async (away) => {
-      await sayPlace({ addresses: place().addresses, away });
+      await publish(
+        'address',
+        (sequence) => encodeAddressRecord({ sequence, addresses: lastPlace().addresses, away }),
+        away === undefined,
+      );
     },
-    awayNow: () => place().away,
     holds: async (zones) => {
       // What is said of hundreds of zones that arrive together is said once they are here, not once for each.
       const isWaiting = newestHolds !== undefined;

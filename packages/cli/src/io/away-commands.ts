@@ -12,7 +12,7 @@ function readUntil(text: string, nowMs: number): number | undefined {
 /** `peer away [--until DATE] [--note TEXT]`: friends show this box as away while it is off, and worry about nothing. */
 export async function goAway(
   session: Session,
-  options: { until?: string | undefined; note?: string | undefined },
+  options: { until?: string | undefined; note?: string | undefined; force?: boolean | undefined },
 ): Promise<void> {
   const untilMs = options.until === undefined ? undefined : readUntil(options.until, Date.now());
   if (options.until !== undefined && untilMs === undefined)
@@ -20,21 +20,21 @@ export async function goAway(
       ExitCode.usage,
       `--until: "${visible(options.until)}" is no date (2026-12-06), no time and no span (7d)`,
     );
-  const { away, signed } = (await session.ask('away', {
+  const { away } = (await session.ask('away', {
+    force: options.force === true,
     ...(untilMs === undefined ? {} : { untilMs }),
     ...(options.note === undefined ? {} : { note: options.note }),
-  })) as { away: AwayStatus; signed: boolean };
+  })) as { away: AwayStatus };
   const until = away.until === null ? '' : ` until ${away.until.slice(0, 10)}`;
-  const waits = signed ? '' : ' once this box may sign again (peer status)';
   session.answer(
     'away',
     { away },
-    `Friends know that this box may be off${until}${waits}. When you are back: peer back\n`,
+    `Friends know that this box may be off${until}. When you are back: peer back\n`,
   );
 }
 
 /** `peer back`: from now on friends notice again when this box falls silent. */
-export async function comeBack(session: Session): Promise<void> {
-  await session.ask('back');
+export async function comeBack(session: Session, options: { force?: boolean | undefined }): Promise<void> {
+  await session.ask('back', { force: options.force === true });
   session.answer('back', { away: null }, 'Friends know that you are back.\n');
 }

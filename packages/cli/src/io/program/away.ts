@@ -17,8 +17,9 @@ export function addAwayCommands(program: Command, run: Run): void {
   )
     .option('--until <date>', 'a date, a time or a span; default: until peer back')
     .option('--note <text>', 'one line that friends see')
+    .option('--force', 'also before a friend has told what this box signed before')
     .action(
-      run(awayCommands, ({ goAway }, session, options: { until?: string; note?: string }) =>
+      run(awayCommands, ({ goAway }, session, options: { until?: string; note?: string; force?: boolean }) =>
         goAway(session, options),
       ),
     );
@@ -27,5 +28,9 @@ export function addAwayCommands(program: Command, run: Run): void {
       .command('back')
       .description('tell friends that you are back: they notice again when it falls silent'),
     'peer back',
-  ).action(run(awayCommands, ({ comeBack }, session) => comeBack(session)));
+  )
+    .option('--force', 'also before a friend has told what this box signed before')
+    .action(
+      run(awayCommands, ({ comeBack }, session, options: { force?: boolean }) => comeBack(session, options)),
+    );
 }
