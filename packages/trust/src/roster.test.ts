@@ -108,6 +108,21 @@ it('two members admitted under one invite: the lower hash wins, on every box ali
   }
 });
 
+it('the lower hash wins wherever the hash of who admitted them lies', () => {
+  const hashed = (signed: SignedMember, first: number): SignedMember => ({
+    ...signed,
+    hash: signed.hash.with(0, first),
+  });
+  const [low, high] = [
+    hashed(member(bob, 'bob', alice.box, '01'.repeat(8)), 10),
+    hashed(member(carol, 'carol', alice.box, '01'.repeat(8)), 200),
+  ];
+  for (const first of [1, 100, 250]) {
+    const found = rosterOf([hashed(founder, first), high, low]);
+    expect([first, ...namesOf(found)]).toEqual([first, 'alice', 'bob']);
+  }
+});
+
 it('two members of one name stay two, told apart', () => {
   const other = member(carol, 'bob', alice.box, '04'.repeat(8));
   const names = [...rosterOf([founder, addBob, other]).members.values()].map((one) => one.name);

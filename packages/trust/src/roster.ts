@@ -206,6 +206,8 @@ function admitted(
         revoked.set(peer, seen);
       }
       grew = true;
+      // From the lowest hash again: who could not follow before him may do so now, and comes before who is higher.
+      break;
     }
   }
   const everOwnerOf = new Map([...revokedOf, ...ownerOf]);
