@@ -216,6 +216,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   sayStrangers();
   await box.own.found(config.name, Math.round(clock.nowMs()));
   await planner.replan();
+  // Whoever is told that this box is ready may ask it at once.
+  await zones.opened();
   isRunning = true;
   announceServed();
   // Votes outlive a restart: ours so that they can be taken back, those of others because they still stand.

@@ -11,43 +11,36 @@ import {
   compareZoneVersions,
   type DomainName,
   diffBodies,
-  diffZones,
   encodeZone,
   encodeZoneVersion,
-  followAddresses,
-  isNewerSerial,
   type NameKey,
   nameKey,
   type PrimaryEffect,
-  type PrimaryState,
   parseName,
-  primaryPullsAtOnceMax,
   sameZoneVersion,
   serialProblems,
   startPrimaryState,
   stepPrimary,
   stillCurrent,
-  type Zone,
   type ZoneDelta,
-  type ZoneDiff,
   type ZoneProblem,
   type ZoneVersion,
 } from '@copain/dns';
 import { sha256 } from '@copain/dns/io';
 import type { Logger } from 'pino';
 import type { ZoneConfig } from '../config-dns.ts';
-import { besideConfig } from '../config-paths.ts';
 import { zoneRecordKey } from '../known-records.ts';
-import { type FileVerdict, forcedLeap, judgeFile } from '../zone-base.ts';
+import { type SourceContent, withFollowed } from '../source-content.ts';
+import { type FileDiff, zoneFileDiff } from '../zone-file-diff.ts';
 import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
+import { judgeRead } from './judge-read.ts';
 import type { NotifiableZone } from './notifies.ts';
-import { type PrimaryFact, type PrimarySource, primarySource } from './primary-source.ts';
+import { factOf, leapt, type OwnZone, type OwnZoneFact } from './own-zone.ts';
 import type { PublicAddress } from './public-address.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
 import type { ZoneOfContent } from './transfer-journal.ts';
-import { inTurns } from './turns.ts';
 import {
   contentFile,
   fetchContent,
@@ -57,38 +50,11 @@ import {
   type ZoneContent,
 } from './zone-content.ts';
 import type { ZonePast } from './zone-past.ts';
-import { masterFileSource, type SourceContent, type ZoneSource } from './zone-source.ts';
+import { zoneSources } from './zone-sources.ts';
 
 const openTimeoutMs = 30_000;
 /** Contents that nobody gave are asked for again this often. */
 const fetchAgainAfterMs = 5000;
-
-/** A zone of our own as it stands. */
-interface OwnZoneFact {
-  origin: string;
-  serial: number | undefined;
-  /** In the file as it was read last; undefined where it has mistakes. */
-  fileSerial: number | undefined;
-  /** The newest version that is known. */
-  published: ZoneVersion | undefined;
-  /** When friends stop answering if nothing changes from now on; undefined where nothing is published. */
-  expiresAtMs: number | undefined;
-  file: string | undefined;
-  /** Where it comes from a hidden primary. */
-  primary: PrimaryFact | undefined;
-  problems: readonly ZoneProblem[];
-  /** Why the file is not what is published; undefined where it is, or has mistakes. */
-  held: 'waiting' | 'behind' | undefined;
-}
-
-/** The file of a zone beside what is published: records as lines of a master file. */
-export interface FileDiff extends ZoneDiff {
-  file: string;
-  /** In the file; undefined where it has mistakes. */
-  fileSerial: number | undefined;
-  publishedSerial: number;
-  problems: readonly ZoneProblem[];
-}
 
 /** The serial of a file beside the one that is published. */
 interface SerialComparison {
@@ -105,6 +71,8 @@ export interface OwnZones extends AsyncDisposable {
   renew: (origin: string) => Promise<void>;
   /** A record names a version of this zone: ours, or one that friends know and this box does not (any more). */
   announced: (origin: string) => void;
+  /** Resolves once every zone is answered from what is on disk; never rejects. */
+  opened(): Promise<void>;
   /** Every second: asks friends for contents that are missing here. */
   tick: () => void;
   /** Undefined where nothing is published, or its content is not here. */
@@ -124,25 +92,6 @@ export interface OwnZones extends AsyncDisposable {
   received: () => { kind: string; count: number; bytes: number }[];
   /** Content files that are being written for a version that is not announced yet. */
   writing(): ReadonlySet<string>;
-}
-
-interface OwnZone {
-  config: ZoneConfig;
-  origin: DomainName;
-  originKey: NameKey;
-  state: PrimaryState;
-  source: ZoneSource;
-  primary: PrimarySource | undefined;
-  zone: Zone | undefined;
-  /** Of `zone`. */
-  contentHash: Uint8Array | undefined;
-  held: 'waiting' | 'behind' | undefined;
-  /** The newest version, while its content is not here. */
-  missing: ZoneVersion | undefined;
-  isFetching: boolean;
-  fetchAgainAtMs: number;
-  /** Reads come one after the other. */
-  reading: Promise<void>;
 }
 
 export function ownZones(options: {
@@ -173,8 +122,7 @@ export function ownZones(options: {
   const { files, clock, identity, standing, records, past, events, log } = options;
   const zones = new Map<string, OwnZone>();
   const writing = new Set<string>();
-  const pulls = inTurns(primaryPullsAtOnceMax);
-  const received = new Map<string, { count: number; bytes: number }>();
+  const sources = zoneSources({ ...options, told: () => options.told() });
   let isSaying = false;
 
   /** The epoch of our owner record, under which zones are signed. */
@@ -284,11 +232,16 @@ export function ownZones(options: {
     }
   };
 
-  const read = async (zone: OwnZone, asked?: { force: boolean }): Promise<void> => {
+  /** `moved`: not what the source says may be new, but the address that names of it follow. */
+  const read = async (
+    zone: OwnZone,
+    asked?: { force: boolean },
+    { moved = false }: { moved?: boolean } = {},
+  ): Promise<void> => {
     const { source } = zone;
     if (zones.get(zone.config.origin) !== zone) return;
     try {
-      const found = withAddresses(zone, await source.read(asked && 'asked'));
+      const found = followed(zone, await source.read(asked && 'asked'));
       if (found === undefined) return;
       const input = {
         kind: 'file' as const,
@@ -303,12 +256,8 @@ export function ownZones(options: {
       const nowMs = Math.round(clock.nowMs());
       const [state, effects] = stepPrimary(leapt(zone.state, isLeap), input, nowMs, sha256);
       if (found.zone !== undefined && !state.problems.some(({ severity }) => severity === 'error')) {
-        const verdict = await judge(
-          zone,
-          { zone: found.zone, bytes: found.content ?? encodeZone(found.zone) },
-          effects,
-          asked,
-        );
+        const content = { zone: found.zone, bytes: found.content ?? encodeZone(found.zone) };
+        const verdict = await judgeRead(options, zone, content, { effects, asked });
         zone.held = verdict === 'behind' || verdict === 'waiting' ? verdict : undefined;
         if (zone.held !== undefined) {
           zone.state = { ...zone.state, problems: state.problems, fileSerial: state.fileSerial };
@@ -316,9 +265,13 @@ export function ownZones(options: {
           return;
         }
       }
-      for (const effect of effects) await act(zone, effect);
+      // That the serial rises without the file is then nothing that its owner has to do anything about.
+      for (const effect of effects) if (!moved || effect.kind !== 'note') await act(zone, effect);
       const published = effects.find((effect) => effect.kind === 'publish');
-      if (published !== undefined) await keepBase(zone, published.header);
+      if (published !== undefined) {
+        const content = toHex(published.header.contentHash);
+        await past.keepBase(zone.config.origin, { content, pushed: undefined });
+      }
       // Only what was published counts as published: after a failed write the next read tries again.
       zone.state = state;
     } catch (error) {
@@ -328,69 +281,12 @@ export function ownZones(options: {
     options.changed();
   };
 
-  /** What the source says, with this box's public address at the names that follow it. */
-  const withAddresses = (zone: OwnZone, found: SourceContent | undefined): SourceContent | undefined => {
-    const { follow, origin } = zone.config;
-    if (follow.length === 0 || found?.zone === undefined) return found;
-    const names = follow.flatMap((name) => {
-      const parsed = parseName(name, zone.origin);
-      return parsed.kind === 'name' ? [parsed.name] : [];
-    });
-    const followed = followAddresses(found.zone, names, options.publicAddress.current());
-    if (followed.kind === 'zone')
-      return followed.zone === found.zone ? found : { zone: followed.zone, problems: found.problems };
-    const text = `follow: ${followed.text}`;
-    log.debug({ origin, text }, 'a zone does not follow the address');
-    const warning: ZoneProblem = {
-      severity: 'warning',
-      file: zone.source.name,
-      line: 1,
-      column: 1,
-      text,
-    };
-    return { ...found, problems: [...found.problems, warning] };
-  };
-
-  /** Is this file to be published now? Notes what is asked for and must wait, so that it is done without asking again. */
-  const judge = async (
-    zone: OwnZone,
-    { zone: content, bytes }: { zone: Zone; bytes: Uint8Array },
-    effects: readonly PrimaryEffect[],
-    asked: { force: boolean } | undefined,
-  ): Promise<FileVerdict> => {
-    const { origin } = zone.config;
-    const base = await past.base(origin);
-    const head = zone.state.published && toHex(zone.state.published.contentHash);
-    const file = {
-      hash: toHex(sha256(bytes)),
-      differs: effects.some(({ kind }) => kind === 'publish'),
-    };
-    const verdict = judgeFile(base, file, {
-      head,
-      maySign: standing.maySign(),
-      wanted: asked !== undefined || isAhead(zone, content),
-      force: asked?.force === true,
-    });
-    if (verdict === 'same' && base.content !== head)
-      await past.keepBase(origin, { content: head, pushed: undefined });
-    if (verdict === 'waiting' && asked !== undefined) {
-      await past.keepBase(origin, { ...base, pushed: { file: file.hash, head: head ?? '' } });
-    }
-    if (verdict === 'behind' && zone.held !== 'behind') {
-      const text = `${zone.primary === undefined ? 'The file' : 'What the primary has'} of ${origin} is based on an older version than the newest, and is not published: peer zone diff ${origin}`;
-      events.add('zone.behind', text);
-    }
-    return verdict;
-  };
-  const keepBase = async (zone: OwnZone, header: ZoneVersion): Promise<void> => {
-    await past.keepBase(zone.config.origin, { content: toHex(header.contentHash), pushed: undefined });
-  };
-
-  /** From now on while this box says that it is current; else from when it last said so. */
-  const expiryOf = ({ zone, state, source }: OwnZone): number | undefined => {
-    if (zone === undefined) return undefined;
-    const saidAtMs = source.isCurrent() ? clock.nowMs() : (state.published?.atMs ?? clock.nowMs());
-    return saidAtMs + state.expiresAfterMs;
+  const followed = (zone: OwnZone, found: SourceContent | undefined): SourceContent | undefined => {
+    const { follow } = zone.config;
+    const { origin, source } = zone;
+    return (
+      found && withFollowed(found, { origin, follow, name: source.name }, options.publicAddress.current())
+    );
   };
 
   const inTurn = async (zone: OwnZone, work: () => Promise<void>): Promise<void> => {
@@ -416,39 +312,6 @@ export function ownZones(options: {
     zone.state = { ...zone.state, published: header };
   };
 
-  /** The source of a zone. What is to be read is read in turn. */
-  const sourceOf = (
-    config: ZoneConfig,
-    origin: DomainName,
-    onChange: () => void,
-  ): { source: ZoneSource; primary: PrimarySource | undefined } => {
-    const { source } = config;
-    if (source.kind === 'file') {
-      const path = besideConfig(options.configFile, source.file);
-      return { source: masterFileSource({ path, origin, onChange }), primary: undefined };
-    }
-    const { address, tsigFile } = source;
-    const primary = primarySource({
-      origin,
-      originText: config.origin,
-      primary: address,
-      onChange,
-      clock,
-      events,
-      log,
-      tsigFile: tsigFile === undefined ? undefined : besideConfig(options.configFile, tsigFile),
-      table: options.table,
-      random: options.random,
-      whenFree: (work) => pulls.run('primary', work),
-      onFact: () => options.told(),
-      onTransfer: (kind, bytes) => {
-        const before = received.get(kind) ?? { count: 0, bytes: 0 };
-        received.set(kind, { count: before.count + 1, bytes: before.bytes + bytes });
-      },
-    });
-    return { source: primary, primary };
-  };
-
   const add = (config: ZoneConfig): void => {
     const parsed = parseName(config.origin);
     if (parsed.kind !== 'name') return;
@@ -457,7 +320,7 @@ export function ownZones(options: {
       origin: parsed.name,
       originKey: nameKey(parsed.name),
       state: startPrimaryState({ owner: identity.ownerId, origin: parsed.name }, sha256),
-      ...sourceOf(config, parsed.name, () => void inTurn(zone, () => read(zone))),
+      ...sources.of(config, parsed.name, () => void inTurn(zone, () => read(zone))),
       zone: undefined,
       contentHash: undefined,
       held: undefined,
@@ -465,10 +328,13 @@ export function ownZones(options: {
       isFetching: false,
       fetchAgainAtMs: 0,
       reading: Promise.resolve(),
+      opened: Promise.resolve(),
     };
     zones.set(config.origin, zone);
-    void inTurn(zone, async () => {
+    zone.opened = inTurn(zone, async () => {
       await follow(zone);
+    });
+    void inTurn(zone, async () => {
       await zone.source.open(zone.zone);
       await read(zone);
     });
@@ -496,6 +362,9 @@ export function ownZones(options: {
         if ((zone.state.published?.epoch ?? epoch()) < epoch()) void inTurn(zone, () => read(zone));
       }
     },
+    opened: async () => {
+      await Promise.all([...zones.values()].map(({ opened }) => opened));
+    },
     push: async (origin, { force }) => {
       const zone = zones.get(origin);
       await zone?.reading;
@@ -504,7 +373,7 @@ export function ownZones(options: {
     },
     addressChanged: () => {
       for (const zone of zones.values())
-        if (zone.config.follow.length > 0) void inTurn(zone, () => read(zone));
+        if (zone.config.follow.length > 0) void inTurn(zone, () => read(zone, undefined, { moved: true }));
     },
     renew: async (origin) => {
       const zone = zones.get(origin);
@@ -550,26 +419,13 @@ export function ownZones(options: {
       const zone = zones.get(origin);
       const source = zone?.source;
       if (zone?.zone === undefined || source === undefined) return undefined;
-      const published = zone.zone;
-      const found = withAddresses(zone, await source.read('shown'));
-      if (found === undefined) return undefined;
-      const isSigned = found.zone?.signed ?? false;
-      const difference =
-        found.zone === undefined
-          ? { removed: [], added: [] }
-          : diffZones(published, found.zone, { withSerial: isSigned });
-      return {
-        file: source.name,
-        fileSerial: found.zone?.serial,
-        publishedSerial: published.serial,
-        problems: found.problems,
-        ...difference,
-      };
+      const found = followed(zone, await source.read('shown'));
+      return found && zoneFileDiff(zone.zone, source.name, found);
     },
     compare: (origin, file, content) => {
       const zone = zones.get(origin);
       const publishedSerial = zone?.state.published?.serial;
-      const found = zone && withAddresses(zone, content);
+      const found = zone && followed(zone, content);
       if (zone === undefined || found === undefined || publishedSerial === undefined) return undefined;
       const input = { kind: 'file' as const, file, epoch: epoch(), ...found };
       return { publishedSerial, problems: serialProblems(zone.state, input, sha256) };
@@ -580,18 +436,7 @@ export function ownZones(options: {
         zone === undefined ? [] : [{ zone, contentHash }],
       ),
     awaited: () => [...zones.values()].flatMap(({ zone, origin }) => (zone === undefined ? [origin] : [])),
-    facts: () =>
-      [...zones.values()].map((zone) => ({
-        origin: zone.config.origin,
-        serial: zone.zone?.serial,
-        fileSerial: zone.state.fileSerial,
-        published: zone.state.published,
-        expiresAtMs: expiryOf(zone),
-        file: zone.source.file,
-        primary: zone.primary?.fact(),
-        problems: zone.state.problems,
-        held: zone.state.problems.some(({ severity }) => severity === 'error') ? undefined : zone.held,
-      })),
+    facts: () => [...zones.values()].map((zone) => factOf(zone, clock.nowMs())),
     notifiable: (origin) => {
       const primary = [...zones.values()].find(({ originKey }) => originKey === origin)?.primary;
       if (primary === undefined) return undefined;
@@ -601,7 +446,7 @@ export function ownZones(options: {
         notified: () => primary.notified(),
       };
     },
-    received: () => [...received].map(([kind, sum]) => ({ kind, ...sum })),
+    received: sources.received,
     writing: () => writing,
     [Symbol.asyncDispose]: async () => {
       for (const zone of zones.values()) {
@@ -609,16 +454,4 @@ export function ownZones(options: {
       }
     },
   };
-}
-
-/** As if so many versions had been published already: see `forcedLeap`. */
-function leapt(state: PrimaryState, isLeap: boolean): PrimaryState {
-  const { published } = state;
-  if (!isLeap || published === undefined) return state;
-  return { ...state, published: { ...published, sequence: published.sequence + forcedLeap } };
-}
-
-/** A primary whose serial is beyond the newest version knows more than whoever signed that, also after this box was restored. */
-function isAhead({ primary, state }: OwnZone, content: Zone): boolean {
-  return primary !== undefined && isNewerSerial(content.serial, state.published?.serial ?? 0) === true;
 }

@@ -25,9 +25,10 @@ import {
 import { type PulledZone, type PullFact, pullZone, sha256 } from '@copain/dns/io';
 import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
 import type { Logger } from 'pino';
+import type { SourceContent } from '../source-content.ts';
 import type { EventLog } from './event-log.ts';
 import { readTsigFile } from './tsig-file.ts';
-import type { SourceContent, ZoneSource } from './zone-source.ts';
+import type { ZoneSource } from './zone-source.ts';
 
 /** How it stands with the primary that a zone comes from. */
 export interface PrimaryFact {

@@ -7,16 +7,7 @@ import {
   type ZoneProblem,
 } from '@copain/dns';
 import { readZoneFile, watchZoneFile, type ZoneFile, type ZoneFileWatch } from '@copain/dns/io';
-
-/** What a source says a zone is. `zone` is undefined where what it says is none. */
-export interface SourceContent {
-  zone: Zone | undefined;
-  problems: readonly ZoneProblem[];
-  /** `encodeZone` of the zone, where it is at hand. */
-  content?: Uint8Array;
-  /** Where the SOA stands. */
-  soaAt?: Pick<ZoneProblem, 'file' | 'line' | 'column'> | undefined;
-}
+import type { SourceContent } from '../source-content.ts';
 
 /** Where the content of a zone of one's own comes from. */
 export interface ZoneSource extends AsyncDisposable {

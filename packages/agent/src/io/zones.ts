@@ -29,12 +29,13 @@ import type { Logger } from 'pino';
 import type { ZoneConfig } from '../config-dns.ts';
 import type { Config } from '../config-schema.ts';
 import { originText, recordsOf, zoneRecordKey } from '../known-records.ts';
+import type { FileDiff } from '../zone-file-diff.ts';
 import { startAnswering } from './answering.ts';
 import type { EventLog } from './event-log.ts';
 import { openHeldZones } from './held-zones.ts';
 import type { Identity } from './identity.ts';
 import { receiveNotifies } from './notifies.ts';
-import { type FileDiff, type OwnZones, ownZones } from './own-zones.ts';
+import { type OwnZones, ownZones } from './own-zones.ts';
 import type { PrimaryFact } from './primary-source.ts';
 import type { PublicAddress } from './public-address.ts';
 import type { RecordStore } from './record-store.ts';
@@ -75,6 +76,8 @@ export interface Zones extends AsyncDisposable {
   addresses(): HostPort[];
   /** What we own, and what we do for others. */
   configure(own: readonly ZoneConfig[], duties: readonly { ownerId: string; origin: string }[]): void;
+  /** Resolves once every zone of ours is answered from what is on disk; never rejects. */
+  opened: () => Promise<void>;
   /** A record names a version of this zone. */
   announced: (ownerId: string, origin: string) => void;
   /** Some friend said which versions he serves. */
@@ -315,6 +318,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       freshness.tick();
       transfers.tick();
     },
+    opened: async () => await own.opened(),
     push: own.push,
     renew: own.renew,
     diff: own.diff,
