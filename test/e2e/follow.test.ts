@@ -76,7 +76,11 @@ describe.skipIf(skip)('names that follow the address of their box', () => {
     const before = aliceHost();
     await network.cut('alice');
     await network.move('alice');
-    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    await eventually(
+      'bob has noticed',
+      async () => (await bob.status()).friends.some((one) => one.name === 'alice' && one.state !== 'up'),
+      60_000,
+    );
     await network.heal('alice');
     await bothAnswer('alice.example', aliceHost(), followMs);
     await bothAnswer('mail.alice.example', aliceHost(), 5000);

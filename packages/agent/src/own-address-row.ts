@@ -1,4 +1,3 @@
-import { isPrivate } from '@copain/core';
 import type { AddressChange, AddressFamily, OwnAddress, OwnAddressState } from '@copain/liveness';
 import {
   type CanonicalValue,
@@ -67,15 +66,11 @@ export function decodeOwnAddressRow(bytes: Uint8Array): Kept | undefined {
 const readAtMs = (fields: FieldReader, name: string): number =>
   fields.integer(name, 0, 8_640_000_000_000_000);
 const readAddress = (fields: FieldReader, name: string): string => fields.text(name, 45);
-const readBy = (fields: FieldReader): OwnAddress['by'] =>
-  fields.text('by', 16) === 'operator' ? 'operator' : 'friends';
+function readBy(fields: FieldReader): OwnAddress['by'] {
+  const by = fields.text('by', 16);
+  if (by !== 'operator' && by !== 'friends') fields.refuse();
+  return by === 'operator' ? 'operator' : 'friends';
+}
 
 const familyOf = (text: string): AddressFamily | undefined =>
   text === 'ipv4' || text === 'ipv6' ? text : undefined;
-
-/** The family of a public address as a person writes it, or undefined where it is none. */
-export function publicFamily(isIp: (text: string) => number, text: string): AddressFamily | undefined {
-  const version = isIp(text);
-  if (version === 0 || text.includes('%') || isPrivate(text)) return undefined;
-  return version === 4 ? 'ipv4' : 'ipv6';
-}

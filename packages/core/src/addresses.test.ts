@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { formatHostPort, ipv6Groups, isLoopback, isPrivate, parseHostPort } from './addresses.ts';
+import {
+  formatHostPort,
+  ipv6Groups,
+  isLoopback,
+  isPrivate,
+  parseHostPort,
+  publicFamily,
+} from './addresses.ts';
 import { isName, visible, visibleJson } from './names.ts';
 
 it('reads host and port, IPv6 in brackets only', () => {
@@ -60,6 +67,20 @@ it('an IPv6 address is eight groups, however it is written', () => {
   expect(ipv6Groups('::ffff:1.2.3.4')).toEqual([0, 0, 0, 0, 0, 0xffff, 0x102, 0x304]);
   for (const bad of ['1::2::3', '1:2:3', '1:2:3:4:5:6:7:8:9', 'g::1', '12345::1', 'host', '::1.2.3.400'])
     expect([bad, ipv6Groups(bad)]).toEqual([bad, undefined]);
+});
+
+it('only an address that the internet routes has a public family', () => {
+  expect(['203.0.113.7', '2001:db8::1'].map(publicFamily)).toEqual(['ipv4', 'ipv6']);
+  const others = [
+    '192.168.1.5',
+    '127.0.0.1',
+    'fe80::1%eth0',
+    '2001:db8::1%eth0',
+    'fd00::1',
+    'home.example',
+    '',
+  ];
+  expect(others.map(publicFamily)).toEqual(others.map(() => undefined));
 });
 
 it('names are short, lower case and harmless', () => {

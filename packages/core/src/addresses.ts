@@ -37,6 +37,16 @@ function inBlock(address: number, block: string, prefixLength: number): boolean 
   return Math.floor(address / size) === Math.floor(base / size);
 }
 
+/**
+ * The family of an address that the internet routes, written as such (no zone index, no name); undefined for everything
+ * else.
+ */
+export function publicFamily(host: string): 'ipv4' | 'ipv6' | undefined {
+  if (isPrivate(host) || host.includes('%')) return undefined;
+  if (host.includes(':')) return ipv6Groups(host) === undefined ? undefined : 'ipv6';
+  return ipv4Number(host) === undefined ? undefined : 'ipv4';
+}
+
 /** Is it 127.0.0.0/8, ::1 or the name localhost? */
 export function isLoopback(host: string): boolean {
   const address = ipv4Number(host);

@@ -15,6 +15,7 @@ export {
   isLoopback,
   isPrivate,
   parseHostPort,
+  publicFamily,
 } from './addresses.ts';
 export {
   base32Decode,

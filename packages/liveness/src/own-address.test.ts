@@ -30,6 +30,8 @@ function after(
   return { state, effects };
 }
 
+const changesIn = (effects: readonly OwnAddressEffect[]) =>
+  effects.flatMap((one) => (one.kind === 'changed' ? [one.change] : []));
 const addressOf = (state: OwnAddressState): string | undefined => state.agreed.ipv4?.address;
 
 it('one friend alone does not move a box, nor do two in one network', () => {
@@ -42,12 +44,12 @@ it('one friend alone does not move a box, nor do two in one network', () => {
 it('two friends in different networks do, once they see the same', () => {
   const first = after([seen('bob', '198.51', '203.0.113.7'), seen('carol', '192.0', '203.0.113.7')]);
   expect(addressOf(first.state)).toBe('203.0.113.7');
-  expect(first.effects.map(({ change }) => [change.from, change.to])).toEqual([[undefined, '203.0.113.7']]);
+  expect(changesIn(first.effects).map(({ from, to }) => [from, to])).toEqual([[undefined, '203.0.113.7']]);
   const one = after([seen('bob', '198.51', '203.0.113.99')], first.state);
   expect(addressOf(one.state)).toBe('203.0.113.7');
   const two = after([seen('carol', '192.0', '203.0.113.99')], one.state);
   expect(addressOf(two.state)).toBe('203.0.113.99');
-  expect(two.effects).toHaveLength(1);
+  expect(changesIn(two.effects)).toHaveLength(1);
 });
 
 it('a friend and the own interface or router are two observers; the interface alone is none', () => {
@@ -68,6 +70,16 @@ it('what a friend saw before his connection ended counts no more', () => {
     seen('carol', '192.0', '203.0.113.7'),
   ]).state;
   expect(addressOf(state)).toBeUndefined();
+});
+
+it('where it can be dialled is believed of the only friend, and of two where there are two', () => {
+  const alone = after([seen('bob', '198.51', '203.0.113.7')]);
+  expect(alone.state.believed.ipv4?.address).toBe('203.0.113.7');
+  expect(alone.effects).toEqual([{ kind: 'believed', address: '203.0.113.7' }]);
+  const doubted = after([seen('carol', '198.51', '203.0.113.9')], alone.state);
+  expect([doubted.state.believed.ipv4?.address, doubted.effects]).toEqual(['203.0.113.7', []]);
+  const agreed = after([seen('bob', '198.51', '203.0.113.9')], doubted.state);
+  expect(agreed.state.believed.ipv4?.address).toBe('203.0.113.9');
 });
 
 it('the families are apart', () => {
@@ -109,7 +121,7 @@ it('whatever observers say, nothing is agreed that was not seen in two networks 
       let state = startOwnAddress();
       for (const input of all) {
         const [next, effects] = stepOwnAddress(state, input, 0);
-        for (const { change } of effects) {
+        for (const change of changesIn(effects)) {
           const networks = [...next.sightings.values()]
             .filter(({ address }) => address === change.to)
             .map(({ network }) => network);

@@ -33,6 +33,10 @@ export interface OwnAddressState {
   readonly sightings: ReadonlyMap<string, Sighting>;
   /** What this box knows by itself. */
   readonly own: readonly Sighting[];
+  /** Where friends see it now, for whoever wants to dial it: two of them, where there are two. */
+  readonly believed: {
+    readonly [F in AddressFamily]?: { readonly address: string; readonly sinceMs: number };
+  };
   readonly agreed: { readonly [F in AddressFamily]?: OwnAddress | undefined };
   /** Families of which friends are not asked, because the operator set the address. */
   readonly pinned: readonly AddressFamily[];
@@ -50,17 +54,17 @@ export type OwnAddressInput =
   /** From now on friends say it again. */
   | { kind: 'follow'; family: AddressFamily };
 
-/** An agreed address is another one now. Keep the state, then tell everybody. */
-export interface OwnAddressEffect {
-  kind: 'changed';
-  change: AddressChange;
-}
+export type OwnAddressEffect =
+  /** An agreed address is another one now. Keep the state, then tell everybody. */
+  | { kind: 'changed'; change: AddressChange }
+  /** Friends see this box elsewhere: it can be dialled there. */
+  | { kind: 'believed'; address: string };
 
 /** Nothing seen yet; `kept` is what an earlier run kept. */
 export function startOwnAddress(
   kept?: Pick<OwnAddressState, 'agreed' | 'pinned' | 'history'>,
 ): OwnAddressState {
-  return { agreed: {}, pinned: [], history: [], ...kept, sightings: new Map(), own: [] };
+  return { agreed: {}, pinned: [], history: [], ...kept, sightings: new Map(), own: [], believed: {} };
 }
 
 /** The network that this box's own interfaces and router count as. */
@@ -82,7 +86,9 @@ export function stepOwnAddress(
         `${input.sighting.family} ${input.observer}`,
         input.sighting,
       );
-      return settle({ ...state, sightings }, nowMs);
+      const [seen, told] = believe({ ...state, sightings }, input.sighting, nowMs);
+      const [settled, changed] = settle(seen, nowMs);
+      return [settled, [...told, ...changed]];
     }
     case 'lost': {
       const sightings = new Map(state.sightings);
@@ -100,6 +106,22 @@ export function stepOwnAddress(
     case 'follow':
       return settle({ ...state, pinned: state.pinned.filter((one) => one !== input.family) }, nowMs);
   }
+}
+
+/**
+ * One friend alone may be mistaken; with only one friend there is nobody else to ask. A wrong address costs those who dial
+ * an attempt, so that less is asked here than of an address that names follow.
+ */
+function believe(
+  state: OwnAddressState,
+  { family, address }: Sighting,
+  nowMs: number,
+): [OwnAddressState, OwnAddressEffect[]] {
+  const all = [...state.sightings.values()].filter((one) => one.family === family);
+  const agreeing = all.filter((one) => one.address === address).length;
+  if (agreeing < Math.min(2, all.length) || state.believed[family]?.address === address) return [state, []];
+  const believed = { ...state.believed, [family]: { address, sinceMs: nowMs } };
+  return [{ ...state, believed }, [{ kind: 'believed', address }]];
 }
 
 const allSightings = ({ sightings, own }: OwnAddressState): Sighting[] => [...sightings.values(), ...own];

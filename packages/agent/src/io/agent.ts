@@ -174,7 +174,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     host: () => theMesh().host,
     clock,
     standing,
-    ownAddresses: () => theMesh().addresses.dialable(theMesh().host.addresses),
+    ownAddresses: () => theMesh().dialable(),
     addressesOf: (peer) => mesh?.dialer.addressesOf(peer) ?? [],
     wasDialled: (peer) => mesh?.dialer.wasDialled(peer) === true,
     reachable: () => mesh?.dialback.reachable(),

@@ -27,8 +27,8 @@ export function boxView(
   const { mail } = rooms.mail;
   const relays = (): string[] => mesh.relaying.listening().map(names.ofPeer);
   /** What the operator set; else what friends see now; else, right after a start, what was agreed before. */
-  const shownAddress = (): ReturnType<MeshRoom['addresses']['view']> => {
-    const seen = mesh.addresses.view();
+  const shownAddress = (): ReturnType<Box['publicAddress']['believed']> => {
+    const seen = box.publicAddress.believed();
     const { agreed, pinned } = box.publicAddress.facts();
     const shown = (family: 'ipv4' | 'ipv6'): string | undefined =>
       pinned.includes(family) ? agreed[family]?.address : (seen[family] ?? agreed[family]?.address);
@@ -84,7 +84,7 @@ export function boxView(
       return metricsText({ status: status(), nowMs: clock.nowMs(), counters });
     },
     netFacts: () => {
-      const view = mesh.addresses.view();
+      const view = box.publicAddress.believed();
       const { dns, smtp } = config();
       const serves = (listen: Config['dns']['listen'], port: number): boolean =>
         listen.some((address) => address.port === port && !isLoopback(address.host));

@@ -1,7 +1,5 @@
-import { isIP } from 'node:net';
-import { CommandError, ExitCode, isoTime } from '@copain/core';
+import { CommandError, ExitCode, isoTime, publicFamily } from '@copain/core';
 import type { AddressInfo } from '@copain/status';
-import { publicFamily } from '../own-address-row.ts';
 import type { Agent } from './agent.ts';
 import type { ControlHandler } from './control-socket.ts';
 
@@ -14,7 +12,7 @@ export function addressHandlers(agent: Agent): Record<'address.show' | 'address.
       if (address === 'auto') await publicAddress.follow();
       else {
         const wanted = typeof address === 'string' ? address : '';
-        const family = publicFamily(isIP, wanted);
+        const family = publicFamily(wanted);
         if (family === undefined) {
           throw new CommandError(ExitCode.badInput, `"${wanted}" is no address that the internet routes`, {
             hint: 'peer address set 203.0.113.7; or peer address set auto: friends say it again',

@@ -11,6 +11,7 @@ import {
   startSyncStreams,
 } from '@copain/mesh/io';
 import { clockOffMs } from '../clock-skew.ts';
+import { dialableAddresses } from '../dialable-addresses.ts';
 import { membershipOf } from '../membership.ts';
 import { routerText } from '../router-text.ts';
 import { answersInvites } from '../wiring.ts';
@@ -24,7 +25,6 @@ import { interfaceHosts } from './interface-hosts.ts';
 import { measureService } from './line-measure.ts';
 import type { MailRoom } from './mail-room.ts';
 import { protocolHandlers } from './mesh-protocols.ts';
-import { type OwnAddresses, ownAddresses } from './own-addresses.ts';
 import { watchInterfaces } from './own-interfaces.ts';
 import { type OpenPort, startPortMapper } from './port-mapper.ts';
 import { type Relaying, startRelaying } from './relaying.ts';
@@ -41,7 +41,8 @@ export interface MeshRoom {
   bulk: Bulk;
   relaying: Relaying;
   dialback: Dialback;
-  addresses: OwnAddresses;
+  /** Where friends may dial this box, best first. */
+  dialable(): string[];
   /** Ports that the home router passes on. */
   routerPorts(): OpenPort[];
   traffic: Traffic;
@@ -105,11 +106,17 @@ export async function startMeshRoom(
       },
     }),
   );
-  const addresses = ownAddresses(clock, config, (port) => portMapper.outside(port));
+  /** Where friends may dial this box, best first; nothing while it does not listen. */
+  const dialable = (): string[] => {
+    const { ipv4, ipv6 } = box.publicAddress.believed();
+    const seenAt = [ipv4, ipv6].flatMap((one) => one ?? []);
+    return dialableAddresses(config().mesh, host?.addresses ?? [], seenAt, (port) =>
+      portMapper.outside(port),
+    );
+  };
   const announceAddresses = (): void => {
     if (host === undefined) return;
-    const dialable = addresses.dialable(host.addresses);
-    void box.own.addresses(dialable).catch(box.failed('announcing our addresses'));
+    void box.own.addresses(dialable()).catch(box.failed('announcing our addresses'));
   };
   const hasMoved = watchInterfaces(clock);
   const networks = new Map<string, string>();
@@ -119,8 +126,7 @@ export async function startMeshRoom(
   const noteObserved = (by: string): void => {
     const seenAt = observedBy.get(by);
     if (seenAt === undefined || names.ownerOf(by) === undefined) return;
-    box.publicAddress.seen(by, seenAt, networks.get(by) ?? '');
-    if (!addresses.seen(by, seenAt)) return;
+    if (!box.publicAddress.seen(by, seenAt, networks.get(by) ?? '')) return;
     box.events.add('address.changed', `Friends see this box at ${seenAt}.`);
     announceAddresses();
     dialback.addressChanged();
@@ -323,7 +329,7 @@ export async function startMeshRoom(
     bulk,
     relaying,
     dialback,
-    addresses,
+    dialable,
     routerPorts: () => portMapper.open(),
     traffic,
     details,
@@ -346,7 +352,7 @@ export async function startMeshRoom(
       dialer.tick(relaying.onlyRelayed(friendBoxes()));
       dialback.tick();
       // Where private addresses are dialled, friends are near, and the router has nothing to do with it.
-      const mayMap = !config().mesh.allowPrivate && addresses.view().ipv4 !== undefined;
+      const mayMap = !config().mesh.allowPrivate && box.publicAddress.believed().ipv4 !== undefined;
       portMapper.tick(mayMap && dialback.reachable() === false, running.addresses[0]?.port);
       relaying.tick(dialback.reachable());
       box.publicAddress.own([

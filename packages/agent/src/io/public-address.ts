@@ -1,5 +1,4 @@
-import { isIP } from 'node:net';
-import type { Clock, Table } from '@copain/core';
+import { type Clock, publicFamily, type Table } from '@copain/core';
 import {
   type AddressChange,
   type AddressFamily,
@@ -9,11 +8,14 @@ import {
   stepOwnAddress,
   unconfirmed,
 } from '@copain/liveness';
-import { decodeOwnAddressRow, encodeOwnAddressRow, publicFamily } from '../own-address-row.ts';
+import { decodeOwnAddressRow, encodeOwnAddressRow } from '../own-address-row.ts';
 
-/** The public addresses of this box that count, for the names that follow them and for `peer address`. */
+/** The public addresses of this box: where friends can dial it, and those that count, which names follow. */
 export interface PublicAddress {
+  /** Those that count. */
   current(): { ipv4: string | undefined; ipv6: string | undefined };
+  /** Where friends see it now; nothing right after a start. */
+  believed(): { ipv4: string | undefined; ipv6: string | undefined; changedAtMs: number | undefined };
   facts(): {
     agreed: { ipv4: OwnAddress | undefined; ipv6: OwnAddress | undefined };
     pinned: readonly AddressFamily[];
@@ -21,11 +23,11 @@ export interface PublicAddress {
     unconfirmed: { address: string; network: string }[];
     history: readonly AddressChange[];
   };
-  /** A friend in this network saw us come from this address. */
-  seen(by: string, host: string, network: string): void;
+  /** A friend in this network saw us come from this address. True when friends can dial us elsewhere now. */
+  seen(by: string, host: string, network: string): boolean;
   /** His last connection ended. */
   lost(by: string): void;
-  /** All addresses of this box's interfaces, and of its router; those that are not public are left out. */
+  /** Every second: all addresses of this box's interfaces and of its router; those that are not public are left out. */
   own(hosts: readonly string[]): void;
   /** Durable when it resolves. */
   set(family: AddressFamily, address: string): Promise<void>;
@@ -51,22 +53,43 @@ export async function openPublicAddress(options: {
   let saidOwn = '';
   let writing: Promise<void> = Promise.resolve();
 
-  const take = async (input: OwnAddressInput): Promise<void> => {
-    const before = state;
-    const [after, effects] = stepOwnAddress(before, input, clock.nowMs());
-    state = after;
-    if (after.agreed === before.agreed && after.pinned === before.pinned) return;
+  /** Agreed, and not on disk yet. */
+  let unsaved: AddressChange[] = [];
+  let isUnsaved = false;
+
+  const save = async (): Promise<void> => {
     const turn = writing.then(async () => {
-      await table.write([{ key: rowKey, value: encodeOwnAddressRow(after) }]);
-      for (const { change } of effects) options.changed(change);
+      if (!isUnsaved) return;
+      const changes = unsaved;
+      await table.write([{ key: rowKey, value: encodeOwnAddressRow(state) }]);
+      isUnsaved = false;
+      unsaved = unsaved.slice(changes.length);
+      for (const change of changes) options.changed(change);
     });
     writing = turn.catch(() => undefined);
     await turn;
   };
-  const note = (input: OwnAddressInput): void => void take(input).catch(options.failed);
+  /** True where friends can dial us elsewhere now. */
+  const take = (input: OwnAddressInput): boolean => {
+    const before = state;
+    const [after, effects] = stepOwnAddress(before, input, clock.nowMs());
+    state = after;
+    isUnsaved ||= after.agreed !== before.agreed || after.pinned !== before.pinned;
+    unsaved = [...unsaved, ...effects.flatMap((one) => (one.kind === 'changed' ? [one.change] : []))];
+    return effects.some(({ kind }) => kind === 'believed');
+  };
+  /** A disk that is full now is asked again with the next second. */
+  const saveSoon = (): void => {
+    if (isUnsaved) save().catch(options.failed);
+  };
 
   return {
     current: () => ({ ipv4: state.agreed.ipv4?.address, ipv6: state.agreed.ipv6?.address }),
+    believed: () => {
+      const { ipv4, ipv6 } = state.believed;
+      const sinceMs = Math.max(ipv4?.sinceMs ?? 0, ipv6?.sinceMs ?? 0);
+      return { ipv4: ipv4?.address, ipv6: ipv6?.address, changedAtMs: sinceMs === 0 ? undefined : sinceMs };
+    },
     facts: () => ({
       agreed: { ipv4: state.agreed.ipv4, ipv6: state.agreed.ipv6 },
       pinned: state.pinned,
@@ -74,27 +97,34 @@ export async function openPublicAddress(options: {
       history: state.history,
     }),
     seen: (observer, host, network) => {
-      const family = publicFamily(isIP, host);
-      if (family === undefined) return;
+      const family = publicFamily(host);
+      if (family === undefined) return false;
       // What the internet does not route says nothing about shared fate: such a friend is a network of his own.
       const sighting = { family, address: host, network: network === '' ? `only ${observer}` : network };
-      note({ kind: 'seen', observer, sighting });
+      const isElsewhere = take({ kind: 'seen', observer, sighting });
+      saveSoon();
+      return isElsewhere;
     },
-    lost: (observer) => note({ kind: 'lost', observer }),
+    lost: (observer) => {
+      take({ kind: 'lost', observer });
+    },
     own: (hosts) => {
       const addresses = hosts.flatMap((address) => {
-        const family = publicFamily(isIP, address);
+        const family = publicFamily(address);
         return family === undefined ? [] : [{ family, address }];
       });
       const said = addresses.map(({ address }) => address).join(' ');
-      if (said === saidOwn) return;
+      if (said !== saidOwn) take({ kind: 'own', addresses });
       saidOwn = said;
-      note({ kind: 'own', addresses });
+      saveSoon();
     },
-    set: async (family, address) => await take({ kind: 'set', family, address }),
+    set: async (family, address) => {
+      take({ kind: 'set', family, address });
+      await save();
+    },
     follow: async () => {
-      await take({ kind: 'follow', family: 'ipv4' });
-      await take({ kind: 'follow', family: 'ipv6' });
+      for (const family of ['ipv4', 'ipv6'] as const) take({ kind: 'follow', family });
+      await save();
     },
   };
 }
