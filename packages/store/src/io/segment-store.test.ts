@@ -229,6 +229,21 @@ it('a removal that could not be written rejects and the record stays', async () 
   await rm(dir, { recursive: true });
 });
 
+it('ids go on rising after an opening that could not begin a file, also where nothing else was left', async () => {
+  const dir = await folder();
+  const first = await openSegments(dir);
+  const before = await append(first, 'gone');
+  await first.remove(before);
+  await first.close();
+  const full = await openSegments(dir, { sync: () => Promise.reject(new Error('ENOSPC')) });
+  expect((await full.append(toUtf8('no room'))).kind).toBe('failed');
+  await full.close();
+  const again = await openSegments(dir);
+  expect((await append(again, 'after')) > before).toBe(true);
+  await again.close();
+  await rm(dir, { recursive: true });
+});
+
 it('kill -9 in the middle of appending loses nothing that was reported as stored', async () => {
   const dir = await folder();
   const program = `

@@ -307,12 +307,14 @@ class SegmentStore implements DiskSegments {
 
   /**
    * Deletes sealed files that nobody needs: no live record, and no tombstone for a record in a file that still exists
-   * (deleting that one would bring the record back).
+   * (deleting that one would bring the record back). The newest file that there is stays: a number that was tried in vain,
+   * on a full disk, leaves no file for the next opening to count from.
    */
   async #deleteEmpty(): Promise<void> {
+    const newest = Math.max(...this.#segments.keys());
     for (const [number, { live, tombstonesFor }] of [...this.#segments].sort(([a], [b]) => a - b)) {
       const needed = [...tombstonesFor.keys()].some((other) => this.#segments.has(other));
-      if (live > 0 || needed || number === this.#lastNumber || number === this.#active?.number) continue;
+      if (live > 0 || needed || number === newest) continue;
       try {
         await rm(this.#path(number), { force: true });
         await syncFolder(this.#dir);
