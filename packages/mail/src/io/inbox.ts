@@ -177,6 +177,18 @@ export class Inbox {
     return this.queue.has(id) ? await this.#options.segments.read(id) : undefined;
   }
 
+  /** A part of that record. Rejects where it cannot be read now. */
+  async readPart(id: string, offset: number, lengthBytes: number): Promise<Uint8Array | undefined> {
+    return this.queue.has(id) ? await this.#options.segments.readPart(id, offset, lengthBytes) : undefined;
+  }
+
+  /** How long each record is that lies here, in bytes, by the id of its message. */
+  async recordBytes(): Promise<ReadonlyMap<string, number>> {
+    const all = new Map<string, number>();
+    for await (const { id, sizeBytes } of this.#options.segments.entries()) all.set(id, sizeBytes);
+    return all;
+  }
+
   /**
    * What the owner decides about what his MTA refused: `release` to try again, `discard` to let it go. False where the
    * message has nothing that was refused (any more). Rejects where the disk refused; then nothing has changed.

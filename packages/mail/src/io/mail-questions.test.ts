@@ -110,6 +110,25 @@ it('a large message comes whole, in parts', async () => {
   expect(opened?.kind === 'opened' && Buffer.from(opened.message).toString()).toBe(data);
 });
 
+it('a record that cannot be read hides no other one, and is told at its holder', async () => {
+  const disk = stores();
+  const readPart = disk.segments.readPart.bind(disk.segments);
+  const rotten: string[] = [];
+  disk.segments.readPart = async (id, ...where) => {
+    if (rotten.includes(id)) throw new Error('EIO');
+    return await readPart(id, ...where);
+  };
+  const bob = used(await startFriend({ stores: disk, recipient: key.recipient }));
+  const talk = used(await talkTo(bob.address));
+  for (const subject of ['rotten', 'good']) await submit(talk, { data: message(subject) });
+  const [good, bad] = (await askList(ask(bob))).entries;
+  if (good === undefined || bad === undefined) throw new Error('two are held');
+  rotten.push(bad.id.replace('held-', ''));
+  expect(await askList(ask(bob))).toEqual({ entries: [good], count: 2 });
+  expect(bob.told.filter(({ kind }) => kind === 'trouble')).toMatchObject([{ where: `message ${bad.id}` }]);
+  expect(await askRecord(ask(bob), bad)).toBeUndefined();
+});
+
 it('what is no question ends the stream, and an answer that was not asked for is refused', async () => {
   const bob = await bobHolding('x');
   const stream = ask(bob);
@@ -132,7 +151,10 @@ it('another box of the same owner sees the queue; what the MTA refused is releas
   bob.owner = alice.mail;
   bob.mail.ownerReachable(aliceId);
   await eventually(() => alice.mail.facts().domains[0]?.quarantined === 2);
+  const read = disk.inbox.read.bind(disk.inbox);
+  disk.inbox.read = () => Promise.reject(new Error('a list reads no message whole'));
   const { entries } = await askList(ask(alice, aliceId, true));
+  disk.inbox.read = read;
   expect(entries.map(({ state, reply }) => [state, reply])).toEqual(
     Array(2).fill(['quarantined', '550 5.7.1 no']),
   );

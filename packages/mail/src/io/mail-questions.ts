@@ -19,6 +19,7 @@ import {
 } from '../question-frames.ts';
 import { isWaiting } from '../spool.ts';
 import { asError, withDeadline } from './deadline.ts';
+import type { MailEvents } from './events.ts';
 import type { HeldStore } from './held-store.ts';
 import type { Inbox } from './inbox.ts';
 
@@ -34,6 +35,7 @@ export interface MailAnswersOptions {
   nextTryAtMs: (id: string) => number | undefined;
   /** Ends the waits of what is held for the asker; how many messages that is. */
   flush: () => Promise<number>;
+  events: MailEvents;
 }
 
 /**
@@ -64,24 +66,22 @@ async function answer(
     withDeadline(stream.send(encodeMailQuestionAnswer(one)), questionFrameMs, 'asker');
   switch (question.t) {
     case 'list': {
-      const all = entriesFor(options).toSorted(newestFirst);
+      const all = (await entriesFor(options)).toSorted(newestFirst);
       for (const entry of all.slice(0, question.limit)) {
-        const record = await openRecord(entry.id, options);
-        const head = await record?.part(0, recordHeadBytes);
+        const head = await partOf(entry.id, 0, recordHeadBytes, options);
         // It may have gone on its way meanwhile.
-        if (record && head) await say({ t: 'entry', entry: { ...entry, sizeBytes: record.sizeBytes, head } });
+        if (head) await say({ t: 'entry', entry: { ...entry, head } });
       }
       await say({ t: 'listed', count: all.length });
       return;
     }
     case 'fetch': {
-      const isHis = entriesFor(options).some(({ id }) => id === question.id);
-      const record = isHis ? await openRecord(question.id, options) : undefined;
-      if (!record || question.offset >= record.sizeBytes) return await say({ t: 'gone' });
-      for (let { offset } = question; offset < record.sizeBytes; ) {
-        const bytes = await record.part(offset, chunkBytes);
+      const entry = (await entriesFor(options)).find(({ id }) => id === question.id);
+      if (!entry || question.offset >= entry.sizeBytes) return await say({ t: 'gone' });
+      for (let { offset } = question; offset < entry.sizeBytes; ) {
+        const bytes = await partOf(entry.id, offset, chunkBytes, options);
         if (!bytes || bytes.length === 0) return await say({ t: 'gone' });
-        await say({ t: 'part', offset, bytes, last: offset + bytes.length >= record.sizeBytes });
+        await say({ t: 'part', offset, bytes, last: offset + bytes.length >= entry.sizeBytes });
         offset += bytes.length;
       }
       return;
@@ -100,19 +100,21 @@ const newestFirst = (
 const heldPrefix = 'held-';
 const queuedPrefix = 'queued-';
 
-function entriesFor({
+async function entriesFor({
   held,
   inbox,
   ownerId,
   nextTryAtMs,
-}: MailAnswersOptions): Omit<HeldEntry, 'head' | 'sizeBytes'>[] {
+}: MailAnswersOptions): Promise<Omit<HeldEntry, 'head'>[]> {
   const bytesOf = (tags: readonly string[]): Uint8Array[] => tags.flatMap((tag) => fromHex(tag) ?? []);
   const kept = [...held.messages.values()].filter((message) => message.ownerId === ownerId);
   const queue = inbox === undefined ? [] : [...inbox.queue.values()];
+  const recordBytes = await inbox?.recordBytes();
   return [
     ...kept.map((message) => ({
       id: heldPrefix + message.id,
       state: 'held' as const,
+      sizeBytes: message.sizeBytes,
       receivedAtMs: message.receivedAtMs,
       tags: bytesOf(message.tags),
       reply: '',
@@ -121,6 +123,7 @@ function entriesFor({
     ...queue.map((message) => ({
       id: queuedPrefix + message.id,
       state: isWaiting(message) ? ('queued' as const) : ('quarantined' as const),
+      sizeBytes: recordBytes?.get(message.id) ?? 0,
       receivedAtMs: message.receivedAtMs,
       tags: bytesOf(message.recipients.map(({ tag }) => tag)),
       reply: message.reply,
@@ -129,30 +132,24 @@ function entriesFor({
   ];
 }
 
-/** A record that can be read in parts, so that one of 50 MB never lies in memory for a friend who reads slowly. */
-async function openRecord(
+/**
+ * A part of a record, so that one of 50 MB never lies in memory for a friend who reads slowly. Undefined where it is gone,
+ * or cannot be read: that is told here, and hides no other message from its owner.
+ */
+async function partOf(
   id: string,
-  { held, inbox }: MailAnswersOptions,
-): Promise<
-  | { sizeBytes: number; part(offset: number, lengthBytes: number): Promise<Uint8Array | undefined> }
-  | undefined
-> {
-  if (id.startsWith(heldPrefix)) {
-    const message = held.messages.get(id.slice(heldPrefix.length));
-    return (
-      message && {
-        sizeBytes: message.sizeBytes,
-        part: (offset, lengthBytes) => held.readPart(message.id, offset, lengthBytes),
-      }
-    );
+  offset: number,
+  lengthBytes: number,
+  { held, inbox, events }: MailAnswersOptions,
+): Promise<Uint8Array | undefined> {
+  try {
+    return id.startsWith(heldPrefix)
+      ? await held.readPart(id.slice(heldPrefix.length), offset, lengthBytes)
+      : await inbox?.readPart(id.slice(queuedPrefix.length), offset, lengthBytes);
+  } catch (error) {
+    events.trouble({ where: `message ${id}`, error: asError(error) });
+    return undefined;
   }
-  const record = await inbox?.record(id.slice(queuedPrefix.length));
-  return (
-    record && {
-      sizeBytes: record.length,
-      part: async (offset, lengthBytes) => record.slice(offset, offset + lengthBytes),
-    }
-  );
 }
 
 /** Asks for the newest messages that are held for us. Rejects where the other side breaks off or says something else. */

@@ -239,7 +239,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
         return message && deliveries.nextTryAtMs(message);
       };
       const flush = async (): Promise<number> => await drains.flush(undefined, ownerId);
-      const asked = { held, inbox: own ? inbox : undefined, ownerId, nextTryAtMs, flush };
+      const asked = { held, inbox: own ? inbox : undefined, ownerId, nextTryAtMs, flush, events };
       await answerMailQuestions(stream, asked);
     },
     facts: () => ({
