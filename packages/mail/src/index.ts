@@ -20,4 +20,5 @@ export { matchesId, messageId } from './message-id.ts';
 export type { HeldEntry } from './question-frames.ts';
 export type { RecipientWish } from './recipient-policy.ts';
 export { type Reply, replyText } from './smtp-reply.ts';
+export { decodeSpoolRecord } from './spool-record.ts';
 export type { Tally } from './tally.ts';

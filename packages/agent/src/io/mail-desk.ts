@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { CommandError, ExitCode, type FrameStream, toHex } from '@copain/core';
-import { type HeldEntry, matchesId, messageId } from '@copain/mail';
+import { decodeSpoolRecord, type HeldEntry, matchesId, messageId } from '@copain/mail';
 import { askFlush, askList, askRecord, type Mail, openRecordHead, openSpoolRecord } from '@copain/mail/io';
 import type { MessageInfo } from '@copain/status';
 import { type MailCopy, mergeCopies } from '../listed-mail.ts';
@@ -16,8 +16,9 @@ export interface MailDesk {
   /** The message of which the person typed the id or its beginning. Throws CommandError (65, 69). */
   find(typed: string): Promise<MessageInfo>;
   /**
-   * Fetches the message: its bytes as they were received, or with `sealed` the record. Throws CommandError: 65 where there
-   * is none or no key of this box opens it, 69 where nobody who may have it can be asked.
+   * Fetches the message: its bytes as they were received, or with `sealed` the record; from the first holder whose copy is
+   * good. Throws CommandError: 65 where there is none or no key of this box opens it, 69 where nobody who may have it can
+   * be asked.
    */
   fetch(typed: string, sealed: boolean): Promise<{ message: MessageInfo; bytes: Uint8Array }>;
   /** What was fetched and is being read in parts. */
@@ -176,22 +177,34 @@ export function startMailDesk(options: {
       const message = chosen(found.messages, found.silent, typed);
       const stored = found.places.has(message.id) ? undefined : await mail.record(message);
       if (stored !== undefined) return { message, bytes: sealed ? stored : await open(stored, message) };
+      let unreadable: CommandError | undefined;
       for (const { peer, entry } of found.places.get(message.id) ?? []) {
         try {
           const record = await asking(peer, fetchWithinMs, (stream) => askRecord(stream, entry));
-          if (record !== undefined) return { message, bytes: sealed ? record : await open(record, message) };
+          if (record === undefined) continue;
+          if (idOf(record) !== message.id) throw new Error(`gave something else for ${message.id}`);
+          return { message, bytes: sealed ? record : await open(record, message) };
         } catch (error) {
-          if (error instanceof CommandError) throw error;
           options.failed(peer, error);
+          if (error instanceof CommandError) unreadable ??= error;
         }
       }
-      throw new CommandError(ExitCode.unreachable, `nobody who held ${message.id} gave it`, {
-        hint: 'peer mail list',
-      });
+      throw (
+        unreadable ??
+        new CommandError(ExitCode.unreachable, `nobody who held ${message.id} gave it`, {
+          hint: 'peer mail list',
+        })
+      );
     },
     flushFriends: async () => {
       const { said } = await askAll(listWithinMs, (stream) => askFlush(stream));
       return said.reduce((sum, { answer }) => sum + answer, 0);
     },
   };
+}
+
+/** The id of the message that a record says it is; opening the record checks that it says the truth. */
+function idOf(record: Uint8Array): string | undefined {
+  const tags = decodeSpoolRecord(record)?.header.tags;
+  return tags && messageId(tags.map(toHex));
 }
