@@ -1,5 +1,6 @@
 import { memorySegments, memoryTable } from '@copain/store';
 import { afterEach, beforeAll, expect, it } from 'vitest';
+import { decodeQueueRow, queuePrefix } from '../queue-row.ts';
 import {
   ageKey,
   aliceId,
@@ -85,4 +86,40 @@ it('an MTA of one of several domains that is away is not tried without a pause',
   await passOther(3);
   expect(reads).toBeLessThan(6);
   expect(await alice.mail.list()).toMatchObject([{ state: 'queued', recipients: ['a@alice2.test'] }]);
+});
+
+it('what is released while the rest of it is on its way is tried alone: nobody gets it twice', async () => {
+  let isFirst = true;
+  const mta = used(
+    await startFakeMta({
+      script: (line) => {
+        if (!isFirst || !line.startsWith('RCPT')) return undefined;
+        return line.includes('<a@') ? '451 4.2.1 later' : '550 5.1.1 no';
+      },
+    }),
+  );
+  const disk = stores();
+  const write = disk.table.write.bind(disk.table);
+  const alice = used(await startOwner({ stores: disk, ...key, mta: mta.address }));
+  const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+  await submit(used(await talkTo(bob.address)), { to: ['a@alice.test', 'b@alice.test'] });
+  bob.owner = alice.mail;
+  bob.mail.ownerReachable(aliceId);
+  await alice.until('deferred');
+  isFirst = false;
+  // A disk on which the release takes longer than the whole delivery.
+  disk.table.write = async (changes) => {
+    const [change] = changes;
+    const isRow = change?.key.startsWith(queuePrefix) === true;
+    const row = isRow ? decodeQueueRow('', change.value ?? new Uint8Array()) : undefined;
+    if (row?.recipients.some(({ address, state }) => address.startsWith('b') && state === 'waiting'))
+      await alice.until('delivered');
+    await write(changes);
+  };
+  const [message] = await alice.mail.list();
+  await alice.mail.flush();
+  expect(await alice.mail.decide(message?.id ?? '', 'release')).toBe(true);
+  const messages = await mta.received(2);
+  expect(messages.map(({ recipients }) => recipients)).toEqual([['a@alice.test'], ['b@alice.test']]);
+  await eventually(async () => (await alice.mail.list()).length === 0);
 });

@@ -98,6 +98,28 @@ export class Deliveries implements AsyncDisposable {
     return count;
   }
 
+  /**
+   * What the owner decides about what his MTA refused; false and rejections as `Inbox.decide`. Not while the message is on
+   * its way: both would write its row, and the one that is late would undo what the other knows.
+   */
+  async decide(id: string, what: 'release' | 'discard'): Promise<boolean> {
+    for (let active = this.#active.get(id); active; active = this.#active.get(id)) await active;
+    const deciding = this.#options.inbox.decide(id, what);
+    this.#active.set(
+      id,
+      deciding.then(
+        () => {},
+        () => {},
+      ),
+    );
+    try {
+      return await deciding;
+    } finally {
+      this.#active.delete(id);
+      this.kick();
+    }
+  }
+
   /** When a message is tried next, at the first MTA that somebody waits for; undefined where there is no such MTA. */
   nextTryAtMs(message: QueuedMessage): number | undefined {
     const mtas = [...this.#byMta(message).keys()];

@@ -229,8 +229,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     },
     decide: async (id, what) => {
       let any = false;
-      for (const message of queuedUnder(inbox, id)) any = (await inbox.decide(message.id, what)) || any;
-      deliveries.kick();
+      for (const message of queuedUnder(inbox, id)) any = (await deliveries.decide(message.id, what)) || any;
       return any;
     },
     answerQuestions: async (stream, { ownerId, own }) => {
