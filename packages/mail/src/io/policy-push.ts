@@ -141,8 +141,12 @@ export class PolicyPush implements AsyncDisposable {
 
   /** Bytes of digests that were sent; 0 where the friend had them. */
   async #tell({ peer, ownerId }: BackupBox, target: MailDomain): Promise<number> {
-    const stream = await this.#options.open(peer, this.#stop.signal);
+    const { signal } = this.#stop;
+    const stream = await this.#options.open(peer, signal);
+    const cut = (): void => stream.abort(new Error('shutting down'));
+    signal.addEventListener('abort', cut);
     try {
+      signal.throwIfAborted();
       const { head, known, refused } = this.#policyFor(ownerId, target);
       await say(stream, encodePolicyRequest({ t: 'hello', version: policyVersion }));
       await say(stream, encodePolicyRequest({ t: 'policy', ...head }));
@@ -164,6 +168,8 @@ export class PolicyPush implements AsyncDisposable {
     } catch (error) {
       stream.abort(asError(error));
       throw error;
+    } finally {
+      signal.removeEventListener('abort', cut);
     }
   }
 

@@ -140,3 +140,22 @@ it('a friend forgets the list with the grant, and takes none from anybody but th
   bob.domains.splice(0, 1);
   await eventually(async () => (await row()) === undefined);
 }, 20_000);
+
+it('a stop does not wait for a friend who is to be told and says nothing', async () => {
+  const mta = used(await startFakeMta());
+  const opened = Promise.withResolvers<void>();
+  const alice = await startOwner({
+    stores: stores(),
+    ...key,
+    mta: mta.address,
+    wish: defer,
+    backups: () => [{ peer: 'bob-peer', ownerId: 'bob', domain: 'alice.test' }],
+    openPolicy: async () => {
+      const [here, there] = framePair();
+      void there.receive().then(() => opened.resolve());
+      return here;
+    },
+  });
+  await opened.promise;
+  await alice[Symbol.asyncDispose]();
+}, 10_000);
