@@ -53,7 +53,9 @@ export class RawDoor implements AsyncDisposable {
       return;
     }
     if (owner === undefined) {
-      socket.end('421 4.3.2 nobody has this address now, try again later\r\n');
+      socket.write('421 4.3.2 nobody has this address now, try again later\r\n');
+      // A client that keeps its side open is not waited for.
+      socket.destroySoon();
       this.#declined(client, '', 'smtp.raw names an owner who is not in the circle');
       return;
     }

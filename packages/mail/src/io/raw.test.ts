@@ -4,15 +4,18 @@ import { memorySegments, memoryTable } from '@copain/store';
 import { expect, it } from 'vitest';
 import { rawPerNetworkMax } from '../limits.ts';
 import { framePair } from './frame-pair.ts';
+import { RawDoor } from './raw-friend.ts';
 import { bytesFrom, pipeRaw, sendRaw } from './raw-pipe.ts';
 import {
   ageKey,
   type FriendBox,
   type OwnerBox,
+  recordEvents,
   startFakeMta,
   startFriend,
   startOwner,
   submit,
+  systemClock,
   talkTo,
 } from './testing.ts';
 
@@ -187,6 +190,24 @@ it('while the owner cannot be reached the same address has the conversation itse
   expect(await bob.until('rawDeclined')).toMatchObject({ friend: 'alice', why: 'not reachable' });
   expect(bob.mail.facts().domains.map(({ messages }) => messages)).toEqual([1, 0]);
 });
+
+it('where the owner is nobody of the circle clients are put off, and let go whatever they do', async () => {
+  await using server = await rawServer();
+  const { events, until } = recordEvents();
+  await using door = new RawDoor({
+    owner: () => undefined,
+    open: () => Promise.reject(new Error('nobody')),
+    clock: systemClock,
+    events,
+  });
+  const client = connect({ ...server.address, allowHalfOpen: true });
+  const socket = await server.next();
+  door.enter(socket, () => client.destroy(new Error('there is nobody to talk for')));
+  expect((await untilEnd(client)).toString()).toMatch(/^421 4\.3\.2 /);
+  await until('rawDeclined');
+  if (!socket.closed) await once(socket, 'close');
+  client.destroy();
+}, 10_000);
 
 it.each([
   ['does not listen', undefined],
