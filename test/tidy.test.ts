@@ -70,7 +70,7 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
     ],
   },
   cli: {
-    pure: ['@copain/core', '@copain/status'],
+    pure: ['@copain/core', '@copain/mail', '@copain/status'],
     io: [
       '@copain/core',
       '@copain/status',
@@ -78,6 +78,7 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
       '@copain/agent/io',
       '@copain/dns',
       '@copain/dns/io',
+      '@copain/mail',
       '@copain/mail/io',
       'commander',
       'postal-mime',

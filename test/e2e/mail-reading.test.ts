@@ -91,6 +91,8 @@ describe.skipIf(skip)('mail that friends hold while the owner’s server is off'
     expect(files).toHaveLength(2);
     for (const file of files)
       expect(file).toMatch(/^Return-Path: <erika@outside\.test>\nEnvelope-To: anna@alice\.example\n/);
+    const missing = await laptop.peer(['mail', 'export', '--out', join(laptop.home, 'no'), 'ffffffffffff']);
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('ffffffffffff')]);
     const mbox = join(laptop.home, 'rescued.mbox');
     await laptop.well(['mail', 'export', '--format', 'mbox', '--out', mbox]);
     expect(readFileSync(mbox, 'utf8').match(/^From erika@outside\.test /gm)).toHaveLength(2);

@@ -1,8 +1,21 @@
+import type { MessageInfo } from '@copain/status';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { maildirFile, mboxEntry } from './exported-mail.ts';
+import { maildirFile, mboxEntry, messagesToExport } from './exported-mail.ts';
 
 const envelope = { from: 's@out.test', recipients: ['a@alice.test', 'b@alice.test'], receivedAtMs: 0 };
+
+it('what is exported are the messages that were named, and an id that means none of them is told', () => {
+  const message = (id: string, domain: string) => ({ id, domain }) as MessageInfo;
+  const [one, two] = [message('aabbccddeeff', 'alice.test'), message('aabb00112233', 'carol.test')];
+  const choose = (ids: string[], domain?: string) => messagesToExport([one, two], { ids, domain });
+  expect(choose([])).toEqual({ chosen: [one, two], unknown: [] });
+  expect(choose([], 'Alice.test')).toEqual({ chosen: [one], unknown: [] });
+  expect(choose(['AABBCC', 'ffff'])).toEqual({ chosen: [one], unknown: ['ffff'] });
+  expect(choose(['aabb'])).toEqual({ chosen: [one, two], unknown: [] });
+  expect(choose(['aabb00'], 'alice.test')).toEqual({ chosen: [], unknown: ['aabb00'] });
+  expect(choose(['aab'])).toEqual({ chosen: [], unknown: ['aab'] });
+});
 
 it('an mbox entry has the envelope, and hides what looks like another entry (RFC 4155)', () => {
   const message = 'Subject: x\r\n\r\nFrom here\r\n>From there\r\nfrom\r\n';

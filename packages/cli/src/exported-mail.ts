@@ -1,4 +1,21 @@
 import { isoTime } from '@copain/core';
+import { matchesId } from '@copain/mail';
+import type { MessageInfo } from '@copain/status';
+
+/**
+ * Which of the messages are meant: those with one of the ids (or their beginnings; none for all), of the domain where one
+ * is given. `unknown`: ids that mean none of them.
+ */
+export function messagesToExport(
+  messages: readonly MessageInfo[],
+  { ids, domain }: { ids: readonly string[]; domain: string | undefined },
+): { chosen: MessageInfo[]; unknown: string[] } {
+  const there = messages.filter((message) => domain === undefined || message.domain === domain.toLowerCase());
+  return {
+    chosen: there.filter(({ id }) => ids.length === 0 || ids.some((typed) => matchesId(typed, id))),
+    unknown: ids.filter((typed) => !there.some(({ id }) => matchesId(typed, id))),
+  };
+}
 
 /** What belongs to an exported message beside its bytes. */
 export interface ExportedEnvelope {

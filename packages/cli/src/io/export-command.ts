@@ -3,7 +3,7 @@ import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CommandError, ExitCode, visible } from '@copain/core';
 import type { MessageInfo } from '@copain/status';
-import { maildirFile, mboxEntry } from '../exported-mail.ts';
+import { maildirFile, mboxEntry, messagesToExport } from '../exported-mail.ts';
 import { fileError } from './config-file.ts';
 import { fetchMessage, fetchSealed, type KeyOptions } from './fetch-message.ts';
 import type { Session } from './session.ts';
@@ -77,7 +77,8 @@ async function writeOut(
 
 /**
  * `peer mail export --out PATH [ID…]`: copies of messages that wait here or at friends, into an mbox, a Maildir, or as age
- * files that only their owner opens. Nothing is marked, moved or deleted. Exit 1 where some could not be written.
+ * files that only their owner opens. Nothing is marked, moved or deleted. Exit 1 where some were not there or could not be
+ * written.
  */
 export async function exportMail(
   session: Session,
@@ -85,15 +86,12 @@ export async function exportMail(
   options: KeyOptions & { out: string; format: Format; domain?: string | undefined },
 ): Promise<number> {
   const out = resolve(session.world.cwd, options.out);
-  const { messages, silent } = (await session.ask('mail.list')) as {
+  const { messages, silent, left } = (await session.ask('mail.list')) as {
     messages: MessageInfo[];
     silent: string[];
+    left: number;
   };
-  const chosen = messages.filter(
-    ({ id, domain }) =>
-      (ids.length === 0 || ids.some((one) => id.startsWith(one.toLowerCase()))) &&
-      (options.domain === undefined || domain === options.domain.toLowerCase()),
-  );
+  const { chosen, unknown } = messagesToExport(messages, { ids, domain: options.domain });
   if (options.format === 'mbox' && (await stat(out).catch(() => undefined))?.isFile() === true)
     throw new CommandError(
       ExitCode.cannotWrite,
@@ -102,7 +100,8 @@ export async function exportMail(
   if (options.format === 'maildir')
     for (const folder of ['tmp', 'new', 'cur']) await makeFolder(join(out, folder));
   if (options.format === 'age') await makeFolder(out);
-  const failed: { id: string; why: string }[] = [];
+  const failed = unknown.map((id) => ({ id, why: `no message ${visible(id)} was found` }));
+  for (const { why } of failed) session.say(`peer: ${why}`);
   let written = 0;
   for (const message of chosen) {
     try {
@@ -116,12 +115,13 @@ export async function exportMail(
     }
   }
   if (silent.length > 0) session.say(`peer: ${silent.join(', ')} cannot be asked now, and may hold more`);
-  if (failed.length > 0 && options.format !== 'age')
+  if (left > 0) session.say(`peer: friends hold ${left} older messages that are not among them`);
+  if (failed.length > unknown.length && options.format !== 'age')
     session.say('peer: what is sealed to somebody else can be exported sealed: --format age');
   const count = `${written} message${written === 1 ? '' : 's'}`;
   session.answer(
     'mail.export',
-    { out, format: options.format, written, failed, silent },
+    { out, format: options.format, written, failed, silent, left },
     `${count} written to ${visible(out, 400)}\n`,
   );
   return failed.length === 0 ? ExitCode.done : ExitCode.no;

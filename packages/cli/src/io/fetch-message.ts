@@ -1,4 +1,5 @@
 import { CommandError, ExitCode, visible } from '@copain/core';
+import { decodeSpoolRecord } from '@copain/mail';
 import type { MessageInfo } from '@copain/status';
 import { readKeyFile } from './key-commands.ts';
 import type { Session } from './session.ts';
@@ -39,8 +40,10 @@ async function fetchBytes(session: Session, id: string, sealed: boolean): Promis
 /** The sealed part of a record: an age file. */
 export async function fetchSealed(session: Session, id: string): Promise<FetchedMessage> {
   const { message, bytes } = await fetchBytes(session, id, true);
-  const at = Buffer.from(bytes.buffer, 0, bytes.length).indexOf('age-encryption.org/v1');
-  return { message, bytes: bytes.subarray(Math.max(0, at)) };
+  const record = decodeSpoolRecord(bytes);
+  if (record === undefined)
+    throw new CommandError(ExitCode.badInput, `${message.id} is damaged: it is no sealed message`);
+  return { message, bytes: record.sealed };
 }
 
 /**
