@@ -85,8 +85,9 @@ async function friend(segments: Segments, ...bodies: string[]): Promise<Mail> {
 async function desk(
   holders: Record<string, Mail>,
   key = identity,
-): Promise<{ desk: MailDesk; failed: string[] }> {
+): Promise<{ desk: MailDesk; asked: string[]; failed: string[] }> {
   const failed: string[] = [];
+  const asked: string[] = [];
   const made = startMailDesk({
     mail: await box([], memorySegments()),
     identities: () => [key],
@@ -95,13 +96,14 @@ async function desk(
     silent: () => [],
     nameOf: (peer) => peer,
     open: async (peer) => {
+      asked.push(peer);
       const [here, there] = frameStreamPair();
       void holders[peer]?.answerQuestions(there, { ownerId: aliceId, own: false });
       return here;
     },
     failed: (peer) => failed.push(peer),
   });
-  return { desk: made, failed };
+  return { desk: made, asked, failed };
 }
 
 const text = ({ bytes }: { bytes: Uint8Array }): string => Buffer.from(bytes).toString();
@@ -149,4 +151,18 @@ it('where no copy opens, it says why', async () => {
     exit: ExitCode.badInput,
     message: expect.stringContaining('no key of this box opens it'),
   });
+});
+
+it('friends list their mail once for all that is then fetched, and again for what has moved meanwhile', async () => {
+  const moved = memorySegments();
+  const bob = await friend(moved, 'Subject: one', 'Subject: two');
+  const carol = await friend(memorySegments());
+  const { desk: alice, asked } = await desk({ bob, carol });
+  const { messages } = await alice.list(false);
+  for (const { id } of messages) await alice.fetch(id, false);
+  expect(asked).toEqual(['bob', 'carol', 'bob', 'bob']);
+  for await (const { id } of moved.entries()) await moved.remove(id);
+  const refused: unknown = await alice.fetch(messages[0]?.id ?? '', false).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ exit: ExitCode.badInput });
+  expect(asked).toEqual(['bob', 'carol', 'bob', 'bob', 'bob', 'bob', 'carol']);
 });

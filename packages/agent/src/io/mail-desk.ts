@@ -33,6 +33,12 @@ const listWithinMs = 10_000;
 /** A whole message may take this long, over a friend's uplink. */
 const fetchWithinMs = 1_800_000;
 
+/** A list is good for this long to fetch by; what has gone since then is looked for anew. */
+const listedForMs = 600_000;
+
+/** Who has a message, under which name of his own, and how long its record is there; by the message's id. */
+type Places = Map<string, ({ peer: string } & Pick<HeldEntry, 'id' | 'sizeBytes'>)[]>;
+
 export function startMailDesk(options: {
   mail: Mail;
   identities: () => readonly string[];
@@ -108,10 +114,13 @@ export function startMailDesk(options: {
     };
   };
 
+  /** What the last look at friends found, so that they list their mail once for all that is then exported. */
+  let listed: { messages: readonly MessageInfo[]; places: Places; atMs: number } | undefined;
+
   /** Everything that is known now: the lines, and where each message can be had. */
   const look = async (here: boolean) => {
     const copies = await local();
-    const places = new Map<string, { peer: string; entry: HeldEntry }[]>();
+    const places: Places = new Map();
     let left = 0;
     const asked = here ? { said: [], silent: [] } : await askAll(listWithinMs, (stream) => askList(stream));
     for (const { peer, answer } of asked.said) {
@@ -119,12 +128,15 @@ export function startMailDesk(options: {
       for (const entry of answer.entries) {
         const copy = await copyOf(peer, entry);
         copies.push(copy);
-        places.set(copy.id, [...(places.get(copy.id) ?? []), { peer, entry }]);
+        const { id, sizeBytes } = entry;
+        places.set(copy.id, [...(places.get(copy.id) ?? []), { peer, id, sizeBytes }]);
         // Opening a seal keeps the processor busy; friends' DNS queries go between two of them.
         await after(0);
       }
     }
-    return { messages: mergeCopies(copies), places, silent: asked.silent, left };
+    const messages = mergeCopies(copies);
+    if (!here) listed = { messages, places, atMs: performance.now() };
+    return { messages, places, silent: asked.silent, left };
   };
 
   const chosen = (
@@ -159,6 +171,27 @@ export function startMailDesk(options: {
     });
   };
 
+  /** From the first holder whose copy is good; undefined where none gives it. Throws where some do and none opens. */
+  const fromFriends = async (message: MessageInfo, places: Places, sealed: boolean) => {
+    let unreadable: CommandError | undefined;
+    for (const { peer, ...entry } of places.get(message.id) ?? []) {
+      try {
+        const record = await asking(peer, fetchWithinMs, (stream) => askRecord(stream, entry));
+        if (record === undefined) continue;
+        if (idOf(record) !== message.id) throw new Error(`gave something else for ${message.id}`);
+        return { message, bytes: sealed ? record : await open(record, message) };
+      } catch (error) {
+        options.failed(peer, error);
+        if (error instanceof CommandError) unreadable ??= error;
+      }
+    }
+    if (unreadable) throw unreadable;
+    return undefined;
+  };
+
+  const notGiven = ({ id }: MessageInfo): CommandError =>
+    new CommandError(ExitCode.unreachable, `nobody who held ${id} gave it`, { hint: 'peer mail list' });
+
   return {
     opened: openedMessages(),
     list: async (here) => {
@@ -173,28 +206,22 @@ export function startMailDesk(options: {
     },
     fetch: async (typed, sealed) => {
       const here = await look(true);
-      const found = here.messages.some(({ id }) => matchesId(typed, id)) ? here : await look(false);
-      const message = chosen(found.messages, found.silent, typed);
-      const stored = found.places.has(message.id) ? undefined : await mail.record(message);
-      if (stored !== undefined) return { message, bytes: sealed ? stored : await open(stored, message) };
-      let unreadable: CommandError | undefined;
-      for (const { peer, entry } of found.places.get(message.id) ?? []) {
-        try {
-          const record = await asking(peer, fetchWithinMs, (stream) => askRecord(stream, entry));
-          if (record === undefined) continue;
-          if (idOf(record) !== message.id) throw new Error(`gave something else for ${message.id}`);
-          return { message, bytes: sealed ? record : await open(record, message) };
-        } catch (error) {
-          options.failed(peer, error);
-          if (error instanceof CommandError) unreadable ??= error;
-        }
+      if (here.messages.some(({ id }) => matchesId(typed, id))) {
+        const message = chosen(here.messages, [], typed);
+        const record = await mail.record(message);
+        if (record === undefined) throw notGiven(message);
+        return { message, bytes: sealed ? record : await open(record, message) };
       }
-      throw (
-        unreadable ??
-        new CommandError(ExitCode.unreachable, `nobody who held ${message.id} gave it`, {
-          hint: 'peer mail list',
-        })
-      );
+      const isFresh = listed !== undefined && performance.now() - listed.atMs < listedForMs;
+      const recent = isFresh ? listed : undefined;
+      const known = recent?.messages.find(({ id }) => id === typed.toLowerCase());
+      const sooner = recent && known && (await fromFriends(known, recent.places, sealed));
+      if (sooner) return sooner;
+      const { messages, silent, places } = await look(false);
+      const message = chosen(messages, silent, typed);
+      const given = await fromFriends(message, places, sealed);
+      if (given === undefined) throw notGiven(message);
+      return given;
     },
     flushFriends: async () => {
       const { said } = await askAll(listWithinMs, (stream) => askFlush(stream));
