@@ -23,3 +23,12 @@ it('of HTML the words and the links remain', () => {
     '<html><head><title>t</title></head><body><p>Your code is&nbsp;<b>42&amp;7</b></p><script>x()</script><a href="https://a.test/?q=1">here</a></body></html>';
   expect(htmlWords(html)).toBe('Your code is 42&7\nhttps://a.test/?q=1 here');
 });
+
+it.each(['<head', '<a href="', '<a ', '<', '&nbsp;', '<br', '</script ', '\n'])(
+  'a text of nothing but %s is read in passing, however long',
+  (piece) => {
+    const text = `${piece.repeat(500_000)}x`;
+    expect(htmlWords(text).length).toBeLessThanOrEqual(text.length);
+    expect(readableMessage({ headers: [], text, attachments: [] })).not.toBe('');
+  },
+);

@@ -16,7 +16,8 @@ const lineShown = 2000;
  * moves the cursor, sets a colour, or turns the writing round.
  */
 export function readableMessage({ headers, text, attachments }: ReadMessage): string {
-  const lines = text.replaceAll('\r\n', '\n').replace(/\n+$/, '').split('\n');
+  const lines = text.replaceAll('\r\n', '\n').split('\n');
+  while (lines.at(-1) === '') lines.pop();
   const cut = lines.length > linesShown ? [`[${lines.length - linesShown} more lines: --raw]`] : [];
   return [
     ...headers.map(([label, value]) => `${label.padEnd(10)}${visible(value, 1000)}`),
@@ -41,16 +42,21 @@ const entities: Readonly<Record<string, string>> = {
   '#39': "'",
 };
 
-/** The words of an HTML text, for a message that has no other: good enough to find a code or a link in. */
+/**
+ * The words of an HTML text, for a message that has no other: good enough to find a code or a link in. Strangers wrote it,
+ * so each step takes time in proportion to the text only: nothing looks for its end from every place where it may begin.
+ */
 export function htmlWords(html: string): string {
   return html
-    .replaceAll(/<(script|style|head)\b[\s\S]*?<\/\1\s*>/gi, '')
-    .replaceAll(/<a\b[^>]*\bhref="([^"]*)"[^>]*>/gi, ' $1 ')
+    .replaceAll(/<(script|style|head)\b[\s\S]*?(?:<\/\1\s*>|$)/gi, '')
+    .replaceAll(/<a\b[^<>]{0,500}?\bhref="([^"<>]{0,2000})"[^<>]{0,500}>/gi, ' $1 ')
     .replaceAll(/[ \t\r\n]+/g, ' ')
-    .replaceAll(/<\/(?:p|div|tr|h\d|li|table)>|<br\s*\/?>/gi, '\n')
-    .replaceAll(/<[^>]*>/g, '')
+    .replaceAll(/<\/(?:p|div|tr|h\d|li|table)>|<br *\/?>/gi, '\n')
+    .replaceAll(/<[^<>]*>/g, '')
     .replaceAll(/&(amp|lt|gt|quot|nbsp|#39);/g, (_, name: string) => entities[name] ?? '')
-    .replaceAll(/ *\n */g, '\n')
+    .split('\n')
+    .map((line) => line.trim())
+    .join('\n')
     .replaceAll(/\n{3,}/g, '\n\n')
     .trim();
 }
