@@ -21,6 +21,7 @@ export class ArrivingRoom {
   readonly dir: string;
   readonly #freeBytes: () => Promise<number>;
   readonly #events: MailEvents;
+  #lastTurn: Promise<unknown> = Promise.resolve();
   #measured: { atMs: number; low: Promise<boolean> } | undefined;
 
   /** `freeBytes` measures what the disk of `dir` has left for us. */
@@ -41,6 +42,13 @@ export class ArrivingRoom {
       this.#measured = { atMs: nowMs, low };
     }
     return this.#measured.low;
+  }
+
+  /** Does work that has a whole large message in memory: one after the other, however many sessions have come to it. */
+  oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(work);
+    this.#lastTurn = turn.catch(() => {});
+    return turn;
   }
 
   trouble(error: unknown): void {

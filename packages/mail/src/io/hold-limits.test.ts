@@ -66,3 +66,36 @@ it('where nothing can be written a large message is 452, a short one is held, an
   bob.owner = alice.mail;
   expect(await submit(talk, { data: large })).toContain('queued as FAKE');
 }, 30_000);
+
+it('large messages for a domain of ours whose MTA is away are in memory one at a time; short ones go past', async () => {
+  const gone = await startFakeMta();
+  await gone[Symbol.asyncDispose]();
+  const disk = stores();
+  const append = disk.inbox.append.bind(disk.inbox);
+  const released = Promise.withResolvers<void>();
+  let larges = 0;
+  disk.inbox.append = async (record) => {
+    if (record instanceof Uint8Array && record.length > messageMemoryBytes) {
+      larges += 1;
+      await released.promise;
+    }
+    return await append(record);
+  };
+  const listen = [{ host: '127.0.0.1', port: 0 }];
+  await using alice = await startOwner({ stores: disk, ...key, mta: gone.address, listen });
+  const [address] = alice.mail.addresses;
+  if (address === undefined) throw new Error('alice does not listen');
+  const sent: Promise<string>[] = [];
+  await using talks = new AsyncDisposableStack();
+  for (const to of ['a@alice.test', 'b@alice.test'])
+    sent.push(submit(talks.use(await talkTo(address)), { to: [to], data: large }));
+  await eventually(() => larges > 0);
+  const short = talks.use(await talkTo(address));
+  for (let count = 0; count < 25; count += 1) {
+    expect(await submit(short, { data: message(`short ${count}`) })).toMatch(/^250 2\.0\.0 /);
+    expect(larges).toBe(1);
+  }
+  released.resolve();
+  expect(await Promise.all(sent)).toEqual(Array(2).fill(expect.stringMatching(/^250 2\.0\.0 /)));
+  expect(larges).toBe(2);
+}, 30_000);

@@ -272,7 +272,11 @@ export class Reception {
 
   /** Mail for our own domain whose MTA is away goes straight into our own queue. */
   async #storeOwn(record: Uint8Array | RecordSource): Promise<Reply | undefined> {
-    const outcome = await this.#options.inbox.take(await wholeOf(record));
+    const { inbox, arriving } = this.#options;
+    const outcome =
+      record instanceof Uint8Array
+        ? await inbox.take(record)
+        : await arriving.oneAtATime(async () => await inbox.take(await wholeOf(record)));
     return outcome.kind === 'later' ? reply(451, '4.3.0 cannot take this now, try later') : undefined;
   }
 
@@ -327,8 +331,7 @@ async function startOf(record: Uint8Array | RecordSource): Promise<Uint8Array> {
   return new Uint8Array();
 }
 
-async function wholeOf(record: Uint8Array | RecordSource): Promise<Uint8Array> {
-  if (record instanceof Uint8Array) return record;
+async function wholeOf(record: RecordSource): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of record.pieces()) pieces.push(piece);
   return concatBytes(...pieces);
