@@ -8,7 +8,7 @@ import {
   encodeDrainAnswer,
   encodeDrainRequest,
 } from './drain-frames.ts';
-import { chunkBytes } from './limits.ts';
+import { chunkBytes, instantMaxMs } from './limits.ts';
 import {
   decodeLiveAnswer,
   decodeLiveRequest,
@@ -16,6 +16,24 @@ import {
   encodeLiveRequest,
   type LiveRequest,
 } from './live-frames.ts';
+import {
+  decodePolicyAnswer,
+  decodePolicyRequest,
+  encodePolicyAnswer,
+  encodePolicyRequest,
+  type PolicyAnswer,
+  type PolicyRequest,
+} from './policy-frames.ts';
+import {
+  decodeMailQuestion,
+  decodeMailQuestionAnswer,
+  encodeMailQuestion,
+  encodeMailQuestionAnswer,
+  type HeldEntry,
+  type MailQuestion,
+  type MailQuestionAnswer,
+} from './question-frames.ts';
+import { decodeRawFrame, encodeRawFrame, type RawFrame } from './raw-frames.ts';
 
 const client = {
   ip: '203.0.113.9',
@@ -56,31 +74,87 @@ const drainAnswers: DrainAnswer[] = [
   { t: 'next' },
 ];
 
+const entry: HeldEntry = {
+  id: 'held-1',
+  state: 'held',
+  sizeBytes: 10,
+  receivedAtMs: instantMaxMs,
+  tags: [new Uint8Array(16)],
+  head: Uint8Array.of(1),
+  reply: '',
+  nextTryAtMs: 0,
+};
+const questions: MailQuestion[] = [
+  { t: 'list', limit: 1 },
+  { t: 'fetch', id: 'held-1', offset: 0 },
+  { t: 'flush' },
+];
+const questionAnswers: MailQuestionAnswer[] = [
+  { t: 'entry', entry },
+  { t: 'listed', count: 3 },
+  { t: 'part', offset: 3, bytes: Uint8Array.of(9), last: true },
+  { t: 'gone' },
+  { t: 'flushed', count: 0 },
+];
+const policyRequests: PolicyRequest[] = [
+  { t: 'hello', version: 1 },
+  {
+    t: 'policy',
+    domain: 'alice.test',
+    version: new Uint8Array(32),
+    key: new Uint8Array(32),
+    any: false,
+    unknown: 'defer',
+    copies: 2,
+  },
+  { t: 'known', digests: new Uint8Array(32) },
+  { t: 'refused', digests: new Uint8Array() },
+  { t: 'done' },
+];
+const policyAnswers: PolicyAnswer[] = [{ t: 'have' }, { t: 'want' }, { t: 'not', why: 'x' }];
+const rawFrames: RawFrame[] = [
+  { t: 'hello', version: 1, client },
+  { t: 'ready' },
+  { t: 'away', why: 'x' },
+  { t: 'bytes', bytes: Uint8Array.of(0) },
+];
+
+/** Each kind of frame: examples as they are sent, and what reads them. */
+const kinds: { decode: (frame: Uint8Array) => unknown; sent: { value: unknown; frame: Uint8Array }[] }[] = [
+  kind(decodeLiveRequest, encodeLiveRequest, liveRequests),
+  kind(decodeLiveAnswer, encodeLiveAnswer, [
+    { t: 'reply', reply: { code: 550, lines: ['5.1.1 no such', '5.1.1 user'] } },
+    { t: 'away', why: 'x' },
+  ]),
+  kind(decodeDrainRequest, encodeDrainRequest, drainRequests),
+  kind(decodeDrainAnswer, encodeDrainAnswer, drainAnswers),
+  kind(decodeMailQuestion, encodeMailQuestion, questions),
+  kind(decodeMailQuestionAnswer, encodeMailQuestionAnswer, questionAnswers),
+  kind(decodePolicyRequest, encodePolicyRequest, policyRequests),
+  kind(decodePolicyAnswer, encodePolicyAnswer, policyAnswers),
+  kind(decodeRawFrame, encodeRawFrame, rawFrames),
+];
+
+function kind<T>(decode: (frame: Uint8Array) => unknown, encode: (value: T) => Uint8Array, values: T[]) {
+  return { decode, sent: values.map((value) => ({ value, frame: encode(value) })) };
+}
+
 it('every frame comes back as it went in', () => {
-  for (const request of liveRequests) expect(decodeLiveRequest(encodeLiveRequest(request))).toEqual(request);
-  for (const request of drainRequests)
-    expect(decodeDrainRequest(encodeDrainRequest(request))).toEqual(request);
-  for (const answer of drainAnswers) expect(decodeDrainAnswer(encodeDrainAnswer(answer))).toEqual(answer);
-  const reply = { code: 550, lines: ['5.1.1 no such', '5.1.1 user'] };
-  expect(decodeLiveAnswer(encodeLiveAnswer({ t: 'reply', reply }))).toEqual({ t: 'reply', reply });
-  expect(decodeLiveAnswer(encodeLiveAnswer({ t: 'away', why: 'x' }))).toEqual({ t: 'away', why: 'x' });
+  for (const { decode, sent } of kinds)
+    for (const { value, frame } of sent) expect(decode(frame)).toEqual(value);
 });
 
 it('what is no frame is undefined and never throws: any bytes, and any frame with a byte changed', () => {
-  const decoders = [decodeLiveRequest, decodeLiveAnswer, decodeDrainRequest, decodeDrainAnswer];
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      for (const decode of decoders) decode(bytes);
-    }),
-  );
-  const frames = [...liveRequests.map(encodeLiveRequest), ...drainRequests.map(encodeDrainRequest)].filter(
-    (frame) => frame.length < 1000,
-  );
-  for (const frame of frames)
+  const decodeAll = (bytes: Uint8Array): void => {
+    for (const { decode } of kinds) decode(bytes);
+  };
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), decodeAll));
+  const frames = kinds.flatMap(({ sent }) => sent.map(({ frame }) => frame));
+  for (const frame of frames.filter(({ length }) => length < 1000))
     for (let at = 0; at < frame.length; at++) {
       const bad = frame.slice();
       bad[at] = (bad[at] ?? 0) ^ 1;
-      for (const decode of decoders) decode(bad);
+      decodeAll(bad);
     }
 });
 
@@ -101,4 +175,37 @@ it('refuses what could hurt: addresses that break a line, false clients, chunks 
     [{ ...item, id: 'x'.repeat(65) }],
   ])
     expect(decodeDrainRequest(encodeDrainRequest({ t: 'offer', items }))).toBeUndefined();
+});
+
+it('refuses a listed message with a time that no calendar has, with false tags or too much of it', () => {
+  for (const wrong of [
+    { receivedAtMs: instantMaxMs + 1 },
+    { nextTryAtMs: instantMaxMs + 1 },
+    { tags: [] },
+    { tags: [new Uint8Array(15)] },
+    { head: new Uint8Array() },
+    { head: new Uint8Array(4097) },
+    { id: 'x'.repeat(65) },
+  ]) {
+    const frame = encodeMailQuestionAnswer({ t: 'entry', entry: { ...entry, ...wrong } });
+    expect(decodeMailQuestionAnswer(frame)).toBeUndefined();
+  }
+});
+
+it('refuses digests that are none, policies of another size, and clients without an address', () => {
+  const policy = policyRequests.find(({ t }) => t === 'policy');
+  for (const request of [
+    { t: 'known', digests: new Uint8Array(15) },
+    { ...policy, key: new Uint8Array(31) },
+    { ...policy, copies: 3 },
+    { ...policy, unknown: 'refuse' },
+  ] as PolicyRequest[])
+    expect(decodePolicyRequest(encodePolicyRequest(request))).toBeUndefined();
+  for (const frame of [
+    { t: 'hello', version: 1, client: { ...client, ip: 'not an address' } },
+    { t: 'hello', version: 1, client: {} },
+    { t: 'bytes', bytes: new Uint8Array() },
+    { t: 'bytes', bytes: new Uint8Array(chunkBytes + 1) },
+  ] as RawFrame[])
+    expect(decodeRawFrame(encodeRawFrame(frame))).toBeUndefined();
 });

@@ -5,7 +5,14 @@ import {
   type FieldReader,
   readFields,
 } from '@copain/trust';
-import { chunkBytes, frameMaxBytes, listMax, recipientsMax, recordHeadBytes } from './limits.ts';
+import {
+  chunkBytes,
+  frameMaxBytes,
+  instantMaxMs,
+  listMax,
+  recipientsMax,
+  recordHeadBytes,
+} from './limits.ts';
 import { tagBytes } from './message-key.ts';
 
 /**
@@ -138,10 +145,10 @@ function readEntry(fields: FieldReader): HeldEntry {
     id: fields.text('id', idMaxLength),
     state: state ?? 'held',
     sizeBytes: fields.integer('size', 0, sizeMax),
-    receivedAtMs: fields.integer('at', 0, sizeMax),
+    receivedAtMs: fields.integer('at', 0, instantMaxMs),
     tags: tags.filter(isTag),
     head: fields.bytes('head', 1, recordHeadBytes),
     reply: fields.text('reply', 300),
-    nextTryAtMs: fields.integer('next', 0, sizeMax),
+    nextTryAtMs: fields.integer('next', 0, instantMaxMs),
   };
 }
