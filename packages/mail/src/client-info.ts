@@ -1,4 +1,4 @@
-import type { CanonicalValue, FieldReader } from '@copain/trust';
+import { type CanonicalValue, type FieldReader, readFields } from '@copain/trust';
 
 /** Who gave us a message: the true client, as the listener saw it. */
 export interface ClientInfo {
@@ -17,8 +17,9 @@ export function encodeClient(client: ClientInfo): CanonicalValue {
   return { ...client };
 }
 
-/** Reads what `encodeClient` wrote; the reader is no longer ok where a field is wrong. */
-export function readClient(fields: FieldReader): ClientInfo {
+/** The field `client` as `encodeClient` wrote it; `record` is no longer ok where something in it is wrong. */
+export function readClient(record: FieldReader): ClientInfo {
+  const fields = readFields(record.value('client'));
   const client: ClientInfo = {
     ip: fields.text('ip', 45),
     port: fields.integer('port', 0, 65_535),
@@ -28,7 +29,7 @@ export function readClient(fields: FieldReader): ClientInfo {
     tls: fields.flag('tls'),
     esmtp: fields.flag('esmtp'),
   };
-  if (!isIp(client.ip) || !isIp(client.serverIp)) fields.refuse();
+  if (!fields.ok || !isIp(client.ip) || !isIp(client.serverIp)) record.refuse();
   return client;
 }
 

@@ -5,8 +5,8 @@ import {
   type FieldReader,
   readFields,
 } from '@copain/trust';
-import { chunkBytes, frameMaxBytes, offerItemsMax, recipientsMax } from './limits.ts';
-import { tagBytes } from './message-key.ts';
+import { chunkBytes, frameMaxBytes, offerItemsMax } from './limits.ts';
+import { readTags } from './message-key.ts';
 
 /** The version both sides speak; the protocol name `/copain/drain/1` carries the same number. */
 export const drainVersion = 1;
@@ -106,14 +106,13 @@ function readRequest(fields: FieldReader): DrainRequest | undefined {
 
 function readItem(value: CanonicalValue): OfferItem | undefined {
   const fields = readFields(value);
-  const tags = fields.list('tags', recipientsMax);
   const item = {
     id: fields.text('id', idMaxLength),
     sizeBytes: fields.integer('size', 0, sizeMax),
     receivedAtMs: fields.integer('at', 0, sizeMax),
-    tags: tags.filter((tag) => tag instanceof Uint8Array && tag.length === tagBytes) as Uint8Array[],
+    tags: readTags(fields),
   };
-  return fields.ok && item.tags.length === tags.length && tags.length > 0 ? item : undefined;
+  return fields.ok ? item : undefined;
 }
 
 export function encodeDrainAnswer(answer: DrainAnswer): Uint8Array {

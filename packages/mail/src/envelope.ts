@@ -45,7 +45,6 @@ export function decodeSealedContent(
   if (end < 0) return undefined;
   const value = parseJson(fromUtf8(content.subarray(0, end)) ?? '');
   const fields = readFields(value);
-  const client = readFields(value?.client);
   fields.integer('copain', 1, 1);
   const envelope: Envelope = {
     from: fields.text('from', addressMaxLength),
@@ -54,11 +53,10 @@ export function decodeSealedContent(
     by: fields.text('by', 255),
     body: fields.text('body', 8) as Envelope['body'],
     smtpUtf8: fields.flag('utf8'),
-    client: readClient(client),
+    client: readClient(fields),
   };
   const good =
     fields.ok &&
-    client.ok &&
     isSender(envelope.from) &&
     ['', '7BIT', '8BITMIME'].includes(envelope.body) &&
     envelope.recipients.length > 0 &&

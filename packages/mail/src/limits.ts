@@ -1,6 +1,9 @@
 /** Largest message, in bytes of DATA. Larger than what the big providers send. */
 export const messageMaxBytes: number = 50 * 1000 * 1000;
 
+/** A spool record has at most this: seal and envelope on top of the largest message. */
+export const recordMaxBytes: number = messageMaxBytes + 1_000_000;
+
 /** What of one message is kept in memory while it arrives; the rest waits in a file, so that large mail costs no memory. */
 export const messageMemoryBytes: number = 256 * 1024;
 

@@ -1,10 +1,4 @@
-import {
-  type CanonicalValue,
-  decodeCanonical,
-  encodeCanonical,
-  type FieldReader,
-  readFields,
-} from '@copain/trust';
+import { decodeCanonical, encodeCanonical, type FieldReader, readFields } from '@copain/trust';
 import { isSender } from './admission.ts';
 import { type ClientInfo, encodeClient, readClient } from './client-info.ts';
 import { addressMaxLength, chunkBytes, frameMaxBytes, instantMaxMs, replyLinesMax } from './limits.ts';
@@ -59,25 +53,21 @@ export function encodeLiveRequest(request: LiveRequest): Uint8Array {
 
 /** The request in a frame from a friend, or undefined where it is none (also: an address that could break a line). */
 export function decodeLiveRequest(frame: Uint8Array): LiveRequest | undefined {
-  const value = decodeCanonical(frame, frameMaxBytes);
-  const fields = readFields(value);
-  const request = readRequest(fields, value);
+  const fields = readFields(decodeCanonical(frame, frameMaxBytes));
+  const request = readRequest(fields);
   return fields.ok ? request : undefined;
 }
 
-function readRequest(fields: FieldReader, value: CanonicalValue | undefined): LiveRequest | undefined {
+function readRequest(fields: FieldReader): LiveRequest | undefined {
   switch (fields.text('t', 8)) {
     case 'hello': {
-      const client = readFields(child(value, 'client'));
       const hello: LiveRequest = {
         t: 'hello',
         version: fields.integer('v', 1, 0xffff),
         by: fields.text('by', 255),
-        client: readClient(client),
+        client: readClient(fields),
         receivedAtMs: fields.integer('at', 0, instantMaxMs),
       };
-      fields.has('client');
-      if (!client.ok) fields.refuse();
       return hello;
     }
     case 'mail': {
@@ -128,10 +118,4 @@ export function decodeLiveAnswer(frame: Uint8Array): LiveAnswer | undefined {
           reply: { code: fields.integer('code', 200, 599), lines: fields.texts('lines', replyLinesMax, 500) },
         };
   return fields.ok && (kind === 'away' || kind === 'reply') ? answer : undefined;
-}
-
-function child(value: CanonicalValue | undefined, name: string): CanonicalValue | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
-    return undefined;
-  return (value as { readonly [key: string]: CanonicalValue | undefined })[name];
 }

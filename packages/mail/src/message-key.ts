@@ -1,10 +1,12 @@
 import { concatBytes, toUtf8 } from '@copain/core';
+import type { CanonicalValue, FieldReader } from '@copain/trust';
+import { recipientsMax } from './limits.ts';
 
 /** SHA-256; the io part has it from Node. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
 /** Bytes of a tag. */
-export const tagBytes = 16;
+const tagBytes = 16;
 
 /**
  * The key of one message for one recipient: sha256(MAIL FROM, NUL, RCPT, NUL, sha256(DATA)). DATA is what the client
@@ -28,4 +30,13 @@ export function dedupeTag(
   sha256: Sha256,
 ): Uint8Array {
   return sha256(concatBytes(toUtf8(`copain/mail-tag/1\0${ownerId}\0`), key)).slice(0, tagBytes);
+}
+
+/** The field `tags`, one per recipient and at least one; `record` is no longer ok where it is anything else. */
+export function readTags(record: FieldReader): Uint8Array[] {
+  const isTag = (tag: CanonicalValue): tag is Uint8Array =>
+    tag instanceof Uint8Array && tag.length === tagBytes;
+  const tags = record.list('tags', recipientsMax);
+  if (tags.length === 0 || !tags.every(isTag)) record.refuse();
+  return tags.filter(isTag);
 }

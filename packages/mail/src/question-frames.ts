@@ -1,19 +1,6 @@
-import {
-  type CanonicalValue,
-  decodeCanonical,
-  encodeCanonical,
-  type FieldReader,
-  readFields,
-} from '@copain/trust';
-import {
-  chunkBytes,
-  frameMaxBytes,
-  instantMaxMs,
-  listMax,
-  recipientsMax,
-  recordHeadBytes,
-} from './limits.ts';
-import { tagBytes } from './message-key.ts';
+import { decodeCanonical, encodeCanonical, type FieldReader, readFields } from '@copain/trust';
+import { chunkBytes, frameMaxBytes, instantMaxMs, listMax, recordHeadBytes } from './limits.ts';
+import { readTags } from './message-key.ts';
 
 /**
  * What a box of the owner asks whoever holds mail of his, one question after the other on a stream `/copain/mail/1`. None
@@ -137,16 +124,13 @@ function readAnswer(fields: FieldReader): MailQuestionAnswer | undefined {
 
 function readEntry(fields: FieldReader): HeldEntry {
   const state = states.find((one) => one === fields.text('state', 16));
-  const tags = fields.list('tags', recipientsMax);
-  const isTag = (tag: CanonicalValue): tag is Uint8Array =>
-    tag instanceof Uint8Array && tag.length === tagBytes;
-  if (state === undefined || tags.length === 0 || !tags.every(isTag)) fields.refuse();
+  if (state === undefined) fields.refuse();
   return {
     id: fields.text('id', idMaxLength),
     state: state ?? 'held',
     sizeBytes: fields.integer('size', 0, sizeMax),
     receivedAtMs: fields.integer('at', 0, instantMaxMs),
-    tags: tags.filter(isTag),
+    tags: readTags(fields),
     head: fields.bytes('head', 1, recordHeadBytes),
     reply: fields.text('reply', 300),
     nextTryAtMs: fields.integer('next', 0, instantMaxMs),

@@ -1,10 +1,4 @@
-import {
-  type CanonicalValue,
-  decodeCanonical,
-  encodeCanonical,
-  type FieldReader,
-  readFields,
-} from '@copain/trust';
+import { decodeCanonical, encodeCanonical, type FieldReader, readFields } from '@copain/trust';
 import { type ClientInfo, encodeClient, readClient } from './client-info.ts';
 import { chunkBytes, frameMaxBytes } from './limits.ts';
 
@@ -38,23 +32,19 @@ export function encodeRawFrame(frame: RawFrame): Uint8Array {
 
 /** The frame from the other box, or undefined where it is none. */
 export function decodeRawFrame(frame: Uint8Array): RawFrame | undefined {
-  const value = decodeCanonical(frame, frameMaxBytes);
-  const fields = readFields(value);
-  const read = readFrame(fields, value);
+  const fields = readFields(decodeCanonical(frame, frameMaxBytes));
+  const read = readFrame(fields);
   return fields.ok ? read : undefined;
 }
 
-function readFrame(fields: FieldReader, value: CanonicalValue | undefined): RawFrame | undefined {
+function readFrame(fields: FieldReader): RawFrame | undefined {
   switch (fields.text('t', 8)) {
     case 'hello': {
-      const client = readFields(child(value, 'client'));
       const hello: RawFrame = {
         t: 'hello',
         version: fields.integer('v', 1, 0xffff),
-        client: readClient(client),
+        client: readClient(fields),
       };
-      fields.has('client');
-      if (!client.ok) fields.refuse();
       return hello;
     }
     case 'ready':
@@ -67,10 +57,4 @@ function readFrame(fields: FieldReader, value: CanonicalValue | undefined): RawF
       fields.refuse();
       return undefined;
   }
-}
-
-function child(value: CanonicalValue | undefined, name: string): CanonicalValue | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
-    return undefined;
-  return (value as { readonly [key: string]: CanonicalValue | undefined })[name];
 }

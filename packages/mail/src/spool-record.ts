@@ -1,7 +1,7 @@
 import { concatBytes } from '@copain/core';
 import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
-import { recipientsMax, recordHeaderMaxBytes } from './limits.ts';
-import { tagBytes } from './message-key.ts';
+import { recordHeaderMaxBytes } from './limits.ts';
+import { readTags } from './message-key.ts';
 
 /**
  * What a spooled message shows to whoever has the disk; everything else is sealed to the owner.
@@ -57,17 +57,16 @@ export function decodeSpoolRecord(
   if (lengthBytes > recordHeaderMaxBytes || headerStart + lengthBytes > record.length) return undefined;
   const bytes = record.subarray(headerStart, headerStart + lengthBytes);
   const fields = readFields(decodeCanonical(bytes, recordHeaderMaxBytes));
-  const tags = fields.list('tags', recipientsMax);
   const header: RecordHeader = {
     ownerId: fields.text('owner', 128),
     domain: fields.text('domain', 253),
     messageBytes: fields.integer('size', 0, Number.MAX_SAFE_INTEGER),
     receivedAtMs: fields.integer('at', 0, Number.MAX_SAFE_INTEGER),
-    tags: tags.filter((tag) => tag instanceof Uint8Array && tag.length === tagBytes) as Uint8Array[],
+    tags: readTags(fields),
     keyIds: fields.texts('keys', 16, 64),
     hash: fields.bytes('hash', 32, 32),
   };
   fields.checkCritical();
-  if (!fields.ok || header.tags.length !== tags.length || tags.length === 0) return undefined;
+  if (!fields.ok) return undefined;
   return { header, sealed: record.subarray(headerStart + lengthBytes) };
 }

@@ -8,14 +8,11 @@ import {
   encodeDrainAnswer,
   type OfferItem,
 } from '../drain-frames.ts';
-import { drainFrameMs, messageMaxBytes, partialsMax, partialsMaxBytes } from '../limits.ts';
+import { drainFrameMs, partialsMax, partialsMaxBytes, recordMaxBytes } from '../limits.ts';
 import { handOverTooSlow } from '../session-deadlines.ts';
 import { asError, withDeadline } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import type { Inbox } from './inbox.ts';
-
-/** Seal and envelope on top of the largest message. */
-const recordMaxBytes = messageMaxBytes + 1_000_000;
 
 /** Messages that were being pulled when a stream broke, so that the next one goes on where it stopped. */
 export class PartialPulls {

@@ -2,11 +2,11 @@ import { concatBytes, type FrameStream, fromHex } from '@copain/core';
 import {
   chunkBytes,
   listMax,
-  messageMaxBytes,
   questionFrameMs,
   questionIdleMs,
   questionsMax,
   recordHeadBytes,
+  recordMaxBytes,
 } from '../limits.ts';
 import {
   decodeMailQuestion,
@@ -22,9 +22,6 @@ import { asError, withDeadline } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import type { HeldStore } from './held-store.ts';
 import type { Inbox } from './inbox.ts';
-
-/** Seal and envelope on top of the largest message. */
-const recordMaxBytes = messageMaxBytes + 1_000_000;
 
 export interface MailAnswersOptions {
   held: HeldStore;
