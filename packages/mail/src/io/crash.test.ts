@@ -9,16 +9,13 @@ import {
   ageKey,
   aliceId,
   eventually,
-  message,
   type Stores,
-  startFakeMta,
   startFriend,
   startOwner,
-  submit,
-  talkTo,
   temporaryFolder,
-  withoutTrace,
 } from './testing.ts';
+import { message, submit, talkTo, withoutTrace } from './testing-client.ts';
+import { startFakeMta } from './testing-mta.ts';
 
 /** Real stores in a folder. */
 async function openStores(dir: string): Promise<Stores & AsyncDisposable> {

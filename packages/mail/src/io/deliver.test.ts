@@ -1,37 +1,25 @@
-import { memorySegments, memoryTable } from '@copain/store';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { decodeQueueRow, queuePrefix } from '../queue-row.ts';
 import {
   ageKey,
   aliceId,
+  disposedAfterEach,
   eventually,
-  type Stores,
-  startFakeMta,
+  memoryStores,
   startFriend,
   startOwner,
-  submit,
-  talkTo,
 } from './testing.ts';
+import { submit, talkTo } from './testing-client.ts';
+import { startFakeMta } from './testing-mta.ts';
 
-let key: { identity: string; recipient: string };
-beforeAll(async () => {
-  key = await ageKey();
-});
-const stores = (): Stores => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
-const cleanUp: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const one of cleanUp.splice(0).reverse()) await one[Symbol.asyncDispose]();
-});
-function used<T extends AsyncDisposable>(one: T): T {
-  cleanUp.push(one);
-  return one;
-}
+const key = await ageKey();
+const used = disposedAfterEach();
 
 it('a stop waits for the answer to a dot, so that nothing is delivered twice', async () => {
   const mta = used(await startFakeMta({ script: (line) => (line === '.' ? 'late' : undefined) }));
-  const aliceStores = stores();
+  const aliceStores = memoryStores();
   const alice = used(await startOwner({ stores: aliceStores, ...key, mta: mta.address }));
-  const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+  const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
   await submit(used(await talkTo(bob.address)));
   bob.owner = alice.mail;
   bob.mail.ownerReachable(aliceId);
@@ -45,7 +33,7 @@ it('a stop waits for the answer to a dot, so that nothing is delivered twice', a
 it('an MTA of one of several domains that is away is not tried without a pause', async () => {
   const gone = await startFakeMta();
   await gone[Symbol.asyncDispose]();
-  const aliceStores = stores();
+  const aliceStores = memoryStores();
   const { inbox } = aliceStores;
   let reads = 0;
   const counting = {
@@ -59,7 +47,7 @@ it('an MTA of one of several domains that is away is not tried without a pause',
   const alice = used(
     await startOwner({ stores: { ...aliceStores, inbox: counting }, ...key, mta: mta.address }),
   );
-  const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+  const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
   for (const { domains } of [alice, bob]) {
     const [first] = domains;
     if (first) domains.push({ ...first, domain: 'alice2.test' });
@@ -98,10 +86,10 @@ it('what is released while the rest of it is on its way is tried alone: nobody g
       },
     }),
   );
-  const disk = stores();
+  const disk = memoryStores();
   const write = disk.table.write.bind(disk.table);
   const alice = used(await startOwner({ stores: disk, ...key, mta: mta.address }));
-  const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+  const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
   await submit(used(await talkTo(bob.address)), { to: ['a@alice.test', 'b@alice.test'] });
   bob.owner = alice.mail;
   bob.mail.ownerReachable(aliceId);

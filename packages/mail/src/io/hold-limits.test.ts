@@ -1,31 +1,17 @@
-import { memorySegments, memoryTable } from '@copain/store';
-import { beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { diskFloorBytes, messageMemoryBytes } from '../limits.ts';
-import {
-  ageKey,
-  aliceId,
-  eventually,
-  message,
-  startFakeMta,
-  startFriend,
-  startOwner,
-  submit,
-  talkTo,
-  withoutTrace,
-} from './testing.ts';
+import { ageKey, aliceId, eventually, memoryStores, startFriend, startOwner } from './testing.ts';
+import { message, submit, talkTo, withoutTrace } from './testing-client.ts';
+import { startFakeMta } from './testing-mta.ts';
 
-let key: { identity: string; recipient: string };
-beforeAll(async () => {
-  key = await ageKey();
-});
-const stores = () => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
+const key = await ageKey();
 const large = message('a line of a long message\r\n'.repeat(100_000));
 
 it('a message that does not stay in memory is held, and reaches the MTA unchanged', async () => {
   expect(large.length).toBeGreaterThan(4 * messageMemoryBytes);
   await using mta = await startFakeMta();
-  await using alice = await startOwner({ stores: stores(), ...key, mta: mta.address });
-  await using bob = await startFriend({ stores: stores(), recipient: key.recipient });
+  await using alice = await startOwner({ stores: memoryStores(), ...key, mta: mta.address });
+  await using bob = await startFriend({ stores: memoryStores(), recipient: key.recipient });
   await using talk = await talkTo(bob.address);
   expect(await submit(talk, { data: large })).toMatch(/^250 2\.0\.0 /);
   expect(await submit(talk, { data: large })).toMatch(/^250 2\.0\.0 /);
@@ -40,8 +26,8 @@ it('a message that does not stay in memory is held, and reaches the MTA unchange
 it('a disk with too little room is 452 for what would be held, live mail goes on, and room ends it', async () => {
   let freeBytes = diskFloorBytes - 1;
   await using mta = await startFakeMta();
-  await using alice = await startOwner({ stores: stores(), ...key, mta: mta.address });
-  const options = { stores: stores(), recipient: key.recipient, freeBytes: async () => freeBytes };
+  await using alice = await startOwner({ stores: memoryStores(), ...key, mta: mta.address });
+  const options = { stores: memoryStores(), recipient: key.recipient, freeBytes: async () => freeBytes };
   await using bob = await startFriend(options);
   const send = async (text: string): Promise<string> => {
     await using talk = await talkTo(bob.address);
@@ -57,8 +43,8 @@ it('a disk with too little room is 452 for what would be held, live mail goes on
 
 it('where nothing can be written a large message is 452, a short one is held, and live ones pass', async () => {
   await using mta = await startFakeMta();
-  await using alice = await startOwner({ stores: stores(), ...key, mta: mta.address });
-  const options = { stores: stores(), recipient: key.recipient, arrivingDir: '/nowhere' };
+  await using alice = await startOwner({ stores: memoryStores(), ...key, mta: mta.address });
+  const options = { stores: memoryStores(), recipient: key.recipient, arrivingDir: '/nowhere' };
   await using bob = await startFriend(options);
   await using talk = await talkTo(bob.address);
   expect(await submit(talk, { data: large })).toMatch(/^452 4\.3\.1 /);
@@ -70,7 +56,7 @@ it('where nothing can be written a large message is 452, a short one is held, an
 it('large messages for a domain of ours whose MTA is away are in memory one at a time; short ones go past', async () => {
   const gone = await startFakeMta();
   await gone[Symbol.asyncDispose]();
-  const disk = stores();
+  const disk = memoryStores();
   const append = disk.inbox.append.bind(disk.inbox);
   const released = Promise.withResolvers<void>();
   let larges = 0;

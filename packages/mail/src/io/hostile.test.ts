@@ -1,6 +1,5 @@
 import { type FrameStream, toUtf8 } from '@copain/core';
-import { memorySegments, memoryTable } from '@copain/store';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   type DrainAnswer,
   type DrainRequest,
@@ -23,34 +22,22 @@ import { sealMessage, sha256, tagsOf } from './seal.ts';
 import {
   ageKey,
   aliceId,
+  disposedAfterEach,
   eventually,
-  type FakeMta,
-  message,
+  memoryStores,
   type OwnerBox,
-  startFakeMta,
   startFriend,
   startOwner,
-  submit,
-  talkTo,
 } from './testing.ts';
+import { message, submit, talkTo } from './testing-client.ts';
+import { type FakeMta, startFakeMta } from './testing-mta.ts';
 
-let key: { identity: string; recipient: string };
-beforeAll(async () => {
-  key = await ageKey();
-});
-const cleanUp: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const one of cleanUp.splice(0).reverse()) await one[Symbol.asyncDispose]();
-});
-function used<T extends AsyncDisposable>(one: T): T {
-  cleanUp.push(one);
-  return one;
-}
-const stores = () => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
+const key = await ageKey();
+const used = disposedAfterEach();
 
 async function alice(): Promise<{ mta: FakeMta; box: OwnerBox }> {
   const mta = used(await startFakeMta());
-  return { mta, box: used(await startOwner({ stores: stores(), ...key, mta: mta.address })) };
+  return { mta, box: used(await startOwner({ stores: memoryStores(), ...key, mta: mta.address })) };
 }
 
 const client = {
@@ -271,7 +258,7 @@ it.each<[string, DrainRequest]>([
 });
 
 it('an owner that acknowledges what was not offered deletes nothing', async () => {
-  const bobStores = stores();
+  const bobStores = memoryStores();
   const bob = used(await startFriend({ stores: bobStores, recipient: key.recipient }));
   const talk = used(await talkTo(bob.address));
   await submit(talk);

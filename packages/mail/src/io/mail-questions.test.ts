@@ -1,6 +1,5 @@
 import type { FrameStream } from '@copain/core';
-import { memorySegments, memoryTable } from '@copain/store';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { chunkBytes } from '../limits.ts';
 import { framePair } from './frame-pair.ts';
 import { askFlush, askList, askRecord } from './mail-questions.ts';
@@ -9,30 +8,18 @@ import { openRecordHead } from './sealed-head.ts';
 import {
   ageKey,
   aliceId,
+  disposedAfterEach,
   eventually,
   type FriendBox,
-  message,
-  type Stores,
-  startFakeMta,
+  memoryStores,
   startFriend,
   startOwner,
-  submit,
-  talkTo,
 } from './testing.ts';
+import { message, submit, talkTo } from './testing-client.ts';
+import { startFakeMta } from './testing-mta.ts';
 
-let key: { identity: string; recipient: string };
-beforeAll(async () => {
-  key = await ageKey();
-});
-const stores = (): Stores => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
-const cleanUp: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const one of cleanUp.splice(0).reverse()) await one[Symbol.asyncDispose]();
-});
-function used<T extends AsyncDisposable>(one: T): T {
-  cleanUp.push(one);
-  return one;
-}
+const key = await ageKey();
+const used = disposedAfterEach();
 
 /** A stream to this box's answers, as somebody whose owner is `ownerId`. */
 function ask(box: Pick<FriendBox, 'mail'>, ownerId = aliceId, own = false): FrameStream {
@@ -42,7 +29,7 @@ function ask(box: Pick<FriendBox, 'mail'>, ownerId = aliceId, own = false): Fram
 }
 
 async function bobHolding(...subjects: string[]): Promise<FriendBox> {
-  const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+  const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
   const talk = used(await talkTo(bob.address));
   for (const subject of subjects) expect(await submit(talk, { data: message(subject) })).toMatch(/^250 /);
   return bob;
@@ -69,7 +56,7 @@ it('an owner lists and reads what a friend holds, as often as he likes; it stays
     expect(texts.sort()).toEqual([message('one'), message('two')]);
   }
   const mta = used(await startFakeMta());
-  const alice = used(await startOwner({ stores: stores(), ...key, mta: mta.address }));
+  const alice = used(await startOwner({ stores: memoryStores(), ...key, mta: mta.address }));
   bob.owner = alice.mail;
   bob.mail.ownerReachable(aliceId);
   expect(await mta.received(2)).toHaveLength(2);
@@ -98,7 +85,7 @@ it('the newest come first, and what is beyond the limit is counted', async () =>
 });
 
 it('a large message comes whole, in parts', async () => {
-  const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+  const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
   const talk = used(await talkTo(bob.address));
   const data = message(`${'x'.repeat(70)}\r\n`.repeat(4000));
   expect(await submit(talk, { data })).toMatch(/^250 /);
@@ -111,7 +98,7 @@ it('a large message comes whole, in parts', async () => {
 });
 
 it('a record that cannot be read hides no other one, and is told at its holder', async () => {
-  const disk = stores();
+  const disk = memoryStores();
   const readPart = disk.segments.readPart.bind(disk.segments);
   const rotten: string[] = [];
   disk.segments.readPart = async (id, ...where) => {
@@ -146,7 +133,7 @@ it('another box of the same owner sees the queue; what the MTA refused is releas
   const mta = used(
     await startFakeMta({ script: (line) => (line.startsWith('RCPT') ? '550 5.7.1 no' : undefined) }),
   );
-  const disk = stores();
+  const disk = memoryStores();
   const alice = used(await startOwner({ stores: disk, ...key, mta: mta.address }));
   bob.owner = alice.mail;
   bob.mail.ownerReachable(aliceId);

@@ -1,37 +1,24 @@
 import type { FrameStream } from '@copain/core';
 import { memoryLog, memorySegments, memoryTable } from '@copain/store';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   ageKey,
   aliceId,
+  disposedAfterEach,
   eventually,
-  type FakeMta,
   type FriendBox,
-  message,
+  memoryStores,
   type OwnerBox,
   type Stores,
-  startFakeMta,
   startFriend,
   startOwner,
-  submit,
-  talkTo,
-  withoutTrace,
 } from './testing.ts';
+import { message, submit, talkTo, withoutTrace } from './testing-client.ts';
+import { type FakeMta, startFakeMta } from './testing-mta.ts';
 
-let key: { identity: string; recipient: string };
-beforeAll(async () => {
-  key = await ageKey();
-});
+const key = await ageKey();
 
-const stores = (): Stores => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
-const cleanUp: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const one of cleanUp.splice(0).reverse()) await one[Symbol.asyncDispose]();
-});
-function used<T extends AsyncDisposable>(one: T): T {
-  cleanUp.push(one);
-  return one;
-}
+const used = disposedAfterEach();
 
 interface Circle {
   mta: FakeMta;
@@ -44,8 +31,8 @@ interface Circle {
 /** Alice with her MTA, and bob; bob sees alice only once `bob.owner` is set. */
 async function circle({ client }: { client?: 'none' | 'proxy-v1' | 'xclient' } = {}): Promise<Circle> {
   const mta = used(await startFakeMta());
-  const aliceStores = stores();
-  const bobStores = stores();
+  const aliceStores = memoryStores();
+  const bobStores = memoryStores();
   const alice = used(await startOwner({ stores: aliceStores, ...key, mta: mta.address, client }));
   const bob = used(await startFriend({ stores: bobStores, recipient: key.recipient }));
   return { mta, alice, aliceStores, bob, bobStores };
@@ -71,7 +58,7 @@ describe('while the owner is away', () => {
       await startFriend({
         recipient: key.recipient,
         stores: {
-          ...stores(),
+          ...memoryStores(),
           segments: {
             ...slow,
             append: async (record) => {
@@ -115,7 +102,7 @@ describe('while the owner is away', () => {
       append: async () => ({ kind: 'failed' as const, cause: new Error('ENOSPC') }),
     };
     const bob = used(
-      await startFriend({ recipient: key.recipient, stores: { ...stores(), segments: failing } }),
+      await startFriend({ recipient: key.recipient, stores: { ...memoryStores(), segments: failing } }),
     );
     const talk = used(await talkTo(bob.address));
     expect(await submit(talk)).toMatch(/^452 4\.3\.1 /);
@@ -123,7 +110,7 @@ describe('while the owner is away', () => {
   });
 
   it('answers 452 when the quota of the domain is used up', async () => {
-    const bob = used(await startFriend({ recipient: key.recipient, stores: stores(), maxBytes: 3000 }));
+    const bob = used(await startFriend({ recipient: key.recipient, stores: memoryStores(), maxBytes: 3000 }));
     const talk = used(await talkTo(bob.address));
     expect(await submit(talk)).toMatch(/^250 /);
     expect(await submit(talk, { data: message('z'.repeat(3000)) })).toMatch(/^452 4\.2\.2 /);
@@ -266,7 +253,7 @@ describe('handing over', () => {
   it('delivers one copy of what two friends hold', async () => {
     const parts = await circle();
     const { mta, alice, bob } = parts;
-    const carolStores = stores();
+    const carolStores = memoryStores();
     const carol = used(
       await startFriend({
         stores: carolStores,
@@ -342,7 +329,7 @@ describe('handing over', () => {
       table: memoryTable(rows),
     });
     const before = await startOwner({ stores: open(), ...key, mta: mta.address });
-    const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+    const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
     const talk = used(await talkTo(bob.address));
     expect(await submit(talk)).toMatch(/^250 /);
     bob.owner = before.mail;
@@ -368,7 +355,7 @@ describe('handing over', () => {
         table: memoryTable(rows),
       });
       const before = await startOwner({ stores: open(), ...key, mta: mta.address });
-      const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+      const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
       const talk = used(await talkTo(bob.address));
       expect(await submit(talk)).toMatch(/^250 /);
       bob.owner = before.mail;
@@ -397,7 +384,7 @@ describe('handing over', () => {
       ...key,
       mta: mta.address,
     });
-    const bob = used(await startFriend({ stores: stores(), recipient: key.recipient }));
+    const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
     const talk = used(await talkTo(bob.address));
     await submit(talk);
     bob.owner = before.mail;
@@ -421,8 +408,10 @@ describe('handing over', () => {
       ...memorySegments(),
       append: async () => ({ kind: 'failed' as const, cause: new Error('ENOSPC') }),
     };
-    const alice = used(await startOwner({ stores: { ...stores(), inbox: full }, ...key, mta: mta.address }));
-    const bobStores = stores();
+    const alice = used(
+      await startOwner({ stores: { ...memoryStores(), inbox: full }, ...key, mta: mta.address }),
+    );
+    const bobStores = memoryStores();
     const bob = used(await startFriend({ stores: bobStores, recipient: key.recipient }));
     const talk = used(await talkTo(bob.address));
     await submit(talk);
@@ -705,7 +694,7 @@ describe('mail for our own domains at our own listener', () => {
     const mta = used(await startFakeMta());
     const alice = used(
       await startOwner({
-        stores: stores(),
+        stores: memoryStores(),
         ...key,
         mta: mta.address,
         listen: [{ host: '127.0.0.1', port: 0 }],
@@ -727,7 +716,7 @@ describe('mail for our own domains at our own listener', () => {
 });
 
 it('disposing twice is harmless, and says 421 to who is connected', async () => {
-  const bob = await startFriend({ stores: stores(), recipient: key.recipient });
+  const bob = await startFriend({ stores: memoryStores(), recipient: key.recipient });
   const talk = used(await talkTo(bob.address));
   const goodbye = talk.say();
   await bob[Symbol.asyncDispose]();

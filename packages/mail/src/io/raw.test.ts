@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { memorySegments, memoryTable } from '@copain/store';
 import { expect, it } from 'vitest';
 import { rawPerNetworkMax } from '../limits.ts';
 import { framePair } from './frame-pair.ts';
@@ -9,17 +8,15 @@ import { bytesFrom, pipeRaw, sendRaw } from './raw-pipe.ts';
 import {
   ageKey,
   type FriendBox,
+  memoryStores,
   type OwnerBox,
   recordEvents,
-  startFakeMta,
   startFriend,
   startOwner,
-  submit,
   systemClock,
-  talkTo,
 } from './testing.ts';
-
-const stores = () => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
+import { submit, talkTo } from './testing-client.ts';
+import { startFakeMta } from './testing-mta.ts';
 
 /** Alice with an MTA, and bob, at whose raw address she is reached. */
 async function pair(
@@ -30,8 +27,8 @@ async function pair(
 ): Promise<{ alice: OwnerBox; bob: FriendBox } & AsyncDisposable> {
   const { identity, recipient } = await ageKey();
   const more = claims === undefined ? {} : { claims };
-  const alice = await startOwner({ stores: stores(), identity, recipient, mta, client, ...more });
-  const bob = await startFriend({ stores: stores(), recipient, rawHost });
+  const alice = await startOwner({ stores: memoryStores(), identity, recipient, mta, client, ...more });
+  const bob = await startFriend({ stores: memoryStores(), recipient, rawHost });
   bob.owner = alice.mail;
   return {
     alice,

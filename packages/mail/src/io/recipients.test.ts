@@ -1,43 +1,31 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { memorySegments, memoryTable } from '@copain/store';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { decodePolicyAnswer, encodePolicyRequest, policyVersion } from '../policy-frames.ts';
 import type { RecipientWish } from '../recipient-policy.ts';
 import { framePair } from './frame-pair.ts';
 import {
   ageKey,
   aliceId,
+  disposedAfterEach,
   eventually,
   type FriendBox,
-  message,
+  memoryStores,
   type OwnerBox,
-  startFakeMta,
   startFriend,
   startOwner,
-  submit,
-  talkTo,
   temporaryFolder,
 } from './testing.ts';
+import { message, submit, talkTo } from './testing-client.ts';
+import { startFakeMta } from './testing-mta.ts';
 
-let key: { identity: string; recipient: string };
-beforeAll(async () => {
-  key = await ageKey();
-});
-const cleanUp: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const one of cleanUp.splice(0).reverse()) await one[Symbol.asyncDispose]();
-});
-function used<T extends AsyncDisposable>(one: T): T {
-  cleanUp.push(one);
-  return one;
-}
-const stores = () => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
+const key = await ageKey();
+const used = disposedAfterEach();
 
 /** Alice with this wish, whose MTA knows anna and ben only; bob, whom she tells, and who reaches her live at first. */
 async function circle(
   wish: RecipientWish,
-  bobStores = stores(),
+  bobStores = memoryStores(),
 ): Promise<{ alice: OwnerBox; bob: FriendBox; isTold: () => boolean }> {
   const mta = used(
     await startFakeMta({
@@ -47,7 +35,7 @@ async function circle(
   const bob = used(await startFriend({ stores: bobStores, recipient: key.recipient }));
   const alice = used(
     await startOwner({
-      stores: stores(),
+      stores: memoryStores(),
       ...key,
       mta: mta.address,
       wish,
@@ -71,7 +59,7 @@ async function answerFor(bob: FriendBox, to: string): Promise<string> {
 const defer: RecipientWish = { recipients: { kind: 'learn' }, unknown: 'defer', copies: 1 };
 
 it('who was learnt from live mail is held for, others come again, and that is known after a restart too', async () => {
-  const bobStores = stores();
+  const bobStores = memoryStores();
   const { bob, isTold } = await circle(defer, bobStores);
   expect(await answerFor(bob, 'Anna+shop@alice.test')).toMatch(/^250 /);
   expect(await answerFor(bob, 'nobody@alice.test')).toMatch(/^550 5\.1\.1 /);
@@ -123,7 +111,7 @@ it('what is added by hand counts, and what is removed does not', async () => {
 }, 20_000);
 
 it('a friend forgets the list with the grant, and takes none from anybody but the owner', async () => {
-  const bobStores = stores();
+  const bobStores = memoryStores();
   const { bob, isTold } = await circle(defer, bobStores);
   await eventually(isTold);
   const [here, there] = framePair();
@@ -145,7 +133,7 @@ it('a stop does not wait for a friend who is to be told and says nothing', async
   const mta = used(await startFakeMta());
   const opened = Promise.withResolvers<void>();
   const alice = await startOwner({
-    stores: stores(),
+    stores: memoryStores(),
     ...key,
     mta: mta.address,
     wish: defer,

@@ -6,7 +6,8 @@ import { expect, it } from 'vitest';
 import type { Envelope } from '../envelope.ts';
 import { decodeSpoolRecord, encodeSpoolRecord } from '../spool-record.ts';
 import { keyId, openSpoolRecord, sealMessage, sha256, tagsOf } from './seal.ts';
-import { ageKey, aliceId, message, temporaryFolder } from './testing.ts';
+import { ageKey, aliceId, temporaryFolder } from './testing.ts';
+import { message } from './testing-client.ts';
 
 const envelope: Envelope = {
   from: 'sender@out.test',

@@ -4,13 +4,11 @@ import { copyFile, rename } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { memorySegments, memoryTable } from '@copain/store';
 import { expect, it } from 'vitest';
 import { sweepEveryMs } from '../limits.ts';
 import { startSmtpListener } from './smtp-listener.ts';
-import { ageKey, recordEvents, startFriend, systemClock, talkTo, temporaryFolder } from './testing.ts';
-
-const stores = () => ({ segments: memorySegments(), inbox: memorySegments(), table: memoryTable() });
+import { ageKey, memoryStores, recordEvents, startFriend, systemClock, temporaryFolder } from './testing.ts';
+import { talkTo } from './testing-client.ts';
 
 const openssl = spawnSync('openssl', ['version']).status === 0;
 if (!openssl)
@@ -49,7 +47,7 @@ it.skipIf(!openssl)(
     const first = makeCertificate(folder.dir, 'first.test');
     const second = makeCertificate(folder.dir, 'second.test');
     const { recipient } = await ageKey();
-    await using bob = await startFriend({ stores: stores(), recipient, tls: first });
+    await using bob = await startFriend({ stores: memoryStores(), recipient, tls: first });
     await using talk = await talkTo(bob.address);
     expect(await talk.say('EHLO again')).toContain('STARTTLS');
     const before = await upgrade(bob.address);
@@ -78,7 +76,7 @@ it.skipIf(!openssl)(
 it('a certificate that cannot be read, or a port that is taken, is an error at the start', async () => {
   const { recipient } = await ageKey();
   const tls = { certFile: '/nowhere/cert', keyFile: '/nowhere/key' };
-  await expect(startFriend({ stores: stores(), recipient, tls })).rejects.toThrow('ENOENT');
+  await expect(startFriend({ stores: memoryStores(), recipient, tls })).rejects.toThrow('ENOENT');
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as { port: number };

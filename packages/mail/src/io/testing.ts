@@ -1,256 +1,20 @@
 /**
- * What the tests of this room share: a scripted MTA, a client that speaks line by line, and a pair of boxes, alice (the
- * owner) and bob (her friend), joined by streams in memory. Real sockets on 127.0.0.1.
+ * What the tests of this room share: a pair of boxes, alice (the owner) and bob (her friend), joined by streams in memory;
+ * beside them a scripted MTA (`testing-mta`) and a client that speaks line by line (`testing-client`). Real sockets on
+ * 127.0.0.1.
  */
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@copain/core';
+import { memorySegments, memoryTable } from '@copain/store';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { afterEach } from 'vitest';
 import type { MailDomain } from '../mail-domain.ts';
 import type { ClaimView } from '../raw-plan.ts';
 import type { MailEvents } from './events.ts';
 import { framePair } from './frame-pair.ts';
 import { type Mail, startMail } from './mail.ts';
-
-/** One message as the MTA got it. */
-interface Delivered {
-  proxy: string | undefined;
-  helo: string;
-  from: string;
-  recipients: string[];
-  /** Dots unstuffed, one character per byte. */
-  data: string;
-}
-
-/**
- * What the MTA says to a command line, or to `.` at the end of DATA: a reply, 'drop' to close the connection, 'silence' to
- * say nothing, 'late' for the usual after a while, undefined for the usual.
- */
-export type Script = (line: string) => string | undefined;
-
-export interface FakeMta extends AsyncDisposable {
-  readonly address: HostPort;
-  readonly messages: Delivered[];
-  /** Every connection that ended inside DATA without a dot. */
-  readonly broken: string[];
-  script: Script;
-  /** Resolves when there are at least this many messages. */
-  received(count: number): Promise<Delivered[]>;
-}
-
-/** A mail server that keeps what it gets. Port 0 for any. */
-export async function startFakeMta({
-  port = 0,
-  script = () => undefined,
-}: {
-  port?: number;
-  script?: Script;
-} = {}): Promise<FakeMta> {
-  const sockets = new Set<Socket>();
-  const watchers = new Set<() => void>();
-  const state = { script, messages: [] as Delivered[], broken: [] as string[] };
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket)).on('error', () => {});
-    serve(socket, state, () => {
-      for (const watcher of watchers) watcher();
-    });
-  });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    address: { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
-    get messages() {
-      return state.messages;
-    },
-    get broken() {
-      return state.broken;
-    },
-    get script() {
-      return state.script;
-    },
-    set script(next: Script) {
-      state.script = next;
-    },
-    received: (count) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          if (state.messages.length < count) return;
-          watchers.delete(look);
-          resolve(state.messages);
-        };
-        watchers.add(look);
-        look();
-      }),
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
-
-function serve(
-  socket: Socket,
-  state: { script: Script; messages: Delivered[]; broken: string[] },
-  changed: () => void,
-): void {
-  let pending = '';
-  let data: string | undefined;
-  let current: Delivered = { proxy: undefined, helo: '', from: '', recipients: [], data: '' };
-  const say = (line: string, usual: string): string => {
-    const answer = state.script(line) ?? usual;
-    if (answer === 'drop') socket.destroy();
-    else if (answer === 'late') setTimeout(() => socket.write(`${usual}\r\n`), 300);
-    else if (answer !== 'silence') socket.write(`${answer}\r\n`);
-    return answer;
-  };
-  const command = (line: string): void => {
-    const word = (line.split(/[ :]/)[0] ?? '').toUpperCase();
-    const address = /<(.*?)>/.exec(line)?.[1] ?? '';
-    if (word === 'PROXY') current.proxy = line;
-    else if (word === 'EHLO') {
-      current.helo = line.slice(5);
-      say(
-        line,
-        '250-mta\r\n250-SIZE 50000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 XCLIENT NAME ADDR PORT PROTO HELO',
-      );
-    } else if (word === 'MAIL') {
-      current = { ...current, from: address, recipients: [], data: '' };
-      say(line, '250 2.1.0 Ok');
-    } else if (word === 'RCPT') {
-      if (say(line, '250 2.1.5 Ok').startsWith('2')) current.recipients.push(address);
-    } else if (word === 'DATA') {
-      if (say(line, '354 go on').startsWith('354')) data = '';
-    } else if (word === 'QUIT') socket.end('221 2.0.0 Bye\r\n');
-    else say(line, word === 'XCLIENT' ? '220 mta again' : '250 2.0.0 Ok');
-  };
-  socket.setEncoding('latin1');
-  say('connect', '220 mta ESMTP');
-  socket.on('data', (text: string) => {
-    pending += text;
-    for (;;) {
-      const end = data === undefined ? pending.indexOf('\r\n') : pending.indexOf('\r\n.\r\n');
-      const empty = data !== undefined && pending.startsWith('.\r\n');
-      if (end < 0 && !empty) return;
-      if (data === undefined) {
-        const line = pending.slice(0, end);
-        pending = pending.slice(end + 2);
-        command(line);
-      } else {
-        current.data = empty ? '' : pending.slice(0, end + 2).replaceAll(/(^|\r\n)\.\./g, '$1.');
-        pending = pending.slice(empty ? 3 : end + 5);
-        data = undefined;
-        if (/^(?:250|late)/.test(say('.', '250 2.0.0 Ok: queued as FAKE'))) {
-          state.messages.push(current);
-          changed();
-        }
-      }
-    }
-  });
-  socket.on('close', () => {
-    if (data !== undefined) state.broken.push(pending);
-  });
-}
-
-/** A client that says one thing at a time. */
-export interface Talk extends AsyncDisposable {
-  readonly socket: Socket;
-  /** Sends a line and returns the whole reply, lines joined with `\n`; without a line, waits for the next reply. */
-  say(line?: string): Promise<string>;
-  /** Sends bytes and waits for nothing. */
-  send(bytes: string): void;
-  /** Resolves when the other side has closed. */
-  closed(): Promise<void>;
-}
-
-export async function talkTo(address: HostPort): Promise<Talk> {
-  const socket = connect({ ...address });
-  socket.setEncoding('latin1');
-  const replies: string[] = [];
-  let pending = '';
-  let lines: string[] = [];
-  let wake = (): void => {};
-  let ended = false;
-  socket.on('data', (text: string) => {
-    pending += text;
-    for (let end = pending.indexOf('\r\n'); end >= 0; end = pending.indexOf('\r\n')) {
-      const line = pending.slice(0, end);
-      pending = pending.slice(end + 2);
-      lines.push(line);
-      if (line[3] === '-') continue;
-      replies.push(lines.join('\n'));
-      lines = [];
-    }
-    wake();
-  });
-  socket.on('close', () => {
-    ended = true;
-    wake();
-  });
-  socket.on('error', () => {});
-  const next = async (): Promise<string> => {
-    while (replies.length === 0 && !ended)
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    return replies.shift() ?? 'closed';
-  };
-  const talk: Talk = {
-    socket,
-    say: async (line) => {
-      if (line !== undefined) socket.write(`${line}\r\n`, 'latin1');
-      return await next();
-    },
-    send: (bytes) => {
-      socket.write(bytes, 'latin1');
-    },
-    closed: async () => {
-      while (!ended)
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-    },
-    [Symbol.asyncDispose]: async () => {
-      socket.destroy();
-      if (!socket.closed) await once(socket, 'close');
-    },
-  };
-  await talk.say();
-  await talk.say('EHLO client.test');
-  return talk;
-}
-
-/** MAIL, RCPTs, DATA; the final reply. `data` goes out as it is, the dot is added. */
-export async function submit(
-  talk: Talk,
-  {
-    from = 'sender@out.test',
-    to = ['a@alice.test'],
-    data = message('hello'),
-  }: { from?: string; to?: string[]; data?: string } = {},
-): Promise<string> {
-  await talk.say(`MAIL FROM:<${from}>`);
-  for (const recipient of to) {
-    const answer = await talk.say(`RCPT TO:<${recipient}>`);
-    if (!answer.startsWith('250')) return answer;
-  }
-  await talk.say('DATA');
-  talk.send(data);
-  return await talk.say('.');
-}
-
-export function message(text: string): string {
-  return `From: sender@out.test\r\nTo: a@alice.test\r\nSubject: ${text}\r\n\r\n${text}\r\n`;
-}
-
-/** Everything after our one header. */
-export function withoutTrace(data: string): string {
-  return data.replace(/^Received: from [^\r\n]+\r\n(?:\t[^\r\n]+\r\n)+/, '');
-}
 
 /** Resolves when the condition holds; looks at every turn of the event loop, so it is as quick as what it waits for. */
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -328,6 +92,23 @@ export interface Stores {
   segments: Segments;
   inbox: Segments;
   table: Table;
+}
+
+/** Stores of a box that was never started. */
+export function memoryStores(): Stores {
+  return { segments: memorySegments(), inbox: memorySegments(), table: memoryTable() };
+}
+
+/** Called once by a test file: what is given to the answer is disposed of after the test that gives it, the last first. */
+export function disposedAfterEach(): <T extends AsyncDisposable>(one: T) => T {
+  const used: AsyncDisposable[] = [];
+  afterEach(async () => {
+    for (const one of used.splice(0).reverse()) await one[Symbol.asyncDispose]();
+  });
+  return (one) => {
+    used.push(one);
+    return one;
+  };
 }
 
 /** Alice's box in a test. */
