@@ -24,8 +24,8 @@ export interface MailDomain {
 }
 
 /**
- * One message on this box. `id` is the same wherever the message is; two copies on one box share it. `from` and `recipients` are unknown (undefined, none) where they are sealed
- * to a friend; `recipients` leaves out those who have it.
+ * One message on this box. `id` is the same wherever the message is; two copies on one box share it. `from` and
+ * `recipients` are unknown (undefined, none) where they are sealed to a friend; `recipients` leaves out those who have it.
  */
 export interface MessageInfo {
   id: string;

@@ -1,0 +1,112 @@
+import type { MailDomain, MailFact, MessageInfo } from '../mail-domain.ts';
+import { messageId } from '../message-id.ts';
+import { isWaiting, type QueuedMessage } from '../spool.ts';
+import type { Deliveries } from './deliver.ts';
+import type { Drains } from './drain-friend.ts';
+import type { HeldStore } from './held-store.ts';
+import type { Inbox } from './inbox.ts';
+
+/** What was accepted and delivered for each domain since this process started. */
+export class Totals {
+  readonly #counts = new Map<string, number>();
+
+  add(what: 'accepted' | 'delivered', domain: string): void {
+    this.#counts.set(`${what} ${domain}`, this.get(what, domain) + 1);
+  }
+
+  get(what: 'accepted' | 'delivered', domain: string): number {
+    return this.#counts.get(`${what} ${domain}`) ?? 0;
+  }
+}
+
+/** Queued messages that people call by this id; more than one only where recipients came in different transactions. */
+export function queuedUnder(inbox: Inbox, id: string): QueuedMessage[] {
+  return [...inbox.queue.values()].filter(
+    ({ recipients }) => messageId(recipients.map(({ tag }) => tag)) === id,
+  );
+}
+
+/** Every message that is on this box, oldest first. */
+export function listMessages(
+  held: HeldStore,
+  inbox: Inbox,
+  deliveries: Deliveries,
+  domains: readonly MailDomain[],
+): MessageInfo[] {
+  const ownerOf = (domain: string): string => domains.find((one) => one.domain === domain)?.ownerId ?? '';
+  const heldHere = [...held.messages.values()].map(
+    (message): MessageInfo => ({
+      id: messageId(message.tags),
+      domain: message.domain,
+      ownerId: message.ownerId,
+      from: undefined,
+      recipients: [],
+      sizeBytes: message.sizeBytes,
+      receivedAtMs: message.receivedAtMs,
+      state: 'held',
+      reply: undefined,
+      nextTryAtMs: undefined,
+    }),
+  );
+  const queued = [...inbox.queue.values()].map(
+    (message): MessageInfo => ({
+      id: messageId(message.recipients.map(({ tag }) => tag)),
+      domain: message.domain,
+      ownerId: ownerOf(message.domain),
+      from: message.from,
+      recipients: message.recipients
+        .filter(({ state }) => state !== 'delivered')
+        .map(({ address }) => address),
+      sizeBytes: message.sizeBytes,
+      receivedAtMs: message.receivedAtMs,
+      state: isWaiting(message) ? 'queued' : 'quarantined',
+      reply: message.reply === '' ? undefined : message.reply,
+      nextTryAtMs: deliveries.nextTryAtMs(message),
+    }),
+  );
+  return [...heldHere, ...queued].sort((a, b) => a.receivedAtMs - b.receivedAtMs);
+}
+
+/** What the status page says of one domain. */
+export function fact({
+  domain,
+  held,
+  inbox,
+  deliveries,
+  drains,
+  totals,
+}: {
+  domain: MailDomain;
+  held: HeldStore;
+  inbox: Inbox;
+  deliveries: Deliveries;
+  drains: Drains;
+  totals: Totals;
+}): MailFact {
+  const own = domain.role === 'own';
+  const all = own ? [...inbox.queue.values()] : [...held.messages.values()];
+  const here = all.filter((message) => message.domain === domain.domain);
+  const quarantined = own
+    ? [...inbox.queue.values()].filter((one) => one.domain === domain.domain && !isWaiting(one)).length
+    : 0;
+  const messages = here.length - quarantined;
+  const moving = own ? deliveries.isDelivering(domain.domain) : drains.isDraining(domain.ownerId);
+  const present = own || drains.isReachable(domain.ownerId);
+  const oldest = here.reduce(
+    (min, { receivedAtMs }) => Math.min(min, receivedAtMs),
+    Number.POSITIVE_INFINITY,
+  );
+  return {
+    domain: domain.domain,
+    ownerId: domain.ownerId,
+    ownerName: domain.ownerName,
+    role: domain.role,
+    state: messages > 0 ? (moving ? 'draining' : 'holding') : present ? 'live' : 'holding',
+    messages,
+    bytes: here.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    quarantined,
+    oldestAtMs: here.length > 0 ? oldest : undefined,
+    acceptedTotal: totals.get('accepted', domain.domain),
+    deliveredTotal: totals.get('delivered', domain.domain),
+  };
+}
