@@ -17,7 +17,8 @@ const spareBytes = 128 * 1024 * 1024;
 const fileName = 'ballast';
 const temporaryName = '.ballast.new';
 
-async function freeBytes(dir: string): Promise<number> {
+/** What the disk of `dir` has left for us, in bytes. Rejects where that cannot be measured. */
+export async function freeBytes(dir: string): Promise<number> {
   const { bavail, bsize } = await statfs(dir);
   return bavail * bsize;
 }

@@ -6,6 +6,7 @@ import { type DiskSegments, openSegments } from '@copain/store/io';
 import type { Duty } from '@copain/trust';
 import { mailDomains } from '../mail-domains.ts';
 import { providers } from '../wiring.ts';
+import { freeBytes } from './ballast.ts';
 import { type Box, closing } from './box.ts';
 import { interfaceHosts } from './interface-hosts.ts';
 import { type MailDesk, startMailDesk } from './mail-desk.ts';
@@ -110,6 +111,7 @@ export async function startMailRoom(
       inbox,
       table,
       arrivingDir: box.folder('mail'),
+      freeBytes: async () => await freeBytes(box.folder('mail')),
       identities: () => identity.sealIdentities,
       clock: box.clock,
       random: box.random,

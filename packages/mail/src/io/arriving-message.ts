@@ -1,4 +1,3 @@
-import { statfs } from 'node:fs/promises';
 import { mayArrive } from '../arriving.ts';
 import { arrivingMaxBytes, diskFloorBytes } from '../limits.ts';
 import { type Reply, reply } from '../smtp-reply.ts';
@@ -25,7 +24,7 @@ export class ArrivingRoom {
   #measured: { atMs: number; low: Promise<boolean> } | undefined;
 
   /** `freeBytes` measures what the disk of `dir` has left for us. */
-  constructor(dir: string, events: MailEvents, freeBytes: () => Promise<number> = () => freeBytesOf(dir)) {
+  constructor(dir: string, events: MailEvents, freeBytes: () => Promise<number>) {
     this.dir = dir;
     this.#events = events;
     this.#freeBytes = freeBytes;
@@ -54,11 +53,6 @@ export class ArrivingRoom {
   trouble(error: unknown): void {
     this.#events.trouble({ where: 'a message while it comes in', error: asError(error) });
   }
-}
-
-async function freeBytesOf(dir: string): Promise<number> {
-  const { bavail, bsize } = await statfs(dir);
-  return bavail * bsize;
 }
 
 /** One message while it comes in: within its network's share, and only while the disk has room. */

@@ -47,8 +47,8 @@ export interface MailOptions {
   table: Table;
   /** Where messages wait while they come in; on the disk that `segments` are on. */
   arrivingDir: string;
-  /** What that disk has left, in bytes; measured where it is not given. */
-  freeBytes?: () => Promise<number>;
+  /** What that disk has left, in bytes. */
+  freeBytes: () => Promise<number>;
   /** Our age identities (`AGE-SECRET-KEY-1…`), newest first. */
   identities: () => readonly string[];
   clock: Clock;

@@ -173,6 +173,7 @@ export async function startOwner({
     raw: { doors: [], open: unreachable, claims },
     ...stores,
     arrivingDir: tmpdir(),
+    freeBytes: async () => 1e12,
     identities: () => [identity],
     clock: systemClock,
     random: noRandom,
