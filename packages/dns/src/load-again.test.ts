@@ -109,6 +109,13 @@ it('of a long file only the entries around a change are read again, and the cont
   );
 });
 
+it('a second mark in front of a file is read as a part of its first word', () => {
+  const { text } = optionsFor([...head(1), ...many('p')]);
+  const { zone, problems } = loadZone({ ...optionsFor([]), text: `\xef\xbb\xbf\xef\xbb\xbf${text}` });
+  expect(zone).toBeUndefined();
+  expect(problems[0]).toMatchObject({ line: 1, severity: 'error' });
+});
+
 it('what a remark says changes neither zone nor content', () => {
   const before = loadZone(optionsFor(head(1)));
   const after = loadAgain(optionsFor([...head(1), '; seen']), before);

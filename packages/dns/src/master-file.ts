@@ -78,8 +78,14 @@ export function formatProblem({ file, line, column, severity, text }: ZoneProble
 export function parseMasterFile(options: MasterFileOptions): MasterFile {
   const result: MasterFile = { records: [], problems: [] };
   const budget = { characters: masterFileBytesMax };
-  new FileReader(options, options.text, options.file, options.origin, 0, result, budget).read();
+  const text = withoutMark(options.text);
+  new FileReader(options, text, options.file, options.origin, 0, result, budget).read();
   return result;
+}
+
+/** The text without the mark (U+FEFF as UTF-8) that some editors put in front of it. */
+export function withoutMark(text: string): string {
+  return text.startsWith('\xef\xbb\xbf') ? text.slice(3) : text;
 }
 
 /** What the meaning of the next entry depends on beside its own text. */
@@ -99,8 +105,8 @@ export interface ReadEntries {
 }
 
 /**
- * Reads entries from the middle of `options.text` on, until `isEnough` says so or the text ends. Undefined where there is
- * any mistake among them, or they include another file. For `readPieces`.
+ * Reads entries from the middle of `options.text` on, which has no mark in front, until `isEnough` says so or the text
+ * ends. Undefined where there is any mistake among them, or they include another file. For `readPieces`.
  */
 export function readEntries(
   options: MasterFileOptions,
@@ -182,7 +188,7 @@ class FileReader {
     budget: { characters: number },
   ) {
     this.#options = options;
-    this.#text = text.startsWith('\xef\xbb\xbf') ? text.slice(3) : text;
+    this.#text = text;
     this.#file = file;
     this.#origin = origin;
     this.#depth = depth;
@@ -427,7 +433,7 @@ class FileReader {
     const { file, text } = included;
     const reader = new FileReader(
       this.#options,
-      text,
+      withoutMark(text),
       file,
       origin,
       this.#depth + 1,

@@ -1,6 +1,12 @@
 import { equalBytes } from '@copain/core';
 import { masterFileBytesMax, piecesEntries } from './limits.ts';
-import { type Carried, type MasterFileOptions, type MasterRecord, readEntries } from './master-file.ts';
+import {
+  type Carried,
+  type MasterFileOptions,
+  type MasterRecord,
+  readEntries,
+  withoutMark,
+} from './master-file.ts';
 
 /** Some entries of a master file that follow one another, in the text from `start` to `end`. */
 interface Piece {
@@ -32,7 +38,7 @@ export interface MasterPieces {
  * depends on more than its text: `parseMasterFile` then reads it.
  */
 export function readPieces(options: MasterFileOptions, before?: MasterPieces): MasterPieces | undefined {
-  const text = options.text.startsWith('\xef\xbb\xbf') ? options.text.slice(3) : options.text;
+  const text = withoutMark(options.text);
   if (text.length > masterFileBytesMax || /^\$(INCLUDE|GENERATE)/im.test(text)) return undefined;
   const known = before && knownPieces(before, text);
   const pieces: Piece[] = [];
