@@ -68,7 +68,12 @@ const edit = fc.record({
 const byKey = ([one]: [string, unknown], [other]: [string, unknown]) => (one < other ? -1 : 1);
 const shown = (zone: Zone | undefined) =>
   zone && { ...zone, nodes: [...zone.nodes].sort(byKey), hashed: [...zone.hashed].sort(byKey) };
-const told = ({ zone, problems, content }: LoadedZone) => ({ zone: shown(zone), problems, content });
+const told = ({ zone, problems, content, soaAt }: LoadedZone) => ({
+  zone: shown(zone),
+  problems,
+  content,
+  soaAt,
+});
 
 it('however a file is edited, reading what changed gives what reading all of it gives', () => {
   let again = 0;
@@ -114,6 +119,12 @@ it('a second mark in front of a file is read as a part of its first word', () =>
   const { zone, problems } = loadZone({ ...optionsFor([]), text: `\xef\xbb\xbf\xef\xbb\xbf${text}` });
   expect(zone).toBeUndefined();
   expect(problems[0]).toMatchObject({ line: 1, severity: 'error' });
+});
+
+it('the SOA is known by its line when lines come in above it', () => {
+  const before = loadZone(optionsFor([...head(1), ...many('p')]));
+  const after = loadAgain(optionsFor(['; one', '; two', ...head(1), ...many('p')]), before);
+  expect([before.soaAt?.line, after?.soaAt?.line]).toEqual([2, 4]);
 });
 
 it('what a remark says changes neither zone nor content', () => {

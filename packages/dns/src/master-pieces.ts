@@ -7,6 +7,7 @@ import {
   readEntries,
   withoutMark,
 } from './master-file.ts';
+import { RecordType } from './record-types.ts';
 
 /** Some entries of a master file that follow one another, in the text from `start` to `end`. */
 interface Piece {
@@ -72,7 +73,10 @@ export function readPieces(options: MasterFileOptions, before?: MasterPieces): M
   return { text, pieces, count, fresh, gone: known?.left() ?? [] };
 }
 
-/** Finds pieces of the version before in a text. Each is taken once, and in their order. */
+/**
+ * Finds pieces of the version before in a text. Each is taken once, and in their order. The one with the SOA is never
+ * found: what is said about the serial names the line in which the SOA stands now.
+ */
 function knownPieces({ text: old, pieces }: MasterPieces, text: string) {
   const lineAt = (whole: string, at: number): string => {
     const end = whole.indexOf('\n', at);
@@ -80,11 +84,12 @@ function knownPieces({ text: old, pieces }: MasterPieces, text: string) {
   };
   const byLine = new Map(pieces.map((piece, index) => [lineAt(old, piece.start), index]));
   const left = new Set(pieces);
+  const withSoa = new Set(pieces.filter(({ records }) => records.some(({ type }) => type === RecordType.SOA)));
   let next = 0;
   const find = (at: number, carried: Carried): number | undefined => {
     for (const index of [next, byLine.get(lineAt(text, at)) ?? -1]) {
       const piece = pieces[index];
-      if (index < next || !piece || old[piece.end - 1] !== '\n') continue;
+      if (index < next || !piece || old[piece.end - 1] !== '\n' || withSoa.has(piece)) continue;
       if (isSame(piece.before, carried) && text.startsWith(old.slice(piece.start, piece.end), at))
         return index;
     }
