@@ -84,7 +84,9 @@ function knownPieces({ text: old, pieces }: MasterPieces, text: string) {
   };
   const byLine = new Map(pieces.map((piece, index) => [lineAt(old, piece.start), index]));
   const left = new Set(pieces);
-  const withSoa = new Set(pieces.filter(({ records }) => records.some(({ type }) => type === RecordType.SOA)));
+  const withSoa = new Set(
+    pieces.filter(({ records }) => records.some(({ type }) => type === RecordType.SOA)),
+  );
   let next = 0;
   const find = (at: number, carried: Carried): number | undefined => {
     for (const index of [next, byLine.get(lineAt(text, at)) ?? -1]) {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { manualClock, seededRandom } from '@copain/core/testing';
-import { encodeZone, loadZone, nameOf, type Zone } from '@copain/dns';
-import { sha256 } from '@copain/dns/io';
+import { encodeZone, journalZones, loadZone, nameOf, TransferOut, type Zone } from '@copain/dns';
+import { sha256, startDnsServer, tsigCrypto } from '@copain/dns/io';
 import { memoryTable } from '@copain/store';
 import { encodeCanonical } from '@copain/trust';
 import { pino } from 'pino';
@@ -28,8 +28,39 @@ async function closedPort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 1;
 }
 
-/** The source as it starts after a run that received serial 3, which is published as serial 20; its primary is off. */
-async function started(published: Zone) {
+/** A primary that gives this zone to whoever asks. */
+async function primaryOf(zone: Zone) {
+  const journal = journalZones(new Map(), [zone]);
+  const out = new TransferOut({
+    peers: [{ address: { host: '127.0.0.1', port: 53 }, key: undefined }],
+    crypto: tsigCrypto,
+    find: (name) => journal.get(name),
+    isHidden: () => true,
+    answer: () => undefined,
+    noted: () => {},
+  });
+  const server = await startDnsServer({
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    answer: (query, asker) => out.answer(query, asker),
+  });
+  return { server, port: server.addresses()[0]?.port ?? 1 };
+}
+
+/** The source as it starts after a run that received serial 3, which is published as serial 20. */
+async function started(
+  published: Zone,
+  {
+    port,
+    isFull = false,
+    whenFree = async (work) => await work(),
+  }: {
+    /** Of the primary, which is off without one. */
+    port?: number;
+    /** The disk takes nothing more. */
+    isFull?: boolean;
+    whenFree?: (work: () => Promise<void>) => Promise<void>;
+  } = {},
+) {
   const clock = manualClock(startMs);
   const table = memoryTable();
   const row = {
@@ -52,12 +83,12 @@ async function started(published: Zone) {
   const source = primarySource({
     origin,
     originText: 'alice.example',
-    primary: { host: '127.0.0.1', port: await closedPort() },
+    primary: { host: '127.0.0.1', port: port ?? (await closedPort()) },
     tsigFile: undefined,
-    table,
+    table: isFull ? { ...table, write: () => Promise.reject(new Error('no room')) } : table,
     clock,
     random: seededRandom(1),
-    whenFree: async (work) => await work(),
+    whenFree,
     onChange: () => {},
     onFact: () => {},
     onTransfer: () => {},
@@ -95,6 +126,28 @@ it('a silent primary leaves the zone current until EXPIRE, and then no longer, w
   expect(source.fact()).toMatchObject({ isExpired: true, serial: 3 });
   expect((await source.read())?.zone?.serial).toBe(3);
   expect(events.list().filter(({ kind }) => kind === 'zone.primary-expired')).toHaveLength(1);
+  await source[Symbol.asyncDispose]();
+  await events[Symbol.asyncDispose]();
+});
+
+it('a full disk that takes no note of what came is no failure of the primary', async () => {
+  const { server, port } = await primaryOf(zoneOf(4));
+  const { events, source } = await started(zoneOf(20), { port, isFull: true });
+  await source.renew();
+  expect((await source.read())?.zone?.serial).toBe(4);
+  expect(source.fact()).toMatchObject({ serial: 4, checkedAtMs: startMs, failing: undefined });
+  for (const part of [source, events, server]) await part[Symbol.asyncDispose]();
+});
+
+it('ends at once where its question has not had its turn yet', async () => {
+  let waiting = 0;
+  const { events, source } = await started(zoneOf(20), {
+    whenFree: () => {
+      waiting++;
+      return new Promise(() => {});
+    },
+  });
+  await expect.poll(() => waiting).toBe(1);
   await source[Symbol.asyncDispose]();
   await events[Symbol.asyncDispose]();
 });

@@ -93,14 +93,18 @@ class RunningSource implements PrimarySource {
   readonly #options: PrimarySourceOptions;
   readonly #stopping = new AbortController();
   #refresh: RefreshState = startRefresh();
-  #received: Zone | undefined;
+  /** What the primary sent last, with its own serial, and the hash of it. */
+  #received: { zone: Zone; contentHash: Uint8Array } | undefined;
   #content: SourceContent | undefined;
   #key: TsigKey | undefined;
   #addresses: readonly string[];
   #why = '';
   #lastTransfer: PrimaryFact['lastTransfer'];
   #timer: NodeJS.Timeout | undefined;
+  /** Ends when every question so far is answered, those too that wait for room. */
   #asking: Promise<void> = Promise.resolve();
+  /** The question under way. */
+  #pulling: Promise<void> = Promise.resolve();
   #noted: { atMs: number; serial: number } | undefined;
 
   constructor(options: PrimarySourceOptions) {
@@ -114,7 +118,7 @@ class RunningSource implements PrimarySource {
     if (stored) this.#refresh = startRefresh(stored);
     const base = stored && published && sameAsReceived(published, stored);
     if (base) {
-      this.#received = base;
+      this.#received = { zone: base, contentHash: stored.contentHash };
       this.#content = { zone: base, problems: [] };
     }
     await this.#readKey();
@@ -152,7 +156,7 @@ class RunningSource implements PrimarySource {
     const { checkedAtMs, nextAtMs, failingSinceMs, isExpired } = this.#refresh;
     return {
       address: this.#options.primary,
-      serial: this.#received?.serial,
+      serial: this.#received?.zone.serial,
       checkedAtMs,
       nextAtMs,
       expiresAtMs: expiresAtMs(this.#refresh),
@@ -170,7 +174,13 @@ class RunningSource implements PrimarySource {
     for (const { kind } of effects) {
       switch (kind) {
         case 'ask':
-          this.#asking = this.#asking.then(() => this.#options.whenFree(() => this.#ask()));
+          this.#asking = this.#asking.then(() =>
+            this.#options.whenFree(async () => {
+              if (this.#stopping.signal.aborted) return;
+              this.#pulling = this.#ask();
+              await this.#pulling;
+            }),
+          );
           break;
         case 'failing':
           events.add(
@@ -216,7 +226,7 @@ class RunningSource implements PrimarySource {
       };
       const pulled: PulledZone =
         why === undefined
-          ? await pullZone({ primary, origin, key: this.#key, have: this.#received, signal, resolved })
+          ? await pullZone({ primary, origin, key: this.#key, have: this.#received?.zone, signal, resolved })
           : { kind: 'failed', why };
       if (!signal.aborted) await this.#take(pulled);
     } catch (error) {
@@ -233,11 +243,11 @@ class RunningSource implements PrimarySource {
     switch (pulled.kind) {
       case 'current':
         if (this.#content?.zone === undefined && this.#received)
-          this.#give({ zone: this.#received, problems: [] });
+          this.#give({ zone: this.#received.zone, problems: [] });
         return await this.#checked(soaTimers(pulled.soa));
       case 'zone': {
         const { zone, content, fact } = pulled;
-        this.#received = zone;
+        this.#received = { zone, contentHash: sha256(content) };
         this.#lastTransfer = { ...fact, atMs: clock.nowMs() };
         log.info({ zone: originText, primary: this.name, ...fact }, 'a zone was received');
         onTransfer(fact.how, fact.bytes);
@@ -273,18 +283,23 @@ class RunningSource implements PrimarySource {
     this.#step({ kind: 'checked', timers });
     const nowMs = this.#options.clock.nowMs();
     const noted = this.#noted;
-    const isSame = noted !== undefined && noted.serial === this.#received?.serial;
+    const isSame = noted !== undefined && noted.serial === this.#received?.zone.serial;
     if (!isSame || Math.abs(nowMs - noted.atMs) >= noteEveryMs) await this.#note(timers, nowMs);
   }
+
+  /** Never rejects: that a full disk takes no note is no fault of the primary, and after a restart it is asked at once. */
   async #note({ refreshS, retryS, expireS }: SoaTimers, nowMs: number): Promise<void> {
-    const zone = this.#received;
-    if (!zone) return;
-    const { table, originText } = this.#options;
-    const content = sha256(encodeZone(zone));
+    if (this.#received === undefined) return;
+    const { table, originText, log } = this.#options;
+    const { zone, contentHash: content } = this.#received;
     const at = Math.round(nowMs);
     const value = encodeCanonical({ serial: zone.serial, content, at, refreshS, retryS, expireS });
-    await table.write([{ key: rowPrefix + originText, value }]);
-    this.#noted = { atMs: nowMs, serial: zone.serial };
+    try {
+      await table.write([{ key: rowPrefix + originText, value }]);
+      this.#noted = { atMs: nowMs, serial: zone.serial };
+    } catch (error) {
+      log.warn({ zone: originText, err: error }, 'what a primary sent could not be noted');
+    }
   }
 
   async #stored(): Promise<StoredPrimary | undefined> {
@@ -304,7 +319,8 @@ class RunningSource implements PrimarySource {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#timer);
-    await this.#asking;
+    // What waits for room ends as soon as it has some.
+    await this.#pulling;
   }
 }
 
