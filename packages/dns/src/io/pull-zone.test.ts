@@ -3,9 +3,9 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createAnswerer } from '../answer.ts';
 import { loadZone } from '../load-zone.ts';
-import { decodeMessage } from '../message.ts';
+import { decodeMessage, encodeMessage, Flag } from '../message.ts';
 import { nameOf } from '../name.ts';
-import { RecordType } from '../record-types.ts';
+import { Rcode, RecordType } from '../record-types.ts';
 import { TransferOut } from '../transfer-out.ts';
 import { TransferMessages } from '../transfer-stream.ts';
 import type { TsigKey } from '../tsig-record.ts';
@@ -91,19 +91,16 @@ const typeIn = (query: Uint8Array): number | undefined => decodeMessage(query)?.
 
 const pull = async (
   primary: { host: string; port: number },
-  {
-    have,
-    sign,
-    limits = {},
-  }: { have?: Zone; sign?: TsigKey; limits?: Parameters<typeof pullZone>[0]['limits'] } = {},
+  { sign, limits, ...more }: Partial<Parameters<typeof pullZone>[0]> & { sign?: TsigKey } = {},
 ): Promise<PulledZone> =>
   await pullZone({
     primary,
     origin,
     key: sign,
-    have,
+    have: undefined,
     signal: new AbortController().signal,
     limits: { answerMs: [500], connectMs: 500, stallMs: 300, ...limits },
+    ...more,
   });
 const failure = (pulled: PulledZone): string => (pulled.kind === 'failed' ? pulled.why : pulled.kind);
 
@@ -157,6 +154,32 @@ describe('a primary', () => {
       send(socket, query, typeIn(query) === RecordType.SOA ? [soaOf(next)] : wholeZone(next, soaOf(next))),
     );
     expect((await pull({ host: 'localhost', port: odd.address.port })).kind).toBe('zone');
+  });
+
+  it('that has two addresses is asked at the other one too where the first says no', async () => {
+    const { server, address } = await primaryOf([next]);
+    await using _ = server;
+    await using refusing = await startDnsServer({
+      listen: [{ host: '127.0.0.2', port: address.port }],
+      answer: (query) => {
+        const message = decodeMessage(query);
+        return message && encodeMessage({ ...message, flags: Flag.response | Rcode.refused, additional: [] });
+      },
+    });
+    const both = [...refusing.addresses(), address].map(({ host }) => host);
+    const named = async () => await pull({ ...address, host: 'ns.example' }, { resolve: async () => both });
+    expect((await named()).kind).toBe('zone');
+    await server[Symbol.asyncDispose]();
+    expect(failure(await named())).toMatch(/127\.0\.0\.2: it answered REFUSED.*; 127\.0\.0\.1: nothing listens there/);
+  });
+
+  it('whose name is looked up for ever does not keep a box that stops', async () => {
+    const stopping = new AbortController();
+    const pulled = pull(
+      { host: 'ns.example', port: 53 },
+      { resolve: () => new Promise(() => stopping.abort()), signal: stopping.signal },
+    );
+    expect(failure(await pulled)).toMatch(/has no address now/);
   });
 
   it('that nothing listens at, or whose name has no address, is said to be so', async () => {

@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { addAbortListener } from 'node:events';
 import { isIP } from 'node:net';
 import { formatHostPort, type HostPort } from '@copain/core';
 import { primaryAddressesMax } from '../limits.ts';
@@ -34,7 +35,7 @@ export type PulledZone =
   | { kind: 'failed'; why: string };
 
 export interface PullOptions {
-  /** An address or a name, which is looked up anew each time. */
+  /** An address or a name, which is looked up anew each time; each of its addresses is asked until one has the zone. */
   primary: HostPort;
   origin: DomainName;
   key: TsigKey | undefined;
@@ -43,6 +44,8 @@ export interface PullOptions {
   signal: AbortSignal;
   /** The name leads to these addresses now. */
   resolved?: (addresses: readonly string[]) => void;
+  /** The addresses of a name: those that this machine knows, unless a test has its own. */
+  resolve?: (host: string) => Promise<string[]>;
   limits?: Partial<PrimaryClientLimits>;
 }
 
@@ -52,29 +55,30 @@ export interface PullOptions {
  */
 export async function pullZone(options: PullOptions): Promise<PulledZone> {
   const { primary, origin, key, signal, limits = {} } = options;
-  const hosts = await addressesOf(primary.host);
-  if (typeof hosts === 'string') return { kind: 'failed', why: hosts };
+  const hosts = await addressesOf(options);
+  if (hosts.length === 0) return { kind: 'failed', why: `the name ${primary.host} has no address now` };
   options.resolved?.(hosts);
-  let why = '';
+  const whys: string[] = [];
   for (const host of hosts.slice(0, primaryAddressesMax)) {
     const asked = { address: { host, port: primary.port }, origin, key, signal, limits };
     const found = await findSoa(asked);
     if (found.kind === 'soa') return await pullFrom(asked, found.soa, options);
-    why = hosts.length === 1 ? found.why : `${host}: ${found.why}`;
-    if (found.kind === 'refused') break;
+    whys.push(hosts.length === 1 ? found.why : `${host}: ${found.why}`);
   }
-  return { kind: 'failed', why };
+  return { kind: 'failed', why: whys.join('; ') };
 }
 
-async function addressesOf(host: string): Promise<string[] | string> {
+/** None where the name has none, or `signal` ends the waiting: a resolver that is not there takes many seconds. */
+async function addressesOf({ primary, signal, resolve = resolveName }: PullOptions): Promise<string[]> {
+  const { host } = primary;
   if (isIP(host.split('%')[0] ?? '') !== 0) return [host];
-  try {
-    const found = await lookup(host, { all: true });
-    if (found.length > 0) return found.map(({ address }) => address);
-  } catch {
-    // Told below, in words that say what to look at.
-  }
-  return `the name ${host} has no address now`;
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<string[]>();
+  using _ = addAbortListener(signal, () => stop([]));
+  return await Promise.race([resolve(host).catch(() => []), stopped]);
+}
+
+async function resolveName(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
 async function pullFrom(
