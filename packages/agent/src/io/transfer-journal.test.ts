@@ -139,3 +139,26 @@ it('a write that fails is said, and costs no more than the past', async () => {
   expect(failures).toHaveLength(1);
   expect(soaOf(journal.zones().get(zone.originKey)?.zone ?? zone)).toEqual(soaOf(zone));
 });
+
+it('a row that could not be removed joins nothing that it does not belong to', async () => {
+  const table = memoryTable();
+  const first = await openTransferJournal({ table, failed: fail });
+  for (const serial of [1, 2]) first.serve([zoneOf(serial, addressed(serial))]);
+  await first[Symbol.asyncDispose]();
+  let isFull = true;
+  const full: typeof table = {
+    ...table,
+    write: async (changes) => (isFull ? fail(new Error('no room')) : await table.write(changes)),
+  };
+  const second = await openTransferJournal({ table: full, failed: () => {} });
+  second.serve([zoneOf(2, addressed(2))]);
+  second.serve([zoneOf(2, addressed(9))]);
+  await second[Symbol.asyncDispose]();
+  isFull = false;
+  const served = zoneOf(3, addressed(3));
+  second.serve([served]);
+  await second[Symbol.asyncDispose]();
+  await using again = await openTransferJournal({ table, failed: fail });
+  again.serve([served]);
+  expect(known(again, served)).toEqual([2]);
+});

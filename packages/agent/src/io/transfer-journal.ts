@@ -1,4 +1,4 @@
-import type { Table, TableChange } from '@copain/core';
+import type { Table } from '@copain/core';
 import {
   changesLeadingTo,
   decodeKeptChange,
@@ -48,7 +48,8 @@ export async function openTransferJournal(options: {
   /** From earlier runs, of zones that this one has not served yet. */
   const past = new Map<NameKey, KeptChange[]>();
   let keptBytes = 0;
-  let waiting: TableChange[] = [];
+  /** Rows to be written, and rows to be removed (undefined). */
+  let waiting = new Map<string, Uint8Array | undefined>();
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
 
@@ -64,7 +65,7 @@ export async function openTransferJournal(options: {
     rowsOf.get(origin)?.delete(change);
     rows.delete(row.key);
     keptBytes -= row.sizeBytes;
-    waiting.push({ key: row.key, value: undefined });
+    waiting.set(row.key, undefined);
   };
 
   let next = 0;
@@ -72,19 +73,29 @@ export async function openTransferJournal(options: {
     next = Number(key.slice(prefix.length)) + 1;
     const kept = decodeKeptChange(value);
     if (kept === undefined) {
-      waiting.push({ key, value: undefined });
+      waiting.set(key, undefined);
       continue;
     }
     keep({ key, sizeBytes: value.length }, kept);
     past.set(kept.origin, [...(past.get(kept.origin) ?? []), kept]);
   }
 
+  /** What cannot be written now goes with the next: a row that stays where it was to go would lead to another content. */
+  const writeWaiting = async (): Promise<void> => {
+    const changes = waiting;
+    waiting = new Map();
+    if (changes.size === 0) return;
+    try {
+      await table.write([...changes].map(([key, value]) => ({ key, value })));
+    } catch (error) {
+      waiting = new Map([...changes, ...waiting]);
+      failed(error);
+    }
+  };
   const write = async (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
-    const changes = waiting;
-    waiting = [];
-    if (changes.length > 0) writing = writing.then(() => table.write(changes)).catch(failed);
+    writing = writing.then(writeWaiting);
     await writing;
   };
 
@@ -101,7 +112,7 @@ export async function openTransferJournal(options: {
     }
     const key = prefix + String(next++).padStart(12, '0');
     keep({ key, sizeBytes: value.length }, { origin, change: newest });
-    waiting.push({ key, value });
+    waiting.set(key, value);
     for (const { origin: owner, change } of rows.values()) {
       if (keptBytes <= keptChangesBytesMax) break;
       drop(owner, change);
@@ -122,7 +133,7 @@ export async function openTransferJournal(options: {
         if (before.get(origin) !== entry) follow(origin, entry, hashes.get(entry.zone));
       }
       for (const origin of before.keys()) if (!journal.has(origin)) follow(origin, undefined);
-      if (waiting.length > 0) timer ??= setTimeout(() => void write(), writeEveryMs);
+      if (waiting.size > 0) timer ??= setTimeout(() => void write(), writeEveryMs);
     },
     [Symbol.asyncDispose]: write,
   };
