@@ -93,6 +93,24 @@ it('after a restart the catalog is the same, in whatever order zones are opened,
   await again.transfers[Symbol.asyncDispose]();
 });
 
+it('of zones that change one after the other a catalog is made once', async () => {
+  const table = memoryTable();
+  let made = 0;
+  const { transfers, serial } = await start({
+    ...table,
+    get: async (key) => {
+      made++;
+      return await table.get(key);
+    },
+  });
+  const origins = Array.from({ length: 50 }, (_, i) => `z${i}.example`);
+  for (const [i] of origins.entries())
+    transfers.zonesChanged({ zones: [], ownerOf: owned(...origins.slice(0, i + 1)), awaited: new Set() });
+  await expect.poll(serial).toBe(nowMs / 1000);
+  await transfers[Symbol.asyncDispose]();
+  expect(made).toBe(1);
+});
+
 it('a query with a key that is not known is an event, once', async () => {
   const { transfers, events, ask } = await start(memoryTable());
   const key: TsigKey = { name: nameOf('other'), algorithm: 'hmac-sha256', secret: new Uint8Array(32) };

@@ -197,10 +197,12 @@ export async function startTransfers(options: {
     concerns: (address) => out.concerns(address),
     answer: (query, asker) => out.answer(query, asker),
     zonesChanged: (next) => {
-      if (peers.length === 0) return;
+      if (peers.length === 0 || disposed) return;
       now = next;
       apply();
-      renewing = renewing.then(renewCatalog).catch((error: unknown) => {
+      // Of hundreds of zones that are opened one after the other the last says them all.
+      const renew = async (): Promise<void> => await (now === next ? renewCatalog() : undefined);
+      renewing = renewing.then(renew).catch((error: unknown) => {
         if (!disposed) log.error({ err: error }, 'the catalog could not be renewed');
       });
     },
