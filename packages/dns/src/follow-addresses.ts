@@ -1,4 +1,5 @@
-import { equalBytes, ipv6Groups } from '@copain/core';
+import { equalBytes } from '@copain/core';
+import { parseIpv4, parseIpv6 } from './address-text.ts';
 import type { ResourceRecord } from './master-file.ts';
 import { type DomainName, type NameKey, nameKey, nameToText } from './name.ts';
 import { RecordType } from './record-types.ts';
@@ -29,6 +30,7 @@ export function followAddresses(
   names: readonly DomainName[],
   { ipv4, ipv6 }: FollowedAddresses,
 ): FollowedZone {
+  const [a, aaaa] = [parseIpv4(ipv4 ?? ''), parseIpv6(ipv6 ?? '')];
   const patches = new Map<NameKey, NamePatch>();
   for (const name of names) {
     const key = nameKey(name);
@@ -38,12 +40,8 @@ export function followAddresses(
     const has = (type: number): boolean => node !== undefined && rrsetOf(node, type) !== undefined;
     const isBare = !has(RecordType.A) && !has(RecordType.AAAA);
     const wanted = [
-      ...(ipv4 !== undefined && (has(RecordType.A) || isBare)
-        ? [{ type: RecordType.A, rdata: ipv4Rdata(ipv4) }]
-        : []),
-      ...(ipv6 !== undefined && has(RecordType.AAAA)
-        ? [{ type: RecordType.AAAA, rdata: ipv6Rdata(ipv6) }]
-        : []),
+      ...(a && (has(RecordType.A) || isBare) ? [{ type: RecordType.A, rdata: a }] : []),
+      ...(aaaa && has(RecordType.AAAA) ? [{ type: RecordType.AAAA, rdata: aaaa }] : []),
     ];
     const differing = wanted.filter(({ type, rdata }) => {
       const there = node && rrsetOf(node, type);
@@ -71,10 +69,3 @@ export function followAddresses(
 }
 
 const refused = (text: string): FollowedZone => ({ kind: 'refused', text });
-
-const ipv4Rdata = (address: string): Uint8Array => Uint8Array.from(address.split('.').map(Number));
-
-function ipv6Rdata(address: string): Uint8Array {
-  const groups = ipv6Groups(address) ?? [];
-  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
-}
