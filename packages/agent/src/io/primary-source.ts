@@ -27,6 +27,7 @@ import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
 import type { Logger } from 'pino';
 import type { SourceContent } from '../source-content.ts';
 import type { EventLog } from './event-log.ts';
+import { plainAddress } from './plain-address.ts';
 import { readTsigFile } from './tsig-file.ts';
 import type { ZoneSource } from './zone-source.ts';
 
@@ -337,11 +338,4 @@ function sameAsReceived(published: Zone, { serial, contentHash }: StoredPrimary)
   if (published.signed && published.serial !== serial) return undefined;
   const zone = published.serial === serial ? published : withSerial(published, serial);
   return equalBytes(sha256(encodeZone(zone)), contentHash) ? zone : undefined;
-}
-
-/** An address as sockets write it; a name stays as it is. */
-function plainAddress(host: string): string {
-  return host.includes(':') && !host.includes('%')
-    ? new URL(`http://[${host}]/`).hostname.slice(1, -1)
-    : host;
 }

@@ -24,6 +24,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config-schema.ts';
 import { badSignatureText, refusedNotifyText, type ToldTroubles, tellTrouble } from '../transfer-trouble.ts';
 import type { EventLog } from './event-log.ts';
+import { plainAddress } from './plain-address.ts';
 import { readTsigKey } from './read-tsig-key.ts';
 import { transferCatalog } from './transfer-catalog.ts';
 import { openTransferJournal, type ZoneOfContent } from './transfer-journal.ts';
@@ -241,9 +242,4 @@ export async function startTransfers(options: {
       await sender?.[Symbol.asyncDispose]();
     },
   };
-}
-
-/** An address as sockets write it, so that `0:0:0:0:0:0:0:1` is `::1`. */
-function plainAddress(host: string): string {
-  return host.includes(':') ? new URL(`http://[${host}]/`).hostname.slice(1, -1) : host;
 }
