@@ -17,12 +17,17 @@ export interface KeptChange {
   change: ZoneChange;
 }
 
+/** Octets of the smallest record in the carried form: the name of the root, and ten more. */
+const recordBytesMin = 11;
+
 /** Canonical CBOR of a change; undefined where it is too large to be kept (`keptChangeBytesMax`). */
 export function encodeKeptChange({
   contentHash,
   change,
 }: Omit<KeptChange, 'origin'>): Uint8Array | undefined {
   const { fromSoa, toSoa, removed, added } = change;
+  // A zone that was signed anew changes by all its records: those are not put in order to be thrown away.
+  if ((removed.length + added.length) * recordBytesMin > keptChangeBytesMax) return undefined;
   const bytes = encodeCanonical({
     content: contentHash,
     from: encodeRecords([fromSoa]),
