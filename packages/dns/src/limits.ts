@@ -55,7 +55,10 @@ export const namesAgainMax = 10_000;
 /** Depth of $INCLUDE: deep enough for generated files, shallow enough that a file including itself ends soon. */
 export const includeDepthMax = 8;
 
-/** Problems reported for one master file. A file that is not a master file at all would give one for each line. */
+/**
+ * Problems told of one zone: mistakes of its master file, errors of the zone and warnings, as many of each. A file that is
+ * no master file at all would give one for each line, and a zone with one wrong habit one for each record.
+ */
 export const problemsMax = 100;
 
 /** Characters of one master-file entry (with its continuation lines); the largest rdata as hexadecimal fits. */

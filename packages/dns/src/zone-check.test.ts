@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { problemsMax } from './limits.ts';
 import { loadZone } from './load-zone.ts';
 import { formatProblem } from './master-file.ts';
 import { nameOf } from './name.ts';
@@ -59,4 +60,17 @@ it.each([
 ])('warns and goes on: %j', (text, problem) => {
   expect(problems(head + text)).toContain(problem);
   expect(loadZone({ text: head + text, file: 'z', origin: nameOf('alice.example') }).zone).toBeDefined();
+});
+
+it('tells as many errors and warnings as may be told, and that there are more', () => {
+  const habit = (line: (index: number) => string): string =>
+    Array.from({ length: 2 * problemsMax }, (_, index) => line(index)).join('');
+  const warned = habit((index) => `m${index} MX 10 nowhere\n`);
+  const refused = habit((index) => `c${index} CNAME ns\nc${index} A 192.0.2.1\n`);
+  const told = problems(head + warned + refused);
+  const errors = told.filter((text) => text.includes(': error: '));
+  const warnings = told.filter((text) => text.includes(': warning: '));
+  expect([errors.length, warnings.length]).toEqual([problemsMax + 1, problemsMax + 1]);
+  expect(errors.at(-1)).toMatch(/more errors are not told/);
+  expect(warnings.at(-1)).toMatch(/more warnings are not told/);
 });

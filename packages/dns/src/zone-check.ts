@@ -1,4 +1,5 @@
 import { compareBytes } from '@copain/core';
+import { problemsMax } from './limits.ts';
 import type { MasterRecord, ZoneProblem } from './master-file.ts';
 import { type DomainName, isAtOrBelow, type NameKey, nameKey, nameToText, parentKey } from './name.ts';
 import { canonicalRdata } from './rdata-wire.ts';
@@ -69,6 +70,7 @@ class ZoneCheck {
   readonly #zone: ZoneToCheck;
   readonly #originKey: NameKey;
   readonly #problems: ZoneProblem[] = [];
+  readonly #counts = { error: 0, warning: 0 };
   readonly #byName: ReadonlyMap<NameKey, MasterRecord[]>;
 
   constructor(zone: ZoneToCheck, byName: ReadonlyMap<NameKey, MasterRecord[]>) {
@@ -107,7 +109,16 @@ class ZoneCheck {
     text: string,
   ): void {
     const { file, line, column } = at;
-    this.#problems.push({ severity, file, line, column, text });
+    const count = ++this.#counts[severity];
+    if (count <= problemsMax) this.#problems.push({ severity, file, line, column, text });
+    else if (count === problemsMax + 1)
+      this.#problems.push({
+        severity,
+        file,
+        line,
+        column,
+        text: `from here on more ${severity}s are not told`,
+      });
   }
 
   #at(key: NameKey, type: number): MasterRecord[] {
