@@ -63,7 +63,7 @@ async function commandsPage(): Promise<string> {
 }
 
 const described =
-  /\/\*\* ((?:[^*]|\*(?!\/))*?)\s*\*\/\n(?:export const )?(\s*)(\w+)(?::\s*[^=\n]+?(?= =))?\s*[:=]\s*([^\n]*?)[;,]\n/g;
+  /\/\*\*((?:[^*]|\*(?!\/))*?)\s*\*\/\n(?:export const )?(\s*)(\w+)(?::\s*[^=\n]+?(?= =))?\s*[:=]\s*([^\n]*?)[;,]\n/g;
 
 function limitsPage(): string {
   const parts = [

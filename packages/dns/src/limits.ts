@@ -256,8 +256,10 @@ export const notifyPauseMs = 200;
 /** NOTIFYs of strangers that are answered in a second, over all zones. */
 export const notifyRefusalsPerSecondMax = 50;
 
-/** Seconds that the SOA's REFRESH and RETRY mean at least and at most, so that no typing error asks without end, or never. */
+/** Seconds that the SOA's REFRESH means at least and at most, so that no typing error asks without end, or never. */
 export const refreshBoundsS: { readonly least: number; readonly most: number } = { least: 10, most: 86_400 };
+
+/** The same for the SOA's RETRY. */
 export const retryBoundsS: { readonly least: number; readonly most: number } = { least: 5, most: 3600 };
 
 /** The first wait after a primary could not be asked; it doubles up to the SOA's RETRY. */
