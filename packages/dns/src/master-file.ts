@@ -1,12 +1,7 @@
 import { visible } from '@copain/core';
 import { generatedCount, generatedEntries } from './generate.ts';
-import {
-  entryCharactersMax,
-  includeDepthMax,
-  masterFileBytesMax,
-  problemsMax,
-  zoneRecordsMax,
-} from './limits.ts';
+import { includeDepthMax, masterFileBytesMax, problemsMax, zoneRecordsMax } from './limits.ts';
+import { MasterWords, SpellingProblem } from './master-words.ts';
 import type { DomainName } from './name.ts';
 import { parseRdata } from './rdata-text.ts';
 import { isMetaType, RecordType, typeFromText, typeToText } from './record-types.ts';
@@ -124,47 +119,11 @@ export function readEntries(
 /** Ends the reading of all files; the problem is already noted. */
 class Stop extends Error {}
 
-/** A mistake in the spelling of the file itself, before it is known what kind of entry it is. */
-class LexicalProblem extends Error {
-  readonly line: number;
-  readonly column: number;
-  readonly ends: boolean;
-  constructor(text: string, at: { line: number; column: number; ends: boolean }) {
-    super(text);
-    this.line = at.line;
-    this.column = at.column;
-    this.ends = at.ends;
-  }
-}
-
-const tab = 0x09;
-const lineFeed = 0x0a;
-const carriageReturn = 0x0d;
-const space = 0x20;
-const quote = 0x22;
-const openParenthesis = 0x28;
-const closeParenthesis = 0x29;
-const semicolon = 0x3b;
-const equalsSign = 0x3d;
-const backslash = 0x5c;
-
-function endsWord(code: number): boolean {
-  return (
-    code === space ||
-    code === tab ||
-    code === lineFeed ||
-    code === carriageReturn ||
-    code === semicolon ||
-    code === openParenthesis ||
-    code === closeParenthesis ||
-    Number.isNaN(code)
-  );
-}
-
 /** Reads one file; an included file gets a reader of its own, so that it cannot change origin, TTL or owner outside. */
 class FileReader {
   readonly #options: MasterFileOptions;
   readonly #text: string;
+  #words: MasterWords;
   readonly #file: string;
   readonly #depth: number;
   readonly #result: MasterFile;
@@ -174,9 +133,6 @@ class FileReader {
   #ownerProblem = 'the first record needs an owner name';
   #defaultTtl: number | undefined;
   #lastTtl: number | undefined;
-  #at = 0;
-  #line = 1;
-  #lineStart = 0;
 
   constructor(
     options: MasterFileOptions,
@@ -189,6 +145,7 @@ class FileReader {
   ) {
     this.#options = options;
     this.#text = text;
+    this.#words = new MasterWords(text);
     this.#file = file;
     this.#origin = origin;
     this.#depth = depth;
@@ -201,7 +158,7 @@ class FileReader {
     try {
       if (this.#budget.characters < 0)
         this.#stop(`the zone's files are larger than ${masterFileBytesMax} octets together`, 1, 1);
-      while (this.#at < this.#text.length) this.#readEntry();
+      while (!this.#words.isAtEnd) this.#readEntry();
     } catch (error) {
       if (!(error instanceof Stop) || this.#depth > 0) throw error;
     }
@@ -212,23 +169,21 @@ class FileReader {
     isEnough: (at: number, count: number, carried: Carried) => boolean,
   ): Omit<ReadEntries, 'records'> {
     const { origin, owner, defaultTtl, lastTtl } = from.carried;
-    this.#at = from.at;
-    this.#lineStart = from.at;
-    this.#line = from.line;
+    this.#words = new MasterWords(this.#text, from);
     this.#origin = origin;
     this.#owner = owner;
     this.#defaultTtl = defaultTtl;
     this.#lastTtl = lastTtl;
     try {
-      for (let count = 0; this.#at < this.#text.length; count++) {
-        if (count > 0 && isEnough(this.#at, count, this.#carried())) break;
+      for (let count = 0; !this.#words.isAtEnd; count++) {
+        if (count > 0 && isEnough(this.#words.at, count, this.#carried())) break;
         this.#readEntry();
         if (this.#result.problems.length > 0) break;
       }
     } catch (error) {
       if (!(error instanceof Stop)) throw error;
     }
-    return { end: this.#at, line: this.#line, carried: this.#carried() };
+    return { end: this.#words.at, line: this.#words.line, carried: this.#carried() };
   }
 
   #carried(): Carried {
@@ -260,124 +215,23 @@ class FileReader {
   }
 
   #readEntry(): void {
-    const startLine = this.#line;
-    const blank = this.#isBlank();
+    const { line: startLine, isBlank: blank } = this.#words;
     try {
-      const words = this.#readWords();
+      const words = this.#words.next();
       if (words.length === 0) return;
       const first = words[0] as Word;
       if (!blank && !first.quoted && first.text.startsWith('$')) this.#readDirective(words);
       else this.#readRecord(words, blank);
     } catch (error) {
-      if (error instanceof LexicalProblem) {
+      if (error instanceof SpellingProblem) {
         if (error.ends) this.#stop(error.message, error.line, error.column);
         this.#note(error.message, error.line, error.column);
-        this.#skipLine();
+        this.#words.skipLine();
       } else if (error instanceof WordProblem) {
         const line = error.word?.line ?? startLine;
         this.#note(visible(error.message), line, error.word?.column ?? 1);
       } else throw error;
     }
-  }
-
-  #isBlank(): boolean {
-    const code = this.#text.charCodeAt(this.#at);
-    return code === space || code === tab;
-  }
-
-  #column(): number {
-    return this.#at - this.#lineStart + 1;
-  }
-
-  #newLine(): void {
-    this.#at++;
-    this.#line++;
-    this.#lineStart = this.#at;
-  }
-
-  #skipLine(): void {
-    const end = this.#text.indexOf('\n', this.#at);
-    this.#at = end < 0 ? this.#text.length : end;
-    if (end >= 0) this.#newLine();
-  }
-
-  #lexical(text: string, ends: boolean, line: number = this.#line, column: number = this.#column()): never {
-    throw new LexicalProblem(text, { line, column, ends });
-  }
-
-  /** The words up to the end of the line, or of the line on which the last parenthesis closes. */
-  #readWords(): Word[] {
-    const words: Word[] = [];
-    const start = this.#at;
-    let opened: { line: number; column: number } | undefined;
-    for (;;) {
-      const code = this.#text.charCodeAt(this.#at);
-      if (Number.isNaN(code)) {
-        if (opened) this.#lexical('this parenthesis is never closed', true, opened.line, opened.column);
-        return words;
-      }
-      if (this.#at - start > entryCharactersMax)
-        this.#lexical(`this entry is longer than ${entryCharactersMax} characters`, true);
-      if (code === lineFeed) {
-        this.#newLine();
-        if (!opened) return words;
-      } else if (code === space || code === tab) this.#at++;
-      else if (code === semicolon) this.#skipComment();
-      else if (code === openParenthesis) {
-        if (opened) this.#lexical('a parenthesis within parentheses', true);
-        opened = { line: this.#line, column: this.#column() };
-        this.#at++;
-      } else if (code === closeParenthesis) {
-        if (!opened) this.#lexical('a closing parenthesis that was never opened', true);
-        opened = undefined;
-        this.#at++;
-      } else if (code === carriageReturn) {
-        this.#lexical('a carriage return; save the file with Unix line ends (LF alone)', true);
-      } else words.push(code === quote ? this.#readQuoted() : this.#readPlain());
-    }
-  }
-
-  #skipComment(): void {
-    const end = this.#text.indexOf('\n', this.#at);
-    this.#at = end < 0 ? this.#text.length : end;
-  }
-
-  #readQuoted(): Word {
-    const word = { text: '', quoted: true, line: this.#line, column: this.#column() };
-    const end = this.#quoteEnd();
-    word.text = this.#text.slice(this.#at + 1, end);
-    this.#at = end + 1;
-    if (!endsWord(this.#text.charCodeAt(this.#at)))
-      this.#lexical('a blank is missing behind the quotation mark', false);
-    return word;
-  }
-
-  /** Where the quotation that begins here closes; it must do so on the same line. */
-  #quoteEnd(): number {
-    for (let i = this.#at + 1; ; i++) {
-      const code = this.#text.charCodeAt(i);
-      if (code === quote) return i;
-      if (code === lineFeed || Number.isNaN(code))
-        this.#lexical('this quotation mark is not closed on its line', false);
-      if (code === backslash) i++;
-    }
-  }
-
-  #readPlain(): Word {
-    const word = { text: '', quoted: false, line: this.#line, column: this.#column() };
-    const start = this.#at;
-    for (;;) {
-      const code = this.#text.charCodeAt(this.#at);
-      if (endsWord(code)) break;
-      if (code === backslash && this.#text.charCodeAt(this.#at + 1) !== lineFeed) this.#at += 2;
-      else if (code !== quote) this.#at++;
-      // Service parameters are written key="value" (RFC 9460 §2.1); elsewhere a quotation mark begins a word.
-      else if (this.#text.charCodeAt(this.#at - 1) === equalsSign) this.#at = this.#quoteEnd() + 1;
-      else this.#lexical('a quotation mark within a word; write \\" or put a blank before it', false);
-    }
-    this.#at = Math.min(this.#at, this.#text.length);
-    word.text = this.#text.slice(start, this.#at);
-    return word;
   }
 
   #readDirective(words: readonly Word[]): void {
