@@ -2,7 +2,6 @@ import { type Clock, equalBytes, type Files, type FrameStream, type Table, toHex
 import {
   compareZoneVersions,
   type DomainName,
-  decodeZoneVersion,
   parseName,
   type SecondaryEffect,
   type SecondaryInput,
@@ -12,17 +11,17 @@ import {
   startSecondaryState,
   stepSecondary,
   type Term,
-  type Zone,
   type ZoneDelta,
   type ZoneKey,
   type ZoneVersion,
   zoneKey,
 } from '@copain/dns';
-import { openEnvelope } from '@copain/mesh/io';
-import { decodeCanonical, encodeCanonical, type HoldsRecord, readFields } from '@copain/trust';
+import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
 import { originText, recordsOf, zoneRecordKey } from '../known-records.ts';
 import type { EventLog } from './event-log.ts';
+import { type Held, heldRows } from './held-rows.ts';
+import { inOrder } from './in-order.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Refusals } from './refusals.ts';
 import type { ZoneOfContent } from './transfer-journal.ts';
@@ -33,7 +32,6 @@ import {
   type FetchedContent,
   fetchContent,
   readBody,
-  readContent,
   storeContent,
   UselessDelta,
   type ZoneContent,
@@ -69,16 +67,9 @@ export interface HeldZones extends AsyncDisposable {
   needed(): string[];
 }
 
-interface Held {
-  zone: Zone;
-  header: ZoneVersion;
-  envelope: Uint8Array;
-}
-
 const versionText = (header: ZoneVersion): string =>
   `${zoneKey(header)} ${header.epoch} ${header.sequence} ${toHex(header.contentHash)}`;
 
-const heldPrefix = 'held/';
 /** How often a zone's life is prolonged while its owner is there. */
 const renewEveryMs = 3_600_000;
 /** Effects that could not be done (disk full) are tried again this often. */
@@ -106,32 +97,22 @@ export async function openHeldZones(options: {
   /** A version came as what changed since another; others may want it so too. */
   stepped(before: ZoneVersion, after: ZoneVersion, delta: ZoneDelta): void;
 }): Promise<HeldZones> {
-  const { self, files, table, clock, records, events, refusals, log } = options;
+  const { self, files, clock, records, events, refusals, log } = options;
   const held = new Map<ZoneKey, Held>();
   let duties = new Map<ZoneKey, { ownerId: string; origin: DomainName }>();
   /** What was fetched and is not served yet, and the envelopes that announced it, by version. */
   const arrived = new Map<string, ZoneContent & { header: ZoneVersion }>();
   const envelopes = new Map<string, { header: ZoneVersion; envelope: Uint8Array }>();
   let renewedAtMs = clock.nowMs();
-  let retryAtMs = 0;
   let disposed = false;
 
-  const stored: { header: ZoneVersion; freshUntilMs: number }[] = [];
-  for await (const [key, value] of table.entries(heldPrefix)) {
-    const fields = readFields(decodeCanonical(value, 4096));
-    const envelope = fields.bytes('envelope', 1, 2048);
-    const freshUntilMs = fields.integer('freshUntil', 0, Number.MAX_SAFE_INTEGER);
-    const opened = fields.ok ? await openEnvelope('zone', envelope) : undefined;
-    const header = opened === undefined ? undefined : decodeZoneVersion(opened.payload);
-    const content =
-      header === undefined ? undefined : await readContent(files, header).catch(() => undefined);
-    if (header === undefined || content === undefined) {
-      refusals.count('serve', { key }, 'a stored zone is damaged; it will be fetched again');
-      continue;
-    }
-    held.set(zoneKey(header), { zone: content.zone, header, envelope });
-    stored.push({ header, freshUntilMs });
-  }
+  const rows = heldRows({
+    files,
+    table: options.table,
+    damaged: (key) => refusals.count('serve', { key }, 'a stored zone is damaged; it will be fetched again'),
+  });
+  const stored = await rows.read();
+  for (const { zone, header, envelope } of stored) held.set(zoneKey(header), { zone, header, envelope });
   let secondary: SecondaryState = startSecondaryState(stored);
 
   const newestOf = (ownerId: string, origin: DomainName) => {
@@ -142,11 +123,6 @@ export async function openHeldZones(options: {
   const originOf = (key: ZoneKey): string => {
     const origin = held.get(key)?.header.origin ?? duties.get(key)?.origin;
     return origin === undefined ? 'a zone' : originText(origin);
-  };
-
-  const writeRow = async ({ header, envelope }: Omit<Held, 'zone'>, freshUntilMs: number): Promise<void> => {
-    const value = encodeCanonical({ envelope, freshUntil: Math.round(freshUntilMs) });
-    await table.write([{ key: heldPrefix + zoneKey(header), value }]);
   };
 
   /** What was fetched for this version. It is there: `save` and `serve` follow `fetched`, and nothing removes it between. */
@@ -178,7 +154,7 @@ export async function openHeldZones(options: {
         const fetched = fetchedFor(effect.header);
         try {
           if (fetched.body !== undefined) await storeContent(files, effect.header, fetched.body);
-          await writeRow(fetched, effect.freshUntilMs);
+          await rows.write(fetched, effect.freshUntilMs);
         } catch (error) {
           const origin = originText(effect.header.origin);
           refusals.count(
@@ -205,7 +181,7 @@ export async function openHeldZones(options: {
       }
       case 'renewed': {
         const known = held.get(effect.key);
-        if (known !== undefined) await writeRow(known, effect.freshUntilMs);
+        if (known !== undefined) await rows.write(known, effect.freshUntilMs);
         options.changed();
         break;
       }
@@ -220,7 +196,7 @@ export async function openHeldZones(options: {
         const origin = originOf(effect.key);
         held.delete(effect.key);
         options.changed();
-        await table.write([{ key: heldPrefix + effect.key, value: undefined }]);
+        await rows.remove(effect.key);
         events.add('zone.dropped', `${origin} is not answered here any more.`);
         await options.replaced();
         break;
@@ -234,38 +210,23 @@ export async function openHeldZones(options: {
     }
   };
 
-  /** Effects in the order in which they were decided; one that fails (disk full) is tried again, and the rest waits. */
-  const todo: SecondaryEffect[] = [];
+  /** Effects in the order in which they were decided. */
+  const effects = inOrder<SecondaryEffect>({
+    act,
+    retryAfterMs: retryEveryMs,
+    clock,
+    failed: (error) => log.error({ err: error }, 'a zone could not be stored; trying again'),
+  });
   // What expired while this box was off must not be answered from for even a second; saying so can wait.
   const [opened, expired] = stepSecondary(secondary, { kind: 'tick' }, clock.nowMs());
   secondary = opened;
-  todo.push(...expired);
-  let working: Promise<void> | undefined;
-  const work = async (): Promise<void> => {
-    for (let effect = todo[0]; effect !== undefined && !disposed; effect = todo[0]) {
-      await act(effect);
-      todo.shift();
-    }
-  };
-  const start = (): void => {
-    if (todo.length === 0 || working !== undefined || disposed || clock.nowMs() < retryAtMs) return;
-    working = work()
-      .catch((error: unknown) => {
-        retryAtMs = clock.nowMs() + retryEveryMs;
-        log.error({ err: error }, 'a zone could not be stored; trying again');
-      })
-      .finally(() => {
-        working = undefined;
-        // What was decided after the last effect was done, and before this was.
-        start();
-      });
-  };
+  effects.add(expired);
   const step = (input: SecondaryInput): void => {
     if (disposed) return;
-    const [state, effects] = stepSecondary(secondary, input, clock.nowMs());
+    const [state, decided] = stepSecondary(secondary, input, clock.nowMs());
     secondary = state;
-    todo.push(...effects);
-    start();
+    effects.add(decided);
+    effects.start();
   };
 
   /** What changed since the version that is here, where there is one and `from` knows it; else the whole content. */
@@ -293,7 +254,10 @@ export async function openHeldZones(options: {
       arrived.set(versionText(header), { zone: content.zone, body: content.body, header });
       step({ kind: 'fetched', header, from });
       // Nobody wants it any more: something newer is served, or the zone is not ours to serve.
-      if (!todo.some((one) => one.kind === 'save' && sameZoneVersion(one.header, header))) forgetUpTo(header);
+      const isToBeSaved = effects
+        .waiting()
+        .some((one) => one.kind === 'save' && sameZoneVersion(one.header, header));
+      if (!isToBeSaved) forgetUpTo(header);
     } catch (error) {
       const why = error instanceof Error ? error.message : 'connection closed';
       if (error instanceof AlteredContent)
@@ -406,7 +370,7 @@ export async function openHeldZones(options: {
     ],
     [Symbol.asyncDispose]: async () => {
       disposed = true;
-      await working;
+      await effects[Symbol.asyncDispose]();
     },
   };
 }
