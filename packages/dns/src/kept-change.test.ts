@@ -3,21 +3,11 @@ import { expect, it } from 'vitest';
 import { sha256 } from './io/hash.ts';
 import { changesLeadingTo, decodeKeptChange, encodeKeptChange, type KeptChange } from './kept-change.ts';
 import { keptChangeBytesMax } from './limits.ts';
-import { loadZone } from './load-zone.ts';
 import type { ResourceRecord } from './master-file.ts';
-import { nameOf } from './name.ts';
+import { zoneOf } from './testing.ts';
 import type { Zone } from './zone.ts';
 import { changeBetween, type ZoneChange } from './zone-changes.ts';
 import { encodeZone } from './zone-encoding.ts';
-
-const origin = nameOf('alice.example');
-
-function zoneOf(serial: number, ...lines: string[]): Zone {
-  const text = ['$TTL 300', `@ SOA ns Host ${serial} 4h 1h 2w 60`, '@ NS ns', 'ns A 192.0.2.1', ...lines];
-  const { zone, problems } = loadZone({ text: `${text.join('\n')}\n`, file: 'z', origin });
-  if (!zone) throw new Error(problems.map((problem) => problem.text).join());
-  return zone;
-}
 
 const hashOf = (zone: Zone): Uint8Array => sha256(encodeZone(zone));
 const kept = (from: Zone, to: Zone): KeptChange => ({

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { tsigCrypto } from './io/tsig-crypto.ts';
-import { loadZone } from './load-zone.ts';
 import type { ResourceRecord } from './master-file.ts';
 import { encodeMessage, Flag } from './message.ts';
 import { nameOf } from './name.ts';
 import { RecordType } from './record-types.ts';
+import { zoneOf } from './testing.ts';
 import {
   askPrimary,
   type PrimaryQuestion,
@@ -26,12 +26,6 @@ const nowS = 1_800_000_000;
 const context = { crypto: tsigCrypto, nowS };
 const key: TsigKey = { name: nameOf('home'), algorithm: 'hmac-sha256', secret: new Uint8Array(32).fill(7) };
 
-function zoneOf(serial: number, ...lines: string[]): Zone {
-  const text = ['$TTL 300', `@ SOA ns host ${serial} 4h 1h 2w 60`, '@ NS ns', 'ns A 192.0.2.1', ...lines, ''];
-  const { zone, problems } = loadZone({ text: text.join('\n'), file: 'z', origin });
-  if (!zone) throw new Error(problems.map((problem) => problem.text).join());
-  return zone;
-}
 const old = zoneOf(1, 'a A 192.0.2.2', 'b A 192.0.2.3');
 const middle = zoneOf(2, 'a A 192.0.2.2', 'c A 192.0.2.4');
 const next = zoneOf(3, 'a A 192.0.2.9', 'c A 192.0.2.4', 'd TXT "new"');

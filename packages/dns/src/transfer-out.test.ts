@@ -8,6 +8,7 @@ import { loadZone } from './load-zone.ts';
 import { decodeMessage, encodeMessage, type Message, type MessageRecord } from './message.ts';
 import { nameKey, nameOf } from './name.ts';
 import { RecordType } from './record-types.ts';
+import { zoneOf } from './testing.ts';
 import { type TransferFact, TransferOut, type TransferPeer } from './transfer-out.ts';
 import type { MessageSource } from './transfer-stream.ts';
 import { signTsigQuery, TsigVerifier } from './tsig.ts';
@@ -25,13 +26,6 @@ const key: TsigKey = {
   secret: new TextEncoder().encode('secretsecretsecretsecretsecretse'),
 };
 const nowMs = 1_800_000_000_000;
-
-function zoneOf(serial: number, ...lines: string[]): Zone {
-  const text = ['$TTL 300', `@ SOA ns host ${serial} 4h 1h 2w 60`, '@ NS ns', 'ns A 192.0.2.1', ...lines];
-  const { zone, problems } = loadZone({ text: `${text.join('\n')}\n`, file: 'z', origin });
-  if (!zone) throw new Error(problems.map((problem) => problem.text).join());
-  return zone;
-}
 
 const filler = Array.from({ length: 40 }, (_, i) => `f${i} A 192.0.2.${i}`);
 const catalog = (() => {

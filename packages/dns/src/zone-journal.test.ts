@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { loadZone } from './load-zone.ts';
 import type { ResourceRecord } from './master-file.ts';
-import { nameOf } from './name.ts';
+import { zoneOf } from './testing.ts';
 import type { Zone } from './zone.ts';
 import { buildZone } from './zone-build.ts';
 import type { ZoneChange } from './zone-changes.ts';
@@ -10,15 +9,7 @@ import { soaOf } from './zone-changes.ts';
 import { encodeZone } from './zone-encoding.ts';
 import { changeSince, journalZones, serialOf, wholeZone, type ZoneJournal } from './zone-journal.ts';
 
-const origin = nameOf('alice.example');
-const key = zoneOf(1).originKey;
-
-function zoneOf(serial: number, ...lines: string[]): Zone {
-  const text = ['$TTL 300', `@ SOA ns host ${serial} 4h 1h 2w 60`, '@ NS ns', 'ns A 192.0.2.1', ...lines];
-  const { zone, problems } = loadZone({ text: `${text.join('\n')}\n`, file: 'z', origin });
-  if (!zone) throw new Error(problems.map((problem) => problem.text).join());
-  return zone;
-}
+const { origin, originKey: key } = zoneOf(1);
 
 function journalOf(...zones: Zone[]): ZoneJournal {
   return zones.reduce((journal: ZoneJournal, zone) => journalZones(journal, [zone]), new Map());

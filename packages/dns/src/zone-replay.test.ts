@@ -1,19 +1,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { loadZone } from './load-zone.ts';
-import { nameOf } from './name.ts';
+import { zoneOf } from './testing.ts';
 import type { Zone } from './zone.ts';
 import { changeBetween } from './zone-changes.ts';
 import { encodeZone } from './zone-encoding.ts';
 import { replayChanges } from './zone-replay.ts';
 
-const origin = nameOf('alice.example');
-function zoneOf(serial: number, lines: readonly string[]): Zone {
-  const text = ['$TTL 300', `@ SOA ns host ${serial} 4h 1h 2w 60`, '@ NS ns', 'ns A 192.0.2.1', ...lines, ''];
-  const { zone, problems } = loadZone({ text: text.join('\n'), file: 'z', origin });
-  if (!zone) throw new Error(problems.map((problem) => problem.text).join());
-  return zone;
-}
 const line = fc
   .tuple(fc.constantFrom('a', 'b', 'c.d', 'x.c.d', '*.w'), fc.integer({ min: 1, max: 9 }))
   .map(([name, host]) => `${name} A 192.0.2.${host}`);
@@ -22,7 +14,7 @@ const lines = fc.uniqueArray(line, { maxLength: 12 });
 it('any changes lead to the zone that they were made from, and leave the old one as it was', () => {
   fc.assert(
     fc.property(lines, lines, lines, (a, b, c) => {
-      const zones = [a, b, c].map((some, index) => zoneOf(index + 1, some)) as [Zone, Zone, Zone];
+      const zones = [a, b, c].map((some, index) => zoneOf(index + 1, ...some)) as [Zone, Zone, Zone];
       const before = encodeZone(zones[0]);
       const steps = [changeBetween(zones[0], zones[1]), changeBetween(zones[1], zones[2])];
       const replayed = replayChanges(zones[0], steps);
@@ -34,9 +26,9 @@ it('any changes lead to the zone that they were made from, and leave the old one
 });
 
 it('changes that do not fit what is here are a misfit: then the whole zone is asked for', () => {
-  const [one, two] = [zoneOf(1, ['a A 192.0.2.2']), zoneOf(2, ['b A 192.0.2.3'])];
+  const [one, two] = [zoneOf(1, 'a A 192.0.2.2'), zoneOf(2, 'b A 192.0.2.3')];
   const change = changeBetween(one, two);
-  expect(replayChanges(zoneOf(1, []), [change])).toEqual({
+  expect(replayChanges(zoneOf(1), [change])).toEqual({
     kind: 'misfit',
     why: expect.stringContaining('takes away'),
   });
@@ -47,14 +39,14 @@ it('changes that do not fit what is here are a misfit: then the whole zone is as
 });
 
 it('a record that is there already may come again, as NSD sends them', () => {
-  const [one, two] = [zoneOf(1, ['a A 192.0.2.2', 'b A 192.0.2.3']), zoneOf(2, ['b A 192.0.2.3'])];
-  const replayed = replayChanges(one, [changeBetween(zoneOf(1, ['a A 192.0.2.2']), two)]);
+  const [one, two] = [zoneOf(1, 'a A 192.0.2.2', 'b A 192.0.2.3'), zoneOf(2, 'b A 192.0.2.3')];
+  const replayed = replayChanges(one, [changeBetween(zoneOf(1, 'a A 192.0.2.2'), two)]);
   if (replayed.kind !== 'zone') throw new Error(replayed.why);
   expect(encodeZone(replayed.zone)).toEqual(encodeZone(two));
 });
 
 it('names in data are the same in upper and lower case, as some primaries send them back', () => {
-  const [one, two] = [zoneOf(1, ['m MX 10 Mail']), zoneOf(2, [])];
-  const change = changeBetween(zoneOf(1, ['m MX 10 mail']), two);
+  const [one, two] = [zoneOf(1, 'm MX 10 Mail'), zoneOf(2)];
+  const change = changeBetween(zoneOf(1, 'm MX 10 mail'), two);
   expect(replayChanges(one, [change]).kind).toBe('zone');
 });

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { manualClock, seededRandom } from '@copain/core/testing';
-import { encodeZone, journalZones, loadZone, nameOf, TransferOut, type Zone } from '@copain/dns';
+import { encodeZone, journalZones, nameOf, TransferOut, type Zone } from '@copain/dns';
 import { sha256, startDnsServer, tsigCrypto } from '@copain/dns/io';
+import { zoneOf } from '@copain/dns/testing';
 import { memoryTable } from '@copain/store';
 import { encodeCanonical } from '@copain/trust';
 import { pino } from 'pino';
@@ -12,12 +13,8 @@ import { primarySource } from './primary-source.ts';
 
 const origin = nameOf('alice.example');
 const startMs = 1_800_000_000_000;
-const expireS = 86_400;
-
-function zoneOf(serial: number): Zone {
-  const text = `$TTL 300\n@ SOA ns host ${serial} 3600 600 ${expireS} 60\n@ NS ns\nns A 192.0.2.1\n`;
-  return loadZone({ text, file: 'z', origin }).zone as Zone;
-}
+/** As `zoneOf` has it. */
+const expireS = 14 * 86_400;
 
 /** A port that nothing listens at. */
 async function closedPort(): Promise<number> {
@@ -102,10 +99,7 @@ async function started(
 it('what was received by the last run is known again by what is published of it, under the serial of the primary', async () => {
   const { events, source } = await started(zoneOf(20));
   expect((await source.read())?.zone?.serial).toBe(3);
-  const other = await started(
-    loadZone({ text: '@ 60 SOA a b 20 1 1 1 1\n@ 60 NS a\na 60 A 192.0.2.9\n', file: 'z', origin })
-      .zone as Zone,
-  );
+  const other = await started(zoneOf(20, 'other A 192.0.2.9'));
   expect(await other.source.read()).toBeUndefined();
   for (const one of [source, other.source]) await one[Symbol.asyncDispose]();
   for (const one of [events, other.events]) await one[Symbol.asyncDispose]();

@@ -1,5 +1,6 @@
-import { loadZone, nameOf, soaOf, type Zone } from '@copain/dns';
+import { soaOf, type Zone } from '@copain/dns';
 import { sha256 } from '@copain/dns/io';
+import { zoneAt } from '@copain/dns/testing';
 import { memoryTable } from '@copain/store';
 import { expect, it } from 'vitest';
 import { openTransferJournal, type TransferJournal, type ZoneOfContent } from './transfer-journal.ts';
@@ -8,18 +9,10 @@ const fail = (error: unknown): never => {
   throw error;
 };
 
+/** A zone with enough records that a change is shorter than all of it. */
 function zoneOf(serial: number, lines: readonly string[] = [], origin = 'alice.example'): ZoneOfContent {
   const filler = Array.from({ length: 60 }, (_, i) => `f${i} A 192.0.2.${i}`);
-  const text = [
-    '$TTL 300',
-    `@ SOA ns host ${serial} 4h 1h 2w 60`,
-    '@ NS ns',
-    'ns A 192.0.2.1',
-    ...filler,
-    ...lines,
-  ];
-  const { zone, problems } = loadZone({ text: `${text.join('\n')}\n`, file: 'z', origin: nameOf(origin) });
-  if (zone === undefined) throw new Error(problems.map((problem) => problem.text).join());
+  const zone = zoneAt(origin, serial, ...filler, ...lines);
   return { zone, contentHash: sha256(new TextEncoder().encode(`${origin} ${serial} ${lines.join()}`)) };
 }
 

@@ -3,7 +3,6 @@ import { manualClock } from '@copain/core/testing';
 import {
   decodeMessage,
   encodeMessage,
-  loadZone,
   type NameKey,
   nameKey,
   nameOf,
@@ -12,6 +11,7 @@ import {
   type TsigKey,
 } from '@copain/dns';
 import { tsigCrypto } from '@copain/dns/io';
+import { zoneAt } from '@copain/dns/testing';
 import { memoryTable } from '@copain/store';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
@@ -21,12 +21,11 @@ import { startTransfers } from './transfers.ts';
 const nowMs = 1_800_000_000_000;
 const catalog = 'catalog.alice.invalid';
 
-function zoneOf(origin: string) {
-  const text = '$TTL 300\n@ SOA ns host 7 4h 1h 2w 60\n@ NS ns\nns A 192.0.2.1\n';
-  const { zone } = loadZone({ text, file: 'z', origin: nameOf(origin) });
-  if (zone === undefined) throw new Error('it is a zone');
-  return { zone, expired: false, contentHash: new Uint8Array(32) };
-}
+const served = (origin: string) => ({
+  zone: zoneAt(origin, 7),
+  expired: false,
+  contentHash: new Uint8Array(32),
+});
 
 function soaQuery(name: string, key?: TsigKey): Uint8Array {
   const message = encodeMessage({
@@ -71,7 +70,7 @@ const owned = (...origins: string[]): ReadonlyMap<NameKey, string> =>
 
 it('after a restart the catalog is the same, in whatever order zones are opened, and there is none before all are known', async () => {
   const table = memoryTable();
-  const [one, two] = [zoneOf('one.example'), zoneOf('two.example')];
+  const [one, two] = [served('one.example'), served('two.example')];
   const all = owned('one.example', 'two.example');
   const first = await start(table);
   first.transfers.zonesChanged({ zones: [one, two], ownerOf: all, awaited: new Set() });

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createAnswerer } from '../answer.ts';
-import { loadZone } from '../load-zone.ts';
 import { decodeMessage, encodeMessage, Flag } from '../message.ts';
 import { nameOf } from '../name.ts';
 import { Rcode, RecordType } from '../record-types.ts';
+import { zoneOf } from '../testing.ts';
 import { TransferOut } from '../transfer-out.ts';
 import { TransferMessages } from '../transfer-stream.ts';
 import type { TsigKey } from '../tsig-record.ts';
@@ -22,22 +22,11 @@ const origin = nameOf('alice.example');
 const key: TsigKey = { name: nameOf('home'), algorithm: 'hmac-sha384', secret: new Uint8Array(32).fill(7) };
 const filler = Array.from({ length: 40 }, (_, i) => `f${i} A 192.0.2.${i}`);
 
-function zoneOf(serial: number, ...lines: string[]): Zone {
-  const text = [
-    '$TTL 300',
-    `@ SOA ns host ${serial} 4h 1h 2w 60`,
-    '@ NS ns',
-    'ns A 192.0.2.1',
-    ...filler,
-    ...lines,
-    '',
-  ];
-  const { zone, problems } = loadZone({ text: text.join('\n'), file: 'z', origin });
-  if (!zone) throw new Error(problems.map((problem) => problem.text).join());
-  return zone;
-}
 const signature = 'RRSIG A 13 3 300 20300101000000 20200101000000 1 alice.example. c2lnbmF0dXJl';
-const [old, next] = [zoneOf(5, 'a A 192.0.2.100'), zoneOf(6, 'a A 192.0.2.101', `a ${signature}`)];
+const [old, next] = [
+  zoneOf(5, ...filler, 'a A 192.0.2.100'),
+  zoneOf(6, ...filler, 'a A 192.0.2.101', `a ${signature}`),
+];
 
 /** A primary that served these zones one after the other, the last of them now. */
 async function primaryOf(zones: readonly Zone[], peerKey?: TsigKey) {
@@ -143,7 +132,7 @@ describe('a primary', () => {
   it('whose changes do not fit what is here is asked for everything, and why is told', async () => {
     const { server, address } = await primaryOf([old, next]);
     await using _ = server;
-    const pulled = await pull(address, { have: zoneOf(5, 'other A 192.0.2.9') });
+    const pulled = await pull(address, { have: zoneOf(5, ...filler, 'other A 192.0.2.9') });
     if (pulled.kind !== 'zone') throw new Error(failure(pulled));
     expect(pulled.fact).toMatchObject({ how: 'axfr', why: expect.stringContaining('do not fit') });
     expect(pulled.content).toEqual(encodeZone(next));
@@ -170,7 +159,9 @@ describe('a primary', () => {
     const named = async () => await pull({ ...address, host: 'ns.example' }, { resolve: async () => both });
     expect((await named()).kind).toBe('zone');
     await server[Symbol.asyncDispose]();
-    expect(failure(await named())).toMatch(/127\.0\.0\.2: it answered REFUSED.*; 127\.0\.0\.1: nothing listens there/);
+    expect(failure(await named())).toMatch(
+      /127\.0\.0\.2: it answered REFUSED.*; 127\.0\.0\.1: nothing listens there/,
+    );
   });
 
   it('whose name is looked up for ever does not keep a box that stops', async () => {
