@@ -3,15 +3,10 @@ import { tsigCrypto } from './io/tsig-crypto.ts';
 import type { ResourceRecord } from './master-file.ts';
 import { encodeMessage, Flag } from './message.ts';
 import { nameOf } from './name.ts';
+import { askPrimary, type PrimaryQuestion } from './primary-question.ts';
 import { RecordType } from './record-types.ts';
 import { zoneOf } from './testing.ts';
-import {
-  askPrimary,
-  type PrimaryQuestion,
-  readSoaReply,
-  TransferIn,
-  type TransferProgress,
-} from './transfer-in.ts';
+import { TransferIn, type TransferProgress } from './transfer-in.ts';
 import { TransferMessages } from './transfer-stream.ts';
 import { TsigSigner } from './tsig.ts';
 import { type TsigKey, tsigRecordBytes } from './tsig-record.ts';
@@ -195,28 +190,5 @@ describe('a signed transfer', () => {
     expect(why(transfer(whole(next), { askWith: key, sign: { ...key, name: nameOf('away') } }))).toMatch(
       /another key/,
     );
-  });
-});
-
-describe('the answer to a SOA question', () => {
-  const asked = askPrimary({ id: 5, origin, question: { type: 'SOA' }, key: undefined }, context);
-  const reply = (id: number, flags: number): Uint8Array =>
-    encodeMessage({
-      id,
-      flags: Flag.response | flags,
-      questions: [{ name: origin, type: 6, class: 1 }],
-      answers: [{ ...soaOf(next), class: 1 }],
-      authority: [],
-      additional: [],
-    }) as Uint8Array;
-
-  it('counts with authority and our id alone', () => {
-    expect(readSoaReply(reply(5, Flag.authoritative), asked, context).kind).toBe('soa');
-    expect(readSoaReply(reply(6, Flag.authoritative), asked, context).kind).toBe('unrelated');
-    expect(readSoaReply(reply(5, 0), asked, context)).toMatchObject({
-      kind: 'refused',
-      why: expect.stringContaining('without authority'),
-    });
-    expect(readSoaReply(reply(5, Flag.truncated), asked, context).kind).toBe('truncated');
   });
 });

@@ -5,14 +5,9 @@ import type { HostPort } from '@copain/core';
 import { primaryAnswerMs, primaryConnectMs, transferMs, transferStallMs } from '../limits.ts';
 import type { ResourceRecord } from '../master-file.ts';
 import type { DomainName } from '../name.ts';
+import { askPrimary, type PrimaryQuestion, readSoaReply } from '../primary-question.ts';
 import { TcpFrames } from '../tcp-frames.ts';
-import {
-  askPrimary,
-  type PrimaryQuestion,
-  readSoaReply,
-  TransferIn,
-  type TransferProgress,
-} from '../transfer-in.ts';
+import { TransferIn, type TransferProgress } from '../transfer-in.ts';
 import type { TsigContext } from '../tsig.ts';
 import type { TsigKey } from '../tsig-record.ts';
 import { tsigCrypto } from './tsig-crypto.ts';
