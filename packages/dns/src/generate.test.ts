@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { generatedCount, generatedEntries } from './generate.ts';
-import { zoneRecordsMax } from './limits.ts';
+import { masterFileBytesMax, zoneRecordsMax } from './limits.ts';
 import { formatProblem, parseMasterFile } from './master-file.ts';
 import { nameOf, nameToText } from './name.ts';
 import { rdataToText } from './rdata-print.ts';
@@ -43,6 +43,23 @@ it('makes none of its records where a zone may not have them all, alone or with 
     expect(records.length).toBeLessThan(2);
     expect(problems.map(({ text }) => text)).toEqual([tooMany]);
   }
+});
+
+it('counts what it makes like what is written', () => {
+  const remark = `; ${'x'.repeat(200_000)}\n`;
+  const room = 1000;
+  const text = (line: string) => {
+    const end = `$TTL 60\n${line}\n`;
+    const count = Math.floor((masterFileBytesMax - room - end.length) / remark.length);
+    const rest = masterFileBytesMax - room - end.length - count * remark.length;
+    return `${remark.repeat(count)};${'x'.repeat(rest - 2)}\n${end}`;
+  };
+  const problems = (line: string) =>
+    parseMasterFile({ text: text(line), file: 'z', origin: nameOf('alice.example') }).problems;
+  expect(problems(`$GENERATE 1-3 h$ TXT \${0,64}`)).toEqual([]);
+  expect(problems(`$GENERATE 1-30 h$ TXT \${0,64}`).map((problem) => problem.text)).toEqual([
+    'this makes more records than a zone may have',
+  ]);
 });
 
 it.each([

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { tsigCrypto } from './io/tsig-crypto.ts';
-import { encodeMessage, Flag } from './message.ts';
+import { decodeMessage, encodeMessage, Flag, type Message } from './message.ts';
+import { nameOf } from './name.ts';
 import { askPrimary, readSoaReply } from './primary-question.ts';
+import { RecordType } from './record-types.ts';
 import { zoneOf } from './testing.ts';
 import { soaOf } from './zone-changes.ts';
 
@@ -29,5 +31,21 @@ describe('the answer to a SOA question', () => {
       why: expect.stringContaining('without authority'),
     });
     expect(readSoaReply(reply(5, Flag.truncated), asked, context).kind).toBe('truncated');
+  });
+
+  it('is awaited on where what comes answers another question, or is none', () => {
+    const good = decodeMessage(reply(5, Flag.authoritative)) as Message;
+    const [question] = good.questions;
+    if (!question) throw new Error('it has a question');
+    for (const other of [
+      { questions: [{ ...question, name: nameOf('bob.example') }] },
+      { questions: [{ ...question, type: RecordType.NS }] },
+      { flags: Flag.authoritative },
+      { flags: good.flags | (4 << 11) },
+    ]) {
+      const bytes = encodeMessage({ ...good, ...other }) as Uint8Array;
+      expect(readSoaReply(bytes, asked, context).kind).toBe('unrelated');
+    }
+    expect(readSoaReply(Uint8Array.of(0, 5), asked, context).kind).toBe('unrelated');
   });
 });

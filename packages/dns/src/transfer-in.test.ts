@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tsigCrypto } from './io/tsig-crypto.ts';
 import type { ResourceRecord } from './master-file.ts';
-import { encodeMessage, Flag } from './message.ts';
+import { encodeMessage, Flag, type Message } from './message.ts';
 import { nameOf } from './name.ts';
 import { askPrimary, type PrimaryQuestion } from './primary-question.ts';
 import { RecordType } from './record-types.ts';
@@ -156,17 +156,23 @@ describe('a transfer that comes in', () => {
     );
   });
 
-  it('is refused with the rcode in words', () => {
+  it('is refused with the rcode in words, with what belongs to another question, and with what no zone has', () => {
     const asked = askPrimary({ id: 77, origin, question: { type: 'AXFR' }, key: undefined }, context);
-    const refusal = encodeMessage({
-      id: 77,
-      flags: Flag.response | 5,
-      questions: [],
-      answers: [],
-      authority: [],
-      additional: [],
-    });
-    expect(why(new TransferIn(asked, tsigCrypto).take(refusal as Uint8Array, nowS))).toMatch(/REFUSED/);
+    const good = { id: 77, flags: Flag.response, questions: [], authority: [], additional: [] };
+    const first = { ...soaOf(next), class: 1 };
+    const data = { owner: origin, type: 1, ttl: 60, class: 1, rdata: Uint8Array.of(192, 0, 2, 1) };
+    const messages: [Message, RegExp][] = [
+      [{ ...good, flags: Flag.response | 5, answers: [] }, /REFUSED/],
+      [{ ...good, id: 78, answers: [first] }, /does not belong/],
+      [{ ...good, flags: 0, answers: [first] }, /does not belong/],
+      [{ ...good, answers: [first, { ...data, class: 3 }] }, /another class/],
+      [{ ...good, answers: [first, { ...data, type: RecordType.ANY }] }, /a type that no zone has/],
+      [{ ...good, answers: [] }, /empty/],
+    ];
+    for (const [message, text] of messages) {
+      const bytes = encodeMessage(message) as Uint8Array;
+      expect(why(new TransferIn(asked, tsigCrypto).take(bytes, nowS))).toMatch(text);
+    }
   });
 });
 

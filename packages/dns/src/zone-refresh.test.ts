@@ -65,6 +65,30 @@ describe('a primary', () => {
     expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
   });
 
+  it('is asked within bounds, whatever its SOA says', () => {
+    for (const [said, refreshMs, retryMs] of [
+      [0, 10_000, 1000],
+      [2 ** 32 - 1, 86_400_000, 3_600_000],
+    ] as const) {
+      const odd = { ...checked, timers: { refreshS: said, retryS: said, expireS: 2 ** 32 - 1 } };
+      let [state] = stepRefresh(startRefresh(), odd, 0, 0);
+      expect(state.nextAtMs).toBe(refreshMs);
+      [state] = stepRefresh(state, failed, 0, 0);
+      expect(state.nextAtMs).toBe(1000);
+      for (let i = 0; i < 20; i++) [state] = stepRefresh(state, failed, 0, 0);
+      expect(state.nextAtMs).toBe(said === 0 ? 5000 : retryMs);
+    }
+  });
+
+  it('is asked at once where a person wants it, however soon after the last question', () => {
+    const { told } = play([
+      [0, tick],
+      [1, checked],
+      [2, { ...wanted, atOnce: true }],
+    ]);
+    expect(told).toEqual(['ask@0', 'ask@2']);
+  });
+
   it('that never gave the zone is asked at least once a minute', () => {
     let [state] = stepRefresh(startRefresh(), tick, 0, 0);
     for (let i = 0; i < 20; i++) [state] = stepRefresh({ ...state, isAsking: true }, failed, 0, 0);

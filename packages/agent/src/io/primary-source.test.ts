@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import type { Table } from '@copain/core';
 import { manualClock, seededRandom } from '@copain/core/testing';
 import { encodeZone, journalZones, nameOf, TransferOut, type Zone } from '@copain/dns';
 import { sha256, startDnsServer, tsigCrypto } from '@copain/dns/io';
@@ -49,17 +50,19 @@ async function started(
   {
     port,
     isFull = false,
+    table = memoryTable(),
     whenFree = async (work) => await work(),
   }: {
     /** Of the primary, which is off without one. */
     port?: number;
     /** The disk takes nothing more. */
     isFull?: boolean;
+    /** Of a run before. */
+    table?: Table;
     whenFree?: (work: () => Promise<void>) => Promise<void>;
   } = {},
 ) {
   const clock = manualClock(startMs);
-  const table = memoryTable();
   const row = {
     serial: 3,
     content: sha256(encodeZone(zoneOf(3))),
@@ -68,7 +71,8 @@ async function started(
     retryS: 600,
     expireS,
   };
-  await table.write([{ key: 'zone-primary/alice.example', value: encodeCanonical(row) }]);
+  const key = 'zone-primary/alice.example';
+  if ((await table.get(key)) === undefined) await table.write([{ key, value: encodeCanonical(row) }]);
   const events = await openEventLog({
     table,
     clock,
@@ -93,7 +97,7 @@ async function started(
     log: pino({ level: 'silent' }),
   });
   await source.open(published);
-  return { clock, events, source };
+  return { clock, events, source, table };
 }
 
 it('what was received by the last run is known again by what is published of it, under the serial of the primary', async () => {
@@ -122,6 +126,17 @@ it('a silent primary leaves the zone current until EXPIRE, and then no longer, w
   expect(events.list().filter(({ kind }) => kind === 'zone.primary-expired')).toHaveLength(1);
   await source[Symbol.asyncDispose]();
   await events[Symbol.asyncDispose]();
+});
+
+it('what came is known again by the next run', async () => {
+  const { server, port } = await primaryOf(zoneOf(4, 'new A 192.0.2.4'));
+  const first = await started(zoneOf(20), { port });
+  await first.source.renew();
+  const second = await started(zoneOf(21, 'new A 192.0.2.4'), { table: first.table });
+  expect((await second.source.read())?.zone?.serial).toBe(4);
+  for (const one of [first, second])
+    for (const part of [one.source, one.events]) await part[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
 });
 
 it('a full disk that takes no note of what came is no failure of the primary', async () => {

@@ -103,16 +103,16 @@ async function startAlice(friends: readonly [Identity, string][]): Promise<Alice
   return alice;
 }
 
-/** What alice's box is told to hold in bob's name: her zones at these sequences. */
+/** What alice's box is told that bob's holds: her zones at these sequences, unless it is another owner's. */
 async function holds(
   alice: Alice,
   bob: Identity,
   sequence: number,
-  zones: readonly { origin: string; sequence: number }[],
+  zones: readonly { origin: string; sequence: number; owner?: string }[],
 ): Promise<void> {
   const record = encodeHoldsRecord({
     sequence,
-    zones: zones.map((zone) => ({ ...zone, owner: ownerOf(alice), epoch: 0, serial: 1 })),
+    zones: zones.map((zone) => ({ owner: ownerOf(alice), ...zone, epoch: 0, serial: 1 })),
   });
   expect(await alice.records.offer('holds', await bob.box.seal('holds', record))).toMatchObject({
     kind: 'new',
@@ -193,6 +193,19 @@ it('the owner hears that a friend has had no word on his zone, however often he 
     expect.stringContaining('75 %'),
     expect.stringMatching(/^zone.copy-expired: bob stopped answering alice.example/),
   ]);
+});
+
+it("somebody else's zone of the same name is no copy of ours, and a clock that was set back keeps none from being seen", async () => {
+  const bob = await person('bob');
+  const alice = await startAlice([[bob, 'bob']]);
+  alice.sign('alice.example');
+  await holds(alice, bob, 1, [{ origin: 'alice.example', sequence: 9, owner: bob.ownerId }]);
+  await alice.pass(10 * minute);
+  expect(alice.freshness.copyTerm('alice.example', bob.ownerId)).toBeUndefined();
+  alice.clock.advance(-24 * hour);
+  await holds(alice, bob, 2, [{ origin: 'alice.example', sequence: 1 }]);
+  await alice.pass(10 * minute);
+  expect(alice.freshness.copyTerm('alice.example', bob.ownerId)).toBeDefined();
 });
 
 it('a restart tells nothing twice, and forgets neither when a friend heard last nor who was told', async () => {

@@ -164,6 +164,14 @@ describe('a primary', () => {
     );
   });
 
+  it('of many addresses is asked at the first four', async () => {
+    const { server, address } = await primaryOf([next]);
+    await server[Symbol.asyncDispose]();
+    const resolve = async () => [1, 2, 3, 4, 5, 6].map((host) => `127.0.1.${host}`);
+    const failed = failure(await pull({ ...address, host: 'ns.example' }, { resolve }));
+    expect([...failed.matchAll(/127\.0\.1\.(\d)/g)].map(([, host]) => host)).toEqual(['1', '2', '3', '4']);
+  });
+
   it('whose name is looked up for ever does not keep a box that stops', async () => {
     const stopping = new AbortController();
     const pulled = pull(
@@ -198,6 +206,13 @@ describe('a transfer that is not to be taken', () => {
   it('stops and says nothing more', async () => {
     await using odd = await after(half, () => {});
     expect(failure(await pull(odd.address))).toMatch(/nothing came from it for 0\.3 s/);
+  });
+
+  it('is under way when the box stops', async () => {
+    const stopping = new AbortController();
+    await using odd = await after(half, () => stopping.abort());
+    const began = pull(odd.address, { signal: stopping.signal, limits: { stallMs: 60_000 } });
+    expect(failure(await began)).toMatch(/this box is stopping/);
   });
 
   it('drips on for longer than a transfer may take', async () => {
