@@ -42,6 +42,8 @@ it('a file without its last record is one until it is known better, and is cut w
   expect([mayBeHalfWritten(before, ended), cutFile(before, ended)]).toEqual([true, undefined]);
   const cut = read(text(2, [10, 11]).trimEnd());
   expect([mayBeHalfWritten(before, cut), cutFile(before, cut)]).toEqual([true, 'z']);
+  // Only its last line end is missing.
+  expect(cutFile(before, read(text(2, [10, 11, 123]).trimEnd()))).toBeUndefined();
   // Who never ends his last line is not told to.
   const never = read(text(1, [10, 11, 123]).trimEnd());
   expect(cutFile(never, cut)).toBeUndefined();

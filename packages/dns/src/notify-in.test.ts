@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { tsigCrypto } from './io/tsig-crypto.ts';
-import { decodeMessage, encodeMessage, Flag } from './message.ts';
+import { decodeMessage, encodeMessage, Flag, type Message } from './message.ts';
 import { nameKey, nameOf } from './name.ts';
 import { answerNotify, type NotifyVerdict } from './notify-in.ts';
 import { notifyAnswer, notifyMessage } from './notify-message.ts';
-import { Opcode } from './record-types.ts';
+import { Opcode, RecordType } from './record-types.ts';
 import type { TsigKey } from './tsig-record.ts';
 
 const origin = nameOf('alice.example');
@@ -65,11 +65,11 @@ describe('a NOTIFY', () => {
   });
 
   it('about anything but a SOA of class IN is not one', () => {
-    const about = (type: number, count: number) =>
+    const about = (type: number, count: number, inClass = 1) =>
       encodeMessage({
         id: 9,
         flags: Opcode.notify << 11,
-        questions: Array.from({ length: count }, () => ({ name: origin, type, class: 1 })),
+        questions: Array.from({ length: count }, () => ({ name: origin, type, class: inClass })),
         answers: [],
         authority: [],
         additional: [],
@@ -77,5 +77,16 @@ describe('a NOTIFY', () => {
     expect(rcodeOf(told(about(1, 1)))).toBe(4);
     expect(rcodeOf(told(about(6, 2)))).toBe(1);
     expect(rcodeOf(told(about(6, 0)))).toBe(1);
+    expect(rcodeOf(told(about(6, 1, 3)))).toBe(1);
+  });
+
+  it('with EDNS is answered with EDNS (RFC 6891 §6.1.1)', () => {
+    const opt = { owner: nameOf('.'), type: RecordType.OPT, class: 1232, ttl: 0, rdata: new Uint8Array() };
+    const query = encodeMessage({ ...(decodeMessage(plain) as Message), additional: [opt] }) as Uint8Array;
+    const opts = [plain, query].map((one) => {
+      const verdict = told(one);
+      return 'answer' in verdict && decodeMessage(verdict.answer)?.additional.map(({ type }) => type);
+    });
+    expect(opts).toEqual([[], [RecordType.OPT]]);
   });
 });

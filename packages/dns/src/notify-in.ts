@@ -19,7 +19,7 @@ export type NotifyVerdict =
   | { kind: 'accepted'; answer: Uint8Array; origin: NameKey }
   | { kind: 'refused'; answer: Uint8Array; why: 'malformed' | 'not-ours' | 'stranger' | 'bad-signature' };
 
-/** Is this a query of opcode NOTIFY? Looks at two bits and no more: it is asked of every query. */
+/** Is this a query of opcode NOTIFY? Looks at one octet and no more: it is asked of every query. */
 export function isNotify(query: Uint8Array): boolean {
   return query.length >= 12 && ((query[2] ?? 0) & 0xf8) === Opcode.notify << 3;
 }

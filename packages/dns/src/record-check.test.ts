@@ -15,6 +15,7 @@ it.each([
   ['_53._dns SVCB 1 ns alpn=h2 dohpath=/x\n', 'has the variable dns'],
   ['24.1.2.0.192.rpz-ip CNAME .\n', 'no address block'],
   ['128.2.0.0.0.0.3.2.2001.rpz-ip CNAME .\n', 'no address block'],
+  ['32.zz.1.db8.2001.rpz-ip CNAME .\n', 'no address block'],
   ['@ DNSKEY 257 3 13 AAAA\n@ CDS 1 14 2 00\n', 'algorithm 14'],
 ])('refuses %j', (text, problem) => {
   const { zone, problems } = load(text);

@@ -27,11 +27,13 @@ const served = (origin: string) => ({
   contentHash: new Uint8Array(32),
 });
 
-function soaQuery(name: string, key?: TsigKey): Uint8Array {
+const soaQuery = (name: string, key?: TsigKey): Uint8Array => query(name, RecordType.SOA, key);
+
+function query(name: string, type: number, key?: TsigKey): Uint8Array {
   const message = encodeMessage({
     id: 1,
     flags: 0,
-    questions: [{ name: nameOf(name), type: RecordType.SOA, class: 1 }],
+    questions: [{ name: nameOf(name), type, class: 1 }],
     answers: [],
     authority: [],
     additional: [],
@@ -54,8 +56,8 @@ async function start(table: ReturnType<typeof memoryTable>) {
     events,
     log: pino({ level: 'silent' }),
   });
-  const ask = (query: Uint8Array) =>
-    transfers.answer(query, { transport: 'udp', address: '127.0.0.1', nowMs });
+  const ask = (message: Uint8Array) =>
+    transfers.answer(message, { transport: 'tcp', address: '127.0.0.1', nowMs });
   /** The serial of the catalog; undefined where there is none. */
   const serial = (): number | undefined => {
     const answer = ask(soaQuery(catalog));
@@ -108,6 +110,19 @@ it('of zones that change one after the other a catalog is made once', async () =
   await expect.poll(serial).toBe(nowMs / 1000);
   await transfers[Symbol.asyncDispose]();
   expect(made).toBe(1);
+});
+
+it('a zone that is not here yet, or has expired, is SERVFAIL to whoever transfers it, and no reason to drop it', async () => {
+  const { transfers, ask } = await start(memoryTable());
+  const [here, expired] = [served('here.example'), { ...served('expired.example'), expired: true }];
+  const awaited = new Set([nameKey(nameOf('awaited.example'))]);
+  transfers.zonesChanged({ zones: [here, expired], ownerOf: undefined, awaited });
+  const rcodes = ['expired', 'awaited', 'other'].map((name) => {
+    const answer = ask(query(`${name}.example`, RecordType.AXFR));
+    return answer instanceof Uint8Array && (decodeMessage(answer)?.flags ?? 0) & 15;
+  });
+  expect(rcodes).toEqual([2, 2, 9]);
+  await transfers[Symbol.asyncDispose]();
 });
 
 it('a query with a key that is not known is an event, once', async () => {
