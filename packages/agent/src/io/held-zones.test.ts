@@ -175,6 +175,39 @@ it('a content that cannot be written is not served, and is once there is room', 
   expect([served.rows.size, served.counts()]).toEqual([1, { write: 1 }]);
 });
 
+it('what was held back by a full disk is fetched once when there is room', async () => {
+  const bob = await person('bob');
+  const first = version(bob.ownerId, 2);
+  const served = await aliceServing(bob, first.header, first);
+  await expect.poll(() => served.zones.served().length).toBe(1);
+  const publish = async (host: number, sequence: number): Promise<void> => {
+    const { header, body } = version(bob.ownerId, host);
+    const next = { ...header, sequence, previousHash: first.header.contentHash, atMs: clock.nowMs() };
+    await storeContent(served.his, next, body);
+    await served.records.offer('zone', await bob.box.seal('zone', encodeZoneVersion(next)));
+    served.zones.announced(bob.ownerId, 'bob.example');
+  };
+  served.isFull = true;
+  await publish(3, 2);
+  await expect.poll(served.counts).toEqual({ write: 1 });
+  await publish(4, 3);
+  served.asked.length = 0;
+  for (let i = 0; i < 20; i++) {
+    // Longer than an answer is waited for.
+    clock.advance(121_000);
+    served.zones.tick();
+  }
+  served.isFull = false;
+  await expect
+    .poll(() => {
+      clock.advance(1000);
+      served.zones.tick();
+      return served.zones.holds()[0]?.sequence;
+    })
+    .toBe(3);
+  expect(served.asked).toEqual([bob.box.peer]);
+});
+
 it('a content that is not whole on disk any more is not served from it', async () => {
   const bob = await person('bob');
   const signed = version(bob.ownerId, 2);

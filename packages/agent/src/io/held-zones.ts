@@ -248,7 +248,12 @@ export async function openHeldZones(options: {
   };
 
   const fetches = inTurns(fetchesAtOnce);
+  const underWay = new Set<string>();
   const fetch = async (header: ZoneVersion, from: string): Promise<void> => {
+    // While a full disk holds effects back, one version is decided to be fetched again and again.
+    const what = `${versionText(header)} ${from}`;
+    if (underWay.has(what)) return;
+    underWay.add(what);
     try {
       const content = await fetches.run(from, async () => await fetchFrom(header, from));
       arrived.set(versionText(header), { zone: content.zone, body: content.body, header });
@@ -264,6 +269,8 @@ export async function openHeldZones(options: {
         refusals.count('meaning', { origin: originText(header.origin), from }, why);
       log.debug({ origin: originText(header.origin), from, why }, 'a zone could not be fetched here');
       step({ kind: 'fetch-failed', key: zoneKey(header), from, why });
+    } finally {
+      underWay.delete(what);
     }
   };
 
