@@ -116,7 +116,8 @@ const rawFrames: RawFrame[] = [
   { t: 'hello', version: 1, client },
   { t: 'ready' },
   { t: 'away', why: 'x' },
-  { t: 'bytes', bytes: Uint8Array.of(0) },
+  { t: 'bytes', bytes: Uint8Array.of(0, 255) },
+  { t: 'bytes', bytes: new Uint8Array(chunkBytes) },
 ];
 
 /** Each kind of frame: examples as they are sent, and what reads them. */
@@ -203,7 +204,9 @@ it('refuses digests that are none, policies of another size, and clients without
     expect(decodePolicyRequest(encodePolicyRequest(request))).toBeUndefined();
   for (const frame of [
     { t: 'hello', version: 1, client: { ...client, ip: 'not an address' } },
+    { t: 'hello', version: 1, client: { ...client, serverIp: 'fe80::1%eth0' } },
     { t: 'hello', version: 1, client: {} },
+    { t: 'hello', version: 0, client },
     { t: 'bytes', bytes: new Uint8Array() },
     { t: 'bytes', bytes: new Uint8Array(chunkBytes + 1) },
   ] as RawFrame[])

@@ -1,8 +1,6 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { chunkBytes, rawPerNetworkMax, rawSessionsMax } from './limits.ts';
+import { rawPerNetworkMax, rawSessionsMax } from './limits.ts';
 import type { MailDomain } from './mail-domain.ts';
-import { decodeRawFrame, encodeRawFrame, type RawFrame } from './raw-frames.ts';
 import { judgeGreeting, mayGoRaw, rawTarget, whyNotClient } from './raw-plan.ts';
 
 const client = {
@@ -80,29 +78,4 @@ it('a greeting is judged by its code, as soon as it is there', () => {
     expect([text, judgeGreeting(text)]).toEqual([text, 'talks']);
   for (const text of ['421 busy', '4', '250 ok', 'SSH', '23', '\0'])
     expect([text, judgeGreeting(text)]).toEqual([text, 'away']);
-});
-
-const frames: RawFrame[] = [
-  { t: 'hello', version: 1, client },
-  { t: 'ready' },
-  { t: 'away', why: 'busy' },
-  { t: 'bytes', bytes: Uint8Array.of(0, 255) },
-  { t: 'bytes', bytes: new Uint8Array(chunkBytes) },
-];
-
-it('every raw frame comes back as it went in; what is none is undefined and never throws', () => {
-  for (const frame of frames) expect(decodeRawFrame(encodeRawFrame(frame))).toEqual(frame);
-  const bad: RawFrame[] = [
-    { t: 'bytes', bytes: new Uint8Array() },
-    { t: 'bytes', bytes: new Uint8Array(chunkBytes + 1) },
-    { t: 'hello', version: 1, client: { ...client, ip: 'localhost' } },
-    { t: 'hello', version: 1, client: { ...client, serverIp: 'fe80::1%eth0' } },
-    { t: 'hello', version: 0, client },
-  ];
-  for (const frame of bad) expect(decodeRawFrame(encodeRawFrame(frame))).toBeUndefined();
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      decodeRawFrame(bytes);
-    }),
-  );
 });
