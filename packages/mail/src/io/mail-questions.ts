@@ -64,21 +64,23 @@ async function answer(
   switch (question.t) {
     case 'list': {
       const all = (await entriesFor(options)).toSorted(newestFirst);
-      for (const entry of all.slice(0, question.limit)) {
+      for (const { tags, ...entry } of all.slice(0, question.limit)) {
         const head = await partOf(entry.id, 0, recordHeadBytes, options);
+        const inBytes = tags.flatMap((tag) => fromHex(tag) ?? []);
         // It may have gone on its way meanwhile.
-        if (head) await say({ t: 'entry', entry: { ...entry, head } });
+        if (head) await say({ t: 'entry', entry: { ...entry, tags: inBytes, head } });
       }
       await say({ t: 'listed', count: all.length });
       return;
     }
     case 'fetch': {
-      const entry = (await entriesFor(options)).find(({ id }) => id === question.id);
-      if (!entry || question.offset >= entry.sizeBytes) return await say({ t: 'gone' });
-      for (let { offset } = question; offset < entry.sizeBytes; ) {
-        const bytes = await partOf(entry.id, offset, chunkBytes, options);
+      const { id } = question;
+      const sizeBytes = await recordBytesOf(id, options);
+      if (sizeBytes === undefined || question.offset >= sizeBytes) return await say({ t: 'gone' });
+      for (let { offset } = question; offset < sizeBytes; ) {
+        const bytes = await partOf(id, offset, chunkBytes, options);
         if (!bytes || bytes.length === 0) return await say({ t: 'gone' });
-        await say({ t: 'part', offset, bytes, last: offset + bytes.length >= entry.sizeBytes });
+        await say({ t: 'part', offset, bytes, last: offset + bytes.length >= sizeBytes });
         offset += bytes.length;
       }
       return;
@@ -97,23 +99,23 @@ const newestFirst = (
 const heldPrefix = 'held-';
 const queuedPrefix = 'queued-';
 
+/** What the asker's owner has here; tags in hexadecimal. */
 async function entriesFor({
   held,
   inbox,
   ownerId,
   nextTryAtMs,
-}: MailAnswersOptions): Promise<Omit<HeldEntry, 'head'>[]> {
-  const bytesOf = (tags: readonly string[]): Uint8Array[] => tags.flatMap((tag) => fromHex(tag) ?? []);
+}: MailAnswersOptions): Promise<(Omit<HeldEntry, 'head' | 'tags'> & { tags: readonly string[] })[]> {
   const kept = [...held.messages.values()].filter((message) => message.ownerId === ownerId);
   const queue = inbox === undefined ? [] : [...inbox.queue.values()];
   const recordBytes = await inbox?.recordBytes();
   return [
-    ...kept.map((message) => ({
-      id: heldPrefix + message.id,
+    ...kept.map(({ id, sizeBytes, receivedAtMs, tags }) => ({
+      id: heldPrefix + id,
       state: 'held' as const,
-      sizeBytes: message.sizeBytes,
-      receivedAtMs: message.receivedAtMs,
-      tags: bytesOf(message.tags),
+      sizeBytes,
+      receivedAtMs,
+      tags,
       reply: '',
       nextTryAtMs: 0,
     })),
@@ -122,11 +124,24 @@ async function entriesFor({
       state: isWaiting(message) ? ('queued' as const) : ('quarantined' as const),
       sizeBytes: recordBytes?.get(message.id) ?? 0,
       receivedAtMs: message.receivedAtMs,
-      tags: bytesOf(message.recipients.map(({ tag }) => tag)),
+      tags: message.recipients.map(({ tag }) => tag),
       reply: message.reply,
       nextTryAtMs: nextTryAtMs(message.id) ?? 0,
     })),
   ];
+}
+
+/** How long a record is that the asker's owner may have; undefined where it is none of his. */
+async function recordBytesOf(
+  id: string,
+  { held, inbox, ownerId }: MailAnswersOptions,
+): Promise<number | undefined> {
+  if (id.startsWith(heldPrefix)) {
+    const message = held.messages.get(id.slice(heldPrefix.length));
+    return message?.ownerId === ownerId ? message.sizeBytes : undefined;
+  }
+  const queuedId = id.slice(queuedPrefix.length);
+  return inbox?.queue.has(queuedId) ? (await inbox.recordBytes()).get(queuedId) : undefined;
 }
 
 /**
