@@ -167,7 +167,7 @@ export class RecipientBook implements AsyncDisposable {
   #keep(domain: string, form: string, source: 'learned' | 'added'): boolean {
     const book = this.#domain(domain);
     if (!book.known.has(form) && book.known.size >= recipientsKnownMax) {
-      const oldest = [...book.known].find(([, one]) => one.source === 'learned')?.[0];
+      const oldest = oldestLearned(book);
       if (oldest === undefined) return false;
       this.#forget(domain, oldest);
     }
@@ -242,4 +242,12 @@ export class RecipientBook implements AsyncDisposable {
   #trouble(error: unknown, where = 'recipients'): void {
     this.#options.events.trouble({ where, error: asError(error) });
   }
+}
+
+/** What was learnt first: the order in which rows are read at a start says nothing about that. */
+function oldestLearned({ known }: DomainBook): string | undefined {
+  let oldest: { form: string; atMs: number } | undefined;
+  for (const [form, { source, atMs }] of known)
+    if (source === 'learned' && (oldest === undefined || atMs < oldest.atMs)) oldest = { form, atMs };
+  return oldest?.form;
 }

@@ -1,6 +1,8 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { encodeCanonical } from '@copain/trust';
 import { expect, it } from 'vitest';
+import { recipientsKnownMax } from '../limits.ts';
 import { decodePolicyAnswer, encodePolicyRequest, policyVersion } from '../policy-frames.ts';
 import type { RecipientWish } from '../recipient-policy.ts';
 import { framePair } from './frame-pair.ts';
@@ -109,6 +111,29 @@ it('what is added by hand counts, and what is removed does not', async () => {
   expect(await alice.mail.changeRecipient('ben@alice.test', 'remove')).toBe(false);
   await eventually(() => bob.mail.recipients('alice.test')?.known === 0);
 }, 20_000);
+
+it('where too many are known the one that was learnt first makes room, also after a restart', async () => {
+  const { table } = memoryStores();
+  const rows = Array.from({ length: recipientsKnownMax }, (_, i) => ({
+    key: `mail/known/alice.test/${String(i).padStart(6, '0')}`,
+    value: encodeCanonical({ a: `r${i}`, s: i === 5000 ? 'added' : 'learned', at: Math.abs(5000 - i) + 1 }),
+  }));
+  await table.write(rows);
+  const mta = used(await startFakeMta());
+  const alice = used(
+    await startOwner({ stores: { ...memoryStores(), table }, ...key, mta: mta.address, wish: defer }),
+  );
+  expect(await alice.mail.changeRecipient('new@alice.test', 'add')).toBe(true);
+  const names = alice.mail.recipients('alice.test')?.addresses.map(({ local }) => local) ?? [];
+  expect(names).toHaveLength(recipientsKnownMax);
+  expect(['new', 'r0', 'r4999', 'r5000', 'r9999'].map((name) => names.includes(name))).toEqual([
+    true,
+    true,
+    false,
+    true,
+    true,
+  ]);
+});
 
 it('a friend forgets the list with the grant, and takes none from anybody but the owner', async () => {
   const bobStores = memoryStores();
