@@ -4,7 +4,7 @@ import { dig } from './lib/dig.ts';
 import { eventually } from './lib/eventually.ts';
 import { type Network, startNetwork } from './lib/network.ts';
 import { whyNot } from './lib/programs.ts';
-import { allTogether, join, openScene } from './lib/scene.ts';
+import { allTogether, openScene, threeFriendsIn } from './lib/scene.ts';
 import { zoneText } from './lib/zone-text.ts';
 
 const scene = openScene();
@@ -36,17 +36,7 @@ describe.skipIf(skip)('names that follow the address of their box', () => {
 
   beforeAll(async () => {
     network = scene.use(await startNetwork(['alice', 'bob', 'carol'], { prefix: '203.0.113' }));
-    const boxes = ['alice', 'bob', 'carol'].map((name) =>
-      scene.box({ name, host: '0.0.0.0', namespace: network.namespace(name) }),
-    );
-    [alice, bob, carol] = boxes as [Box, Box, Box];
-    for (const box of boxes) {
-      await box.init();
-      await box.up();
-    }
-    await join(bob, alice);
-    await join(carol, alice);
-    await allTogether(boxes);
+    ({ alice, bob, carol } = await threeFriendsIn(scene, network, '0.0.0.0'));
     // The file says what was true long ago.
     const text = zoneText({
       serial: 1,

@@ -5,7 +5,7 @@ import { eventually } from './lib/eventually.ts';
 import { type Network, startNetwork } from './lib/network.ts';
 import { type Postfix, startPostfix } from './lib/postfix.ts';
 import { whyNot } from './lib/programs.ts';
-import { allTogether, join, openScene } from './lib/scene.ts';
+import { openScene, threeFriendsIn } from './lib/scene.ts';
 import type { MessageJson } from './lib/status-json.ts';
 import { letter, swaks } from './lib/swaks.ts';
 import { zoneText } from './lib/zone-text.ts';
@@ -49,17 +49,7 @@ async function heldBy(box: Box): Promise<number> {
 describe.skipIf(skip)('real Postfix on both ends, on ports 25 and 53', () => {
   beforeAll(async () => {
     network = scene.use(await startNetwork(['alice', 'bob', 'carol', 'outside']));
-    const boxes = ['alice', 'bob', 'carol'].map((name) =>
-      scene.box({ name, host: network.host(name), namespace: network.namespace(name) }),
-    );
-    [alice, bob, carol] = boxes as [Box, Box, Box];
-    for (const box of boxes) {
-      await box.init();
-      await box.up();
-    }
-    await join(bob, alice);
-    await join(carol, alice);
-    await allTogether(boxes);
+    ({ alice, bob, carol } = await threeFriendsIn(scene, network));
     const inside = { host: '127.0.0.1', port: 2525 };
     owner = scene.use(
       await startPostfix({

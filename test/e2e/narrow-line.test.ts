@@ -8,7 +8,7 @@ import { largeLetter } from './lib/large-letter.ts';
 import { type Network, startNetwork } from './lib/network.ts';
 import { whyNot } from './lib/programs.ts';
 import { runWell } from './lib/run.ts';
-import { allTogether, join, openScene } from './lib/scene.ts';
+import { allTogether, openScene, threeFriendsIn } from './lib/scene.ts';
 import { swaks } from './lib/swaks.ts';
 import { zoneText } from './lib/zone-text.ts';
 
@@ -59,16 +59,7 @@ describe.skipIf(skip)('a box whose uplink is 128 kbit/s behind a modem that queu
   };
   beforeAll(async () => {
     network = scene.use(await startNetwork(['alice', 'bob', 'carol']));
-    [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name) =>
-      scene.box({ name, host: network.host(name), namespace: network.namespace(name) }),
-    ) as [Box, Box, Box];
-    for (const box of [alice, bob, carol]) {
-      await box.init();
-      await box.up();
-    }
-    await join(bob, alice);
-    await join(carol, alice);
-    await allTogether([alice, bob, carol]);
+    ({ alice, bob, carol } = await threeFriendsIn(scene, network));
     await alice.well(['zone', 'add', origin, '--file', saveZone()]);
     await bob.well(['mail', 'add', 'bob.example', '--deliver', `${bob.host}:2526`]);
     await eventually('alice takes mail for bob', async () =>

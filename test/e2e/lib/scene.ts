@@ -2,6 +2,7 @@ import { afterAll, afterEach } from 'vitest';
 import { type Box, type BoxOptions, createBox } from './box.ts';
 import { eventually } from './eventually.ts';
 import { freshBlock } from './loopback.ts';
+import type { Network } from './network.ts';
 
 /**
  * What one test file starts. Everything ends with the file, in reverse order; when a test fails, what the agents wrote
@@ -76,6 +77,34 @@ export interface Trio {
   address: (n: number) => string;
 }
 
+/** Starts the boxes and makes them one circle, whose first invited all others. */
+async function intoOneCircle(boxes: readonly Box[]): Promise<void> {
+  for (const box of boxes) {
+    await box.init();
+    await box.up();
+  }
+  const [host, ...guests] = boxes;
+  if (host !== undefined) for (const guest of guests) await join(guest, host);
+  await allTogether(boxes);
+}
+
+/**
+ * alice, bob and carol as three friends, each in a namespace of this network; alice invited both. `host`: where they
+ * listen; default: the address that each has there.
+ */
+export async function threeFriendsIn(
+  scene: Scene,
+  network: Network,
+  host?: string,
+): Promise<Omit<Trio, 'address'>> {
+  const boxes = ['alice', 'bob', 'carol'].map((name) =>
+    scene.box({ name, host: host ?? network.host(name), namespace: network.namespace(name) }),
+  );
+  await intoOneCircle(boxes);
+  const [alice, bob, carol] = boxes as [Box, Box, Box];
+  return { alice, bob, carol };
+}
+
 /** alice, bob and carol as three friends on one machine; alice invited both. */
 export async function threeFriends(scene: Scene): Promise<Trio> {
   const block = await freshBlock();
@@ -83,12 +112,6 @@ export async function threeFriends(scene: Scene): Promise<Trio> {
     scene.box({ name, host: block.of(index + 1) }),
   );
   const [alice, bob, carol] = boxes as [Box, Box, Box];
-  for (const box of boxes) {
-    await box.init();
-    await box.up();
-  }
-  await join(bob, alice);
-  await join(carol, alice);
-  await allTogether(boxes);
+  await intoOneCircle(boxes);
   return { alice, bob, carol, address: block.of };
 }
