@@ -255,7 +255,9 @@ export async function openHeldZones(options: {
     if (underWay.has(what)) return;
     underWay.add(what);
     try {
-      const content = await fetches.run(from, async () => await fetchFrom(header, from));
+      const content = await fetches
+        .run(from, async () => await fetchFrom(header, from))
+        .finally(() => underWay.delete(what));
       arrived.set(versionText(header), { zone: content.zone, body: content.body, header });
       step({ kind: 'fetched', header, from });
       // Nobody wants it any more: something newer is served, or the zone is not ours to serve.
@@ -269,8 +271,6 @@ export async function openHeldZones(options: {
         refusals.count('meaning', { origin: originText(header.origin), from }, why);
       log.debug({ origin: originText(header.origin), from, why }, 'a zone could not be fetched here');
       step({ kind: 'fetch-failed', key: zoneKey(header), from, why });
-    } finally {
-      underWay.delete(what);
     }
   };
 
