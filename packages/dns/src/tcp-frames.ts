@@ -84,3 +84,15 @@ export class TcpFrames {
 }
 
 const nothing = new Uint8Array();
+
+/**
+ * A message with its length in front (RFC 1035 §4.2.2), so that both go in one write (RFC 7766 §8). It has at most 65,535
+ * octets.
+ */
+export function framed(message: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(2 + message.length);
+  frame[0] = message.length >> 8;
+  frame[1] = message.length & 255;
+  frame.set(message, 2);
+  return frame;
+}

@@ -6,7 +6,7 @@ import { primaryAnswerMs, primaryConnectMs, transferMs, transferStallMs } from '
 import type { ResourceRecord } from '../master-file.ts';
 import type { DomainName } from '../name.ts';
 import { askPrimary, type PrimaryQuestion, readSoaReply } from '../primary-question.ts';
-import { TcpFrames } from '../tcp-frames.ts';
+import { framed, TcpFrames } from '../tcp-frames.ts';
 import { TransferIn, type TransferProgress } from '../transfer-in.ts';
 import type { TsigContext } from '../tsig.ts';
 import type { TsigKey } from '../tsig-record.ts';
@@ -171,14 +171,6 @@ function converse(
     socket.on('error', (cause) => finish(errorText(cause)));
     socket.on('close', () => finish(undefined));
   });
-}
-
-/** RFC 1035 §4.2.2. */
-function framed(message: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(2 + message.length);
-  new DataView(frame.buffer).setUint16(0, message.length);
-  frame.set(message, 2);
-  return frame;
 }
 
 function errorText(cause: unknown): string {

@@ -5,6 +5,7 @@ import { createAnswerer } from '../answer.ts';
 import { decodeMessage, encodeMessage, Flag } from '../message.ts';
 import { nameOf } from '../name.ts';
 import { Rcode, RecordType } from '../record-types.ts';
+import { framed } from '../tcp-frames.ts';
 import { zoneOf } from '../testing.ts';
 import { TransferOut } from '../transfer-out.ts';
 import { TransferMessages } from '../transfer-stream.ts';
@@ -73,8 +74,7 @@ function send(socket: Socket, query: Uint8Array, records: Iterable<Parameters<ty
     { id: message.id, question, hasEdns: false, signer: undefined, signatureBytes: 0 },
     records,
   );
-  for (let one = messages.next(0); one; one = messages.next(0))
-    socket.write(Buffer.concat([Buffer.of(one.length >> 8, one.length & 255), one]));
+  for (let one = messages.next(0); one; one = messages.next(0)) socket.write(framed(one));
 }
 const typeIn = (query: Uint8Array): number | undefined => decodeMessage(query)?.questions[0]?.type;
 

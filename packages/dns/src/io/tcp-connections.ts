@@ -11,7 +11,7 @@ import {
   transferMs,
 } from '../limits.ts';
 import { networkOf } from '../rate-limit.ts';
-import { TcpFrames } from '../tcp-frames.ts';
+import { framed, TcpFrames } from '../tcp-frames.ts';
 import { whoMakesRoom } from '../tcp-room.ts';
 import type { MessageSource } from '../transfer-stream.ts';
 
@@ -229,13 +229,4 @@ export function startTcpConnections(options: TcpConnectionsOptions): TcpConnecti
 function breakOff(connection: Connection): void {
   connection.transfer?.source.close('broken');
   connection.transfer = undefined;
-}
-
-/** RFC 1035 §4.2.2: the length first, in one write with the message (RFC 7766 §8). */
-function framed(message: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(2 + message.length);
-  frame[0] = message.length >> 8;
-  frame[1] = message.length & 255;
-  frame.set(message, 2);
-  return frame;
 }
