@@ -22,6 +22,8 @@ interface DomainBook {
   refused: Map<string, number>;
   file: RecipientFile | undefined;
   fileVersion: string;
+  /** The version of the file of which it was told that it could not be taken over. */
+  fileTrouble: string;
   /** Goes up with every change. */
   revision: number;
 }
@@ -159,7 +161,14 @@ export class RecipientBook implements AsyncDisposable {
   #domain(domain: string): DomainBook {
     const found = this.#domains.get(domain);
     if (found) return found;
-    const fresh = { known: new Map(), refused: new Map(), file: undefined, fileVersion: '', revision: 0 };
+    const fresh: DomainBook = {
+      known: new Map(),
+      refused: new Map(),
+      file: undefined,
+      fileVersion: '',
+      fileTrouble: '',
+      revision: 0,
+    };
     this.#domains.set(domain, fresh);
     return fresh;
   }
@@ -211,7 +220,7 @@ export class RecipientBook implements AsyncDisposable {
     await this.#save();
   }
 
-  /** A file that cannot be read leaves what it said before in force. */
+  /** A file that cannot be read, or not be kept, leaves what it said before in force; it is tried again at the next look. */
   async #readFile({ domain, wish }: MailDomain): Promise<void> {
     if (wish?.recipients.kind !== 'file') return;
     const { path } = wish.recipients;
@@ -221,22 +230,27 @@ export class RecipientBook implements AsyncDisposable {
     try {
       const { mtimeMs, size, ino } = await stat(path);
       version = `${path} ${mtimeMs} ${size} ${ino}`;
-      if (version === book.fileVersion) return;
+      if (version === book.fileVersion) {
+        book.fileTrouble = '';
+        return;
+      }
       if (size > recipientFileMaxBytes)
         throw new Error(`${path} is longer than ${recipientFileMaxBytes} bytes`);
       const bytes = await readFile(path);
       const file = readRecipientFile(bytes.toString('utf8'), domain, recipientsKnownMax);
       await this.#options.table.write([{ key: filePrefix + domain, value: new Uint8Array(bytes) }]);
       book.file = file;
+      book.fileVersion = version;
+      book.fileTrouble = '';
       book.revision += 1;
       const bad = file.badLines.slice(0, 5).join(', ');
       if (bad !== '') this.#trouble(new Error(`${path}: no address in line ${bad}`), where);
       if (file.tooMany)
         this.#trouble(new Error(`${path}: only the first ${recipientsKnownMax} count`), where);
     } catch (error) {
-      if (book.fileVersion !== version) this.#trouble(error, where);
+      if (book.fileTrouble !== version) this.#trouble(error, where);
+      book.fileTrouble = version;
     }
-    book.fileVersion = version;
   }
 
   #trouble(error: unknown, where = 'recipients'): void {

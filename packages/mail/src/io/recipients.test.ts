@@ -100,6 +100,27 @@ it('a file is the list: read again when it changes, its last good state kept whe
   });
 }, 30_000);
 
+it('a file that the disk could not keep is taken over once it can, and told once', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.dir, 'recipients');
+  await writeFile(path, 'anna\n');
+  const disk = memoryStores();
+  const write = disk.table.write.bind(disk.table);
+  let failed = 0;
+  disk.table.write = async (changes) => {
+    if (failed < 3 && changes.some(({ key }) => key.startsWith('mail/recipient-file/'))) {
+      failed += 1;
+      throw new Error('ENOSPC');
+    }
+    await write(changes);
+  };
+  const mta = used(await startFakeMta());
+  const wish: RecipientWish = { ...defer, recipients: { kind: 'file', path } };
+  const alice = used(await startOwner({ stores: disk, ...key, mta: mta.address, wish }));
+  await eventually(() => alice.mail.recipients('alice.test')?.known === 1);
+  expect(alice.told.filter(({ kind }) => kind === 'trouble')).toHaveLength(1);
+}, 10_000);
+
 it('what is added by hand counts, and what is removed does not', async () => {
   const { alice, bob, isTold } = await circle(defer);
   await eventually(isTold);
