@@ -43,7 +43,7 @@ export interface MailOptions {
   segments: Segments;
   /** What is queued for our own MTA. */
   inbox: Segments;
-  /** Rows under `mail/`. */
+  /** Rows under `mail/`, `policy/` and `tally/`. */
   table: Table;
   /** Where messages wait while they come in; on the disk that `segments` are on. */
   arrivingDir: string;
