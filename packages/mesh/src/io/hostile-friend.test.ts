@@ -6,7 +6,7 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { afterEach, expect, it } from 'vitest';
 import { protocolLimits, protocols } from '../gate.ts';
-import { maxConnectionsPerPeer } from '../limits.ts';
+import { maxConnectionsPerPeer, maxPieceBytes } from '../limits.ts';
 import { paceOf } from './connection-pace.ts';
 import { frameStream, isFrameTooLarge } from './frame-stream.ts';
 import type { Host, HostEvents } from './host.ts';
@@ -147,7 +147,7 @@ it('a frame that is announced as huge ends the stream before anything is allocat
 /** The stream of a hostile node as the frames that our side would see, with a short deadline. */
 async function slowly(
   deadlineMs: number,
-): Promise<{ hostile: Stream; ours: ReturnType<typeof frameStream> }> {
+): Promise<{ hostile: Stream; ours: ReturnType<typeof frameStream>; keptBytes: () => number }> {
   const victim = await hostileNode(['/ip4/127.0.0.1/tcp/0']);
   const accepted = Promise.withResolvers<[Stream, Connection]>();
   await victim.handle('/test/1', (stream, connection) => accepted.resolve([stream, connection]));
@@ -166,7 +166,18 @@ async function slowly(
     trafficClass: 'dns',
     deadlineMs,
   });
-  return { hostile, ours };
+  return { hostile, ours, keptBytes: () => stream.writeBufferLength };
+}
+
+/** Lets the other side send `bytes` more on this stream, whatever is read of it. */
+function widen(stream: Stream, bytes: number): void {
+  const yamux = stream as unknown as {
+    streamId: number;
+    recvWindowCapacity: number;
+    sendFrame(header: { type: number; flag: number; streamID: number; length: number }): void;
+  };
+  yamux.recvWindowCapacity += bytes;
+  yamux.sendFrame({ type: 1, flag: 0, streamID: yamux.streamId, length: bytes });
 }
 
 it('a frame that comes byte by byte is given up, however steadily the bytes come', async () => {
@@ -194,6 +205,25 @@ it('whoever reads nothing loses the stream, and what waited for him is let go', 
     for (let i = 0; i < 200; i++) await ours.send(new Uint8Array(500_000));
   })();
   await expect(sending).rejects.toThrow();
+});
+
+it('whoever takes a few bytes at a time makes us keep no more than one piece for him', async () => {
+  const { hostile, ours, keptBytes } = await slowly(10_000);
+  hostile.pause();
+  const sending = (async () => {
+    for (let i = 0; i < 200; i++) await ours.send(new Uint8Array(500_000));
+  })();
+  sending.catch(nothing);
+  await expect.poll(keptBytes, { timeout: 5000 }).toBeGreaterThan(0);
+  for (let i = 0; i < 100; i++) {
+    const before = hostile.readBufferLength;
+    widen(hostile, 20);
+    await expect.poll(() => hostile.readBufferLength, { interval: 1 }).toBeGreaterThan(before);
+  }
+  expect(keptBytes()).toBeGreaterThan(0);
+  expect(keptBytes()).toBeLessThanOrEqual(maxPieceBytes);
+  ours.abort(new Error('enough'));
+  await expect(sending).rejects.toThrow('enough');
 });
 
 it('on a real host: a friend who sends one byte after the other loses his stream, and others are served meanwhile', async () => {

@@ -40,20 +40,33 @@ export async function writePaced(
 }
 
 /**
- * Waits for the stream's drain event; whoever reads nothing for `limitMs` loses the stream. The stream's own onDrain()
- * resolves at once from its second call on.
+ * Waits until the stream has sent what it holds; whoever takes nothing of it for `limitMs` loses the stream. Its drain
+ * event alone says little: it comes with every few bytes that may be sent, and with whatever else on the connection went
+ * out. The stream's own onDrain() resolves at once from its second call on.
  */
 async function drained(stream: Stream, limitMs: number): Promise<void> {
   if (!stream.writableNeedsDrain) return;
-  const timer = setTimeout(() => stream.abort(new Error('the other side does not read')), limitMs).unref();
   await new Promise<void>((resolve, reject) => {
+    const giveUp = (): void => stream.abort(new Error('the other side does not read'));
+    let heldBytes = stream.writeBufferLength;
+    let timer = setTimeout(giveUp, limitMs).unref();
     const done = (settle: () => void): void => {
       clearTimeout(timer);
       stream.removeEventListener('drain', onDrain);
       stream.removeEventListener('close', onClose);
       settle();
     };
-    const onDrain = (): void => done(resolve);
+    const look = (): void => {
+      const leftBytes = stream.writeBufferLength;
+      if (leftBytes === 0) done(resolve);
+      else if (leftBytes < heldBytes) {
+        heldBytes = leftBytes;
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, limitMs).unref();
+      }
+    };
+    // The stream's own listener, the first, sends in a microtask.
+    const onDrain = (): void => queueMicrotask(look);
     const onClose = (event: { error?: Error }): void => {
       done(() => reject(event.error ?? new Error('stream closed')));
     };
