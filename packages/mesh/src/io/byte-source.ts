@@ -6,7 +6,7 @@ import { bytesOf } from './bytes-of.ts';
 export interface ByteSource {
   /** The next message, with its length as a varint before it. Rejects where it is longer than `maxBytes`, or none comes. */
   message(maxBytes: number): Promise<Uint8Array>;
-  /** What has come, as soon as something has; undefined at the clean end. */
+  /** What has come, at most `pieceBytes` of it, as soon as something has; undefined at the clean end. */
   some(): Promise<Uint8Array | undefined>;
   /** What has come and was not handed out yet. */
   heldBytes(): number;
@@ -15,7 +15,7 @@ export interface ByteSource {
 /** Call it before anything else happens on the stream; nothing is read before it is asked for. */
 export function byteSource(
   stream: Stream,
-  options: { received(sizeBytes: number): void; holdBytes: number; togetherBytes: number },
+  options: { received(sizeBytes: number): void; holdBytes: number; pieceBytes: number },
 ): ByteSource {
   stream.pause();
   let heldBytes = 0;
@@ -25,7 +25,7 @@ export function byteSource(
   };
   const pieces = bytesOf(stream, { ...options, received });
   const left = new Uint8ArrayList();
-  const next = async (): Promise<Uint8Array | Uint8ArrayList | undefined> => {
+  const next = async (): Promise<Uint8ArrayList | undefined> => {
     const piece = await pieces.next();
     if (piece.done === true) return undefined;
     heldBytes -= piece.value.byteLength;
@@ -42,12 +42,11 @@ export function byteSource(
       }
     },
     some: async () => {
-      if (left.byteLength > 0) {
-        const bytes = left.slice();
-        left.consume(bytes.length);
-        return bytes;
-      }
-      return (await next())?.subarray();
+      if (left.byteLength === 0) return (await next())?.subarray();
+      // No more than the piece with which the last message ended.
+      const bytes = left.slice();
+      left.consume(bytes.length);
+      return bytes;
     },
     heldBytes: () => heldBytes + left.byteLength + stream.readBufferLength,
   };

@@ -4,10 +4,14 @@ import { Uint8ArrayList } from 'uint8arraylist';
 /** Bytes waiting to be read on one stream before the sender is held back; well under yamux's buffer limit of 4 MiB. */
 const highWaterBytes = 256 * 1024;
 
+/** What its reader gets at once. */
+const handedOutBytes = 64 * 1024;
+
 /**
- * The bytes of a stream with back-pressure. Only the other side's FIN is a clean end; a connection that went away
- * while bytes were expected is an error, since a clean-looking end proves nothing about completeness. `handingOut` is
- * called before each piece; where `togetherBytes` is given, what waits comes together in pieces up to that size.
+ * The bytes of a stream with back-pressure, in pieces of at most `pieceBytes`. The sender is held back while `holdBytes`
+ * wait; what he had sent before, a stream window, comes beside. Only the other side's FIN is a clean end; a connection that
+ * went away while bytes were expected is an error, since a clean-looking end proves nothing about completeness.
+ * `received` hears of bytes as they come, `handingOut` is called before each piece.
  */
 export async function* bytesOf(
   stream: Stream,
@@ -15,12 +19,11 @@ export async function* bytesOf(
     received: (sizeBytes: number) => void;
     handingOut?: () => void;
     holdBytes?: number;
-    togetherBytes?: number;
+    pieceBytes?: number;
   },
-): AsyncGenerator<Uint8Array | Uint8ArrayList> {
-  const { received, handingOut, holdBytes = highWaterBytes, togetherBytes = 0 } = options;
-  const waiting: (Uint8Array | Uint8ArrayList)[] = [];
-  let waitingBytes = 0;
+): AsyncGenerator<Uint8ArrayList> {
+  const { received, handingOut, holdBytes = highWaterBytes, pieceBytes = handedOutBytes } = options;
+  const waiting = new Uint8ArrayList();
   let finished = stream.remoteWriteStatus === 'closed';
   let failure: Error | undefined;
   let wake: (() => void) | undefined;
@@ -32,11 +35,10 @@ export async function* bytesOf(
   let resuming = false;
   // Never pause from within resume(): the stream would go on granting window. flow() checks again after it.
   const pauseIfFull = (): void => {
-    if (waitingBytes >= holdBytes && !resuming && stream.readStatus === 'readable') stream.pause();
+    if (waiting.byteLength >= holdBytes && !resuming && stream.readStatus === 'readable') stream.pause();
   };
   const onMessage = (event: { data: Uint8Array | Uint8ArrayList }): void => {
-    waiting.push(event.data);
-    waitingBytes += event.data.byteLength;
+    waiting.append(event.data);
     received(event.data.byteLength);
     pauseIfFull();
     changed();
@@ -51,7 +53,7 @@ export async function* bytesOf(
     changed();
   };
   const flow = (): void => {
-    if (stream.readStatus !== 'paused' || waitingBytes >= holdBytes / 2) return;
+    if (stream.readStatus !== 'paused' || waiting.byteLength >= holdBytes / 2) return;
     resuming = true;
     try {
       stream.resume();
@@ -60,18 +62,11 @@ export async function* bytesOf(
     }
     pauseIfFull();
   };
-  const next = (): Uint8Array | Uint8ArrayList | undefined => {
-    const first = waiting.shift();
-    if (first === undefined) return undefined;
-    const together = new Uint8ArrayList(first);
-    for (;;) {
-      const more = waiting[0];
-      if (more === undefined || together.byteLength + more.byteLength > togetherBytes) break;
-      waiting.shift();
-      together.append(more);
-    }
-    waitingBytes -= together.byteLength;
-    return together.byteLength === first.byteLength ? first : together;
+  const next = (): Uint8ArrayList | undefined => {
+    if (waiting.byteLength === 0) return undefined;
+    const piece = waiting.sublist(0, Math.min(pieceBytes, waiting.byteLength));
+    waiting.consume(piece.byteLength);
+    return piece;
   };
   stream.addEventListener('message', onMessage);
   stream.addEventListener('remoteCloseWrite', onFinish);
@@ -89,7 +84,7 @@ export async function* bytesOf(
       if (stream.status === 'reset' || stream.status === 'aborted')
         throw new Error(`stream ${stream.status}`);
       flow();
-      if (waiting.length > 0) continue;
+      if (waiting.byteLength > 0) continue;
       if ((finished || stream.remoteWriteStatus === 'closed') && stream.readBufferLength === 0) return;
       await new Promise<void>((resolve) => {
         wake = resolve;

@@ -6,7 +6,8 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { afterEach, expect, it } from 'vitest';
 import { protocolLimits, protocols } from '../gate.ts';
-import { maxConnectionsPerPeer, maxPieceBytes } from '../limits.ts';
+import { maxConnectionsPerPeer, maxPieceBytes, relayHoldBytes } from '../limits.ts';
+import { byteSource } from './byte-source.ts';
 import { paceOf } from './connection-pace.ts';
 import { frameStream, isFrameTooLarge } from './frame-stream.ts';
 import type { Host, HostEvents } from './host.ts';
@@ -144,10 +145,8 @@ it('a frame that is announced as huge ends the stream before anything is allocat
   await expect.poll(() => stream.status).not.toBe('open');
 });
 
-/** The stream of a hostile node as the frames that our side would see, with a short deadline. */
-async function slowly(
-  deadlineMs: number,
-): Promise<{ hostile: Stream; ours: ReturnType<typeof frameStream>; keptBytes: () => number }> {
+/** A stream that a hostile node opened, and its end at our side. */
+async function streamOf(): Promise<{ hostile: Stream; stream: Stream; connection: Connection }> {
   const victim = await hostileNode(['/ip4/127.0.0.1/tcp/0']);
   const accepted = Promise.withResolvers<[Stream, Connection]>();
   await victim.handle('/test/1', (stream, connection) => accepted.resolve([stream, connection]));
@@ -156,6 +155,14 @@ async function slowly(
   if (address === undefined) throw new Error('the victim listens');
   const hostile = await attacker.dialProtocol(address, '/test/1');
   const [stream, connection] = await accepted.promise;
+  return { hostile, stream, connection };
+}
+
+/** The stream of a hostile node as the frames that our side would see, with a short deadline. */
+async function slowly(
+  deadlineMs: number,
+): Promise<{ hostile: Stream; ours: ReturnType<typeof frameStream>; keptBytes: () => number }> {
+  const { hostile, stream, connection } = await streamOf();
   const line = startLine({ nowMs: () => Date.now() });
   const ours = frameStream(stream, {
     maxFrameBytes: 1_000_000,
@@ -224,6 +231,26 @@ it('whoever takes a few bytes at a time makes us keep no more than one piece for
   expect(keptBytes()).toBeLessThanOrEqual(maxPieceBytes);
   ours.abort(new Error('enough'));
   await expect(sending).rejects.toThrow('enough');
+});
+
+it('what is to be relayed is taken in small pieces, and all that waits beside is counted', async () => {
+  const { hostile, stream } = await streamOf();
+  const source = byteSource(stream, {
+    received: nothing,
+    holdBytes: relayHoldBytes,
+    pieceBytes: maxPieceBytes,
+  });
+  const sentBytes = 200_000;
+  hostile.send(new Uint8Array(sentBytes));
+  await expect.poll(() => source.heldBytes()).toBe(sentBytes);
+  for (let takenBytes = 0; takenBytes < sentBytes; ) {
+    const piece = await source.some();
+    expect(piece?.length).toBeLessThanOrEqual(maxPieceBytes);
+    takenBytes += piece?.length ?? 0;
+    expect(source.heldBytes()).toBe(sentBytes - takenBytes);
+  }
+  await hostile.close();
+  expect(await source.some()).toBeUndefined();
 });
 
 it('on a real host: a friend who sends one byte after the other loses his stream, and others are served meanwhile', async () => {

@@ -47,7 +47,7 @@ export function relayEnd(
     meter.received(sizeBytes);
     line.spent(acknowledgementCost(sizeBytes));
   };
-  const source = byteSource(stream, { received, holdBytes: relayHoldBytes, togetherBytes: maxPieceBytes });
+  const source = byteSource(stream, { received, holdBytes: relayHoldBytes, pieceBytes: maxPieceBytes });
   const broken = new AbortController();
   stream.addEventListener('close', (event) => broken.abort(event.error ?? new Error('stream closed')), {
     once: true,
