@@ -74,6 +74,9 @@ export const closedInviteMemoryMs: number = 7 * 86_400_000;
 /** Streams of one protocol that one friend may have open at once. */
 export const maxStreamsPerProtocol = 32;
 
+/** Streams that the other side may have open on one connection: those of every protocol, and relayed connections. */
+export const maxStreamsPerConnection = 256;
+
 /** A bucket of the line holds this much of its rate at most: an idle line does not save up for a long burst. */
 export const burstMs = 100;
 

@@ -52,6 +52,24 @@ it('frames go both ways whole, with back-pressure, and an end is an end', async 
   await sending;
 });
 
+it('a friend who has much to say in the moment in which he is connected keeps his connection', async () => {
+  const asked = await host({});
+  // Who is quicker, the streams or our side of the connection, is chance: five friends are enough of it.
+  for (let friend = 0; friend < 5; friend++) {
+    const answers: Promise<number | undefined>[] = [];
+    const say = async (i: number): Promise<number | undefined> => {
+      const stream = await asking.open(asked.peer, 'live', { signal: soon() });
+      await stream.send(Uint8Array.of(i));
+      return (await stream.receive())?.[0];
+    };
+    const asking = await host({
+      events: { connected: () => answers.push(...Array.from({ length: 30 }, (_, i) => say(i))) },
+    });
+    await asking.dial(asked.peer, at(asked), { signal: soon() });
+    expect(await Promise.all(answers)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+  }
+});
+
 it('a write that waits for its turn ends with its stream', async () => {
   let asked = (): void => {};
   const isAsked = new Promise<void>((resolve) => {

@@ -7,7 +7,7 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { dialTimeoutMs, inboundUpgradeTimeoutMs } from '../limits.ts';
+import { dialTimeoutMs, inboundUpgradeTimeoutMs, maxStreamsPerConnection } from '../limits.ts';
 import type { ArrivalGate } from './arrival-gate.ts';
 import { proveFirst, watchFirstBytes } from './first-bytes.ts';
 import { fromMultiaddr, toMultiaddr } from './multiaddrs.ts';
@@ -50,7 +50,9 @@ export async function makeNode(options: {
     streamMuxers: [
       yamux({
         enableKeepAlive: false,
-        maxInboundStreams: 256,
+        maxInboundStreams: maxStreamsPerConnection,
+        // As many may be there before our side of the connection is: a friend who is back calls all others through us.
+        maxEarlyStreams: maxStreamsPerConnection,
         streamOptions: { maxStreamWindowSize: 1 << 20 },
       }),
     ],
