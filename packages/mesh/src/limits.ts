@@ -148,9 +148,14 @@ export const directKnockEveryMs = 60_000;
 /** Relayed connections that one relay carries. */
 export const maxRelayCircuits = 512;
 
-/** What one side of a relayed connection may have waiting in the relay, beside a stream window of 256 KiB; and what all may. */
+/** So much of one side of a relayed connection waits in the relay before it is held back; stream windows come beside. */
 export const relayHoldBytes = 65_536;
+
+/** What all sides together may have waiting, windows included: a small box has this much memory to spare. */
 export const maxRelayHeldBytes = 33_554_432;
+
+/** How often a relay looks what waits in it: a line of 1 Gbit/s brings no more than that much again meanwhile. */
+export const relayLookMs = 250;
 
 /**
  * What each side of a relayed connection has passed on at once, for beats and gossip: 60 bytes in 10 s, and an exchange
@@ -158,7 +163,7 @@ export const maxRelayHeldBytes = 33_554_432;
  */
 export const relayedUrgent = { perSecond: 128, burst: 4096 } as const;
 
-/** Relayed connections that one friend's box may have through this one: one to every member, and some that just ended. */
+/** Relayed connections that one friend's box may ask for through this one: one to every member, and some that just ended. */
 export const maxRelayedPerFriend = 96;
 
 /** Beside a dial that hangs, the friend's next address is tried; a relay only when the direct ways had some time. */

@@ -66,6 +66,8 @@ export interface HostOptions {
   beforeRefusal?: () => Promise<void>;
   /** Does this box offer to relay for that friend's box? For nobody unless given. */
   relaysFor?: (peer: string) => boolean;
+  /** What it keeps in memory of all that it relays; `maxRelayHeldBytes` unless given. */
+  relayHeldBytes?: number;
   handlers: Record<ProtocolName, ProtocolHandler>;
   /** The versions spoken of some protocols, newest first, where they are not all of `protocols`: an older copain. */
   versions?: Partial<Record<ProtocolName, readonly string[]>>;
@@ -194,6 +196,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     direct,
     line: options.line,
     meterFor: (peer) => meterFor(peer, 'relayed'),
+    maxHeldBytes: options.relayHeldBytes,
   });
 
   node.addEventListener('connection:open', (event) => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { relayHoldBytes } from '../limits.ts';
+import { maxRelayedPerFriend, relayHoldBytes } from '../limits.ts';
 import type { TrafficClass } from '../line-scheduler.ts';
 import type { Host, HostEvents } from './host.ts';
 import { type Line, startLine } from './line.ts';
@@ -110,23 +110,28 @@ it('what a relay passes on is counted with both friends, and asks the line for i
   await stream.end();
 });
 
+/** A line on which nothing that is relayed has its turn. */
+const fullLine = (): Line => ({
+  ...startLine({ nowMs: () => Date.now() }),
+  take: async (trafficClass, _size, signal) => {
+    if (trafficClass !== 'relayed') return;
+    await new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+  },
+});
+
 it('a relay whose line is full holds back whoever sends, and keeps no more than its limit', async () => {
   const counted = counter();
-  const open = startLine({ nowMs: () => Date.now() });
-  const line: Line = {
-    ...open,
-    take: async (trafficClass, _size, signal) => {
-      if (trafficClass !== 'relayed') return;
-      await new Promise((_, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-      });
-    },
-  };
   let sentBytes = 0;
   const sent = (_peer: string, _class: TrafficClass, sizeBytes: number): void => {
     sentBytes += sizeBytes;
   };
-  const { hidden, friend, relay } = await relayed({ line, events: counted.events, friend: { sent } });
+  const { hidden, friend, relay } = await relayed({
+    line: fullLine(),
+    events: counted.events,
+    friend: { sent },
+  });
   await friend.dial(hidden.peer, [], { signal: soon(), via: () => [relay.peer] });
   // Bulk is not paced by pings: nothing but the relay holds it back.
   const streams = await Promise.all(
@@ -148,6 +153,60 @@ it('a relay whose line is full holds back whoever sends, and keeps no more than 
   expect(counted.of('received', friend)).toBeLessThan(relayHoldBytes + 65_536);
   for (const stream of streams) stream.abort(new Error('enough'));
   expect((await ended).map(({ status }) => status)).toEqual(streams.map(() => 'rejected'));
+});
+
+it('where more waits than a relay has memory for, the fullest connection ends, and no other', async () => {
+  const { hidden, friend, relay } = await relayed({ line: fullLine(), relayHeldBytes: 200_000 });
+  const other = await host();
+  await other.dial(relay.peer, at(relay), { signal: soon() });
+  const send = async (from: Host, sizeBytes: number): Promise<void> => {
+    await from.dial(hidden.peer, [], { signal: soon(), via: () => [relay.peer] });
+    const stream = await from.open(hidden.peer, 'bulk', { signal: soon() });
+    for (let left = sizeBytes; left > 0; left -= 30_000) await stream.send(new Uint8Array(30_000));
+  };
+  await send(other, 30_000);
+  // Less than a window: what waits is sent at once, and most of it comes while the stream is held back.
+  await send(friend, 240_000);
+  await expect.poll(() => friend.connections(hidden.peer), { timeout: 5000 }).toEqual([]);
+  expect(other.connections(hidden.peer)).toHaveLength(1);
+});
+
+it('a friend has his share of the calls that wait, on however many connections he asks', async () => {
+  const { hidden, friend, relay } = await relayed();
+  for (const { id } of hidden.connections(relay.peer)) hidden.closeConnection(relay.peer, id);
+  await expect.poll(() => relay.connections(hidden.peer)).toEqual([]);
+  const enough = new AbortController();
+  let refused = 0;
+  const calls: Promise<void>[] = [];
+  for (const count of [maxRelayedPerFriend / 2, maxRelayedPerFriend / 2 + 5]) {
+    await friend.dial(relay.peer, at(relay), { signal: soon(), fresh: true });
+    for (let i = 0; i < count; i++)
+      calls.push(
+        friend
+          .dial(hidden.peer, [], { signal: enough.signal, fresh: true, via: () => [relay.peer] })
+          .catch(() => {
+            refused += enough.signal.aborted ? 0 : 1;
+          }),
+      );
+  }
+  await expect.poll(() => refused, { timeout: 5000 }).toBe(5);
+  enough.abort(new Error('enough'));
+  await Promise.all(calls);
+});
+
+it('what a box offered when a call came counts no more once it took the offer back', async () => {
+  let offers = true;
+  const counted = counter();
+  const { hidden, friend, relay } = await relayed({ relaysFor: () => offers, events: counted.events });
+  for (const { id } of hidden.connections(relay.peer)) hidden.closeConnection(relay.peer, id);
+  await expect.poll(() => relay.connections(hidden.peer)).toEqual([]);
+  const calling = friend.dial(hidden.peer, [], { signal: soon(), via: () => [relay.peer] });
+  const refused = expect(calling).rejects.toThrow();
+  await expect.poll(() => counted.of('received', friend)).toBeGreaterThan(0);
+  offers = false;
+  relay.enforce();
+  await hidden.dial(relay.peer, at(relay), { signal: soon() });
+  await refused;
 });
 
 it('whoever calls is put through as soon as the box he calls comes back, also where its old line hangs', async () => {

@@ -8,7 +8,7 @@ import {
   maxRelayReservations,
   nextConnectionAfterMs,
   relayCallMs,
-  relayHoldBytes,
+  relayLookMs,
   relayReservationMs,
 } from '../limits.ts';
 import {
@@ -47,29 +47,26 @@ export async function serveRelay(
     direct(peer: string): readonly Connection[];
     line: Line;
     meterFor(peer: string): StreamMeter;
+    /** What all relayed connections may have on the way in this box's memory. */
+    maxHeldBytes?: number | undefined;
   },
 ): Promise<RelayServer> {
-  const { isFriend, relaysFor } = options;
+  const { isFriend, relaysFor, maxHeldBytes = maxRelayHeldBytes } = options;
   /** By the multihash of the box's PeerId, as callers name it. */
   const reservations = new Map<string, { peer: string; untilMs: number }>();
   const circuits = new Set<Circuit>();
+  /** Who called and waits, or is connected: each has his share, over all his connections with this box. */
+  const callers = new Set<RelayEnd>();
   /** Calls that wait for an answer, by whom they call; aborted to try a better connection. */
   const calling = new Map<string, Set<AbortController>>();
   const stopping = new AbortController();
   const mayPass = (peer: string, called: string): boolean =>
     isFriend(peer) && isFriend(called) && relaysFor(called);
-  let uncheckedBytes = 0;
-  const endOn = (stream: Stream, connection: Connection): RelayEnd => {
-    const meter = options.meterFor(connection.remotePeer.toString());
-    const received = (sizeBytes: number): void => {
-      meter.received(sizeBytes);
-      uncheckedBytes += sizeBytes;
-      if (uncheckedBytes < relayHoldBytes) return;
-      uncheckedBytes = 0;
-      keepWithin();
-    };
-    return relayEnd(stream, connection, { line: options.line, meter: { ...meter, received } });
-  };
+  const endOn = (stream: Stream, connection: Connection): RelayEnd =>
+    relayEnd(stream, connection, {
+      line: options.line,
+      meter: options.meterFor(connection.remotePeer.toString()),
+    });
 
   const reserve = (connection: Connection): Uint8Array => {
     const peer = connection.remotePeer.toString();
@@ -131,35 +128,50 @@ export async function serveRelay(
     }
   };
 
-  /** What friends have on the way through this box must fit into its memory: the fullest connection ends. */
+  /** What friends have on the way through this box must fit into its memory: the fullest connections end. */
   const keepWithin = (): void => {
     const held = [...circuits].map((circuit) => ({ circuit, bytes: circuit.heldBytes() }));
-    const sum = held.reduce((all, { bytes }) => all + bytes, 0);
-    if (sum <= maxRelayHeldBytes) return;
-    const [fullest] = held.toSorted((a, b) => b.bytes - a.bytes);
-    fullest?.circuit.abort(new Error('too much waits to be relayed'));
+    let sum = held.reduce((all, { bytes }) => all + bytes, 0);
+    for (const { circuit, bytes } of held.toSorted((a, b) => b.bytes - a.bytes)) {
+      if (sum <= maxHeldBytes) return;
+      circuit.abort(new Error('too much waits to be relayed'));
+      sum -= bytes;
+    }
+  };
+  // What fills a stream's window while it is held back is told by no event.
+  const looking = setInterval(keepWithin, relayLookMs).unref();
+
+  const hasRoomFor = (caller: RelayEnd): boolean =>
+    callers.size < maxRelayCircuits &&
+    [...callers].filter(({ peer }) => peer === caller.peer).length < maxRelayedPerFriend;
+
+  const turnDown = async (caller: RelayEnd, status: number): Promise<void> => {
+    await caller.say(encodeHopAnswer(status));
+    await caller.end();
   };
 
   const connect = async (caller: RelayEnd, connection: Connection, box: Uint8Array): Promise<void> => {
     const called = reservations.get(toHex(box));
-    const status = !(called !== undefined && called.untilMs > performance.now())
-      ? relayStatus.noReservation
-      : !mayPass(caller.peer, called.peer)
-        ? relayStatus.denied
-        : circuits.size >= maxRelayCircuits
-          ? relayStatus.limitReached
-          : relayStatus.ok;
-    if (called === undefined || status !== relayStatus.ok) {
-      await caller.say(encodeHopAnswer(status));
-      await caller.end();
-      return;
+    if (called === undefined || called.untilMs <= performance.now())
+      await turnDown(caller, relayStatus.noReservation);
+    else if (!mayPass(caller.peer, called.peer)) await turnDown(caller, relayStatus.denied);
+    else if (!hasRoomFor(caller)) await turnDown(caller, relayStatus.limitReached);
+    else {
+      callers.add(caller);
+      try {
+        await putThrough(caller, called.peer, connection.remotePeer.toMultihash().bytes);
+      } finally {
+        callers.delete(caller);
+      }
     }
+  };
+
+  const putThrough = async (caller: RelayEnd, called: string, callerBox: Uint8Array): Promise<void> => {
     let end: RelayEnd;
     try {
-      end = await call(called.peer, connection.remotePeer.toMultihash().bytes);
+      end = await call(called, callerBox);
     } catch {
-      await caller.say(encodeHopAnswer(relayStatus.connectionFailed));
-      await caller.end();
+      await turnDown(caller, relayStatus.connectionFailed);
       return;
     }
     try {
@@ -170,6 +182,8 @@ export async function serveRelay(
     }
     const circuit = joinEnds(caller, end);
     circuits.add(circuit);
+    // The call took its time, in which the roster or an offer may have changed.
+    if (!mayPass(caller.peer, called)) circuit.abort(new Error('not relayed any more'));
     await circuit.done;
     circuits.delete(circuit);
   };
@@ -183,9 +197,7 @@ export async function serveRelay(
         const request = decodeHopRequest(await caller.source.message(maxRelayMessageBytes));
         clearTimeout(late);
         if (request === undefined || relayOf(connection.remoteAddr) !== undefined || !isFriend(caller.peer)) {
-          const status = request === undefined ? relayStatus.malformed : relayStatus.denied;
-          await caller.say(encodeHopAnswer(status));
-          await caller.end();
+          await turnDown(caller, request === undefined ? relayStatus.malformed : relayStatus.denied);
         } else if (request.kind === 'reserve') {
           await caller.say(reserve(connection));
           await caller.end();
@@ -198,7 +210,8 @@ export async function serveRelay(
         clearTimeout(late);
       }
     },
-    { maxInboundStreams: maxRelayedPerFriend },
+    // Of one connection. The library takes the second number for our own calls, on relays of ours.
+    { maxInboundStreams: maxRelayedPerFriend, maxOutboundStreams: maxRelayedPerFriend },
   );
 
   return {
@@ -214,6 +227,7 @@ export async function serveRelay(
       }
     },
     stop: () => {
+      clearInterval(looking);
       stopping.abort(new Error('stopping'));
       for (const circuit of circuits) circuit.abort(new Error('stopping'));
     },
