@@ -6,7 +6,7 @@ import { frameDeadlineMs } from '../limits.ts';
 import { acknowledgementCost, type TrafficClass } from '../line-scheduler.ts';
 import { bytesOf } from './bytes-of.ts';
 import type { ConnectionPace } from './connection-pace.ts';
-import { renewWindowLazily } from './lazy-window.ts';
+import { letWindowGrow, renewWindowLazily } from './lazy-window.ts';
 import type { Line } from './line.ts';
 import { writePaced } from './write-paced.ts';
 
@@ -37,6 +37,7 @@ export function frameStream(
   const { deadlineMs = frameDeadlineMs } = options;
   const { maxFrameBytes, maxSentBytes, meter, line, pace, trafficClass } = options;
   renewWindowLazily(stream);
+  letWindowGrow(stream);
   stream.pause();
   const counted: StreamMeter = {
     ...meter,

@@ -30,9 +30,15 @@ export function renewWindowLazily(stream: Stream): void {
   };
 }
 
-/** Keeps the receive window of a yamux stream at its 256 KiB: who sends more than is read is held back soon. */
-export function keepWindow(stream: Stream): void {
-  if (hasWindow(stream)) (stream as YamuxWindow).maxStreamWindowSize = stream.recvWindow;
+/** yamux's first window, beyond which none grows by itself: whoever sends more than is read is held back soon. */
+export const firstWindowBytes = 262_144;
+
+/** Where what comes is used up here, and a fast line far away needs more under way. */
+const widestWindowBytes = 1_048_576;
+
+/** Lets the receive window of a yamux stream grow with the line. Call it before anything is read. */
+export function letWindowGrow(stream: Stream): void {
+  if (hasWindow(stream)) (stream as YamuxWindow).maxStreamWindowSize = widestWindowBytes;
 }
 
 function hasWindow(stream: unknown): stream is YamuxWindow {

@@ -10,6 +10,7 @@ import { createLibp2p } from 'libp2p';
 import { dialTimeoutMs, inboundUpgradeTimeoutMs, maxStreamsPerConnection } from '../limits.ts';
 import type { ArrivalGate } from './arrival-gate.ts';
 import { proveFirst, watchFirstBytes } from './first-bytes.ts';
+import { firstWindowBytes } from './lazy-window.ts';
 import { fromMultiaddr, toMultiaddr } from './multiaddrs.ts';
 import { writeInOnePiece } from './one-segment.ts';
 import { relayTransport } from './relay.ts';
@@ -53,7 +54,7 @@ export async function makeNode(options: {
         maxInboundStreams: maxStreamsPerConnection,
         // As many may be there before our side of the connection is: a friend who is back calls all others through us.
         maxEarlyStreams: maxStreamsPerConnection,
-        streamOptions: { maxStreamWindowSize: 1 << 20 },
+        streamOptions: { maxStreamWindowSize: firstWindowBytes },
       }),
     ],
     connectionMonitor: { enabled: false },

@@ -6,7 +6,7 @@ import { classOfRelayed, startRelayedUrgent } from '../relay-class.ts';
 import { type ByteSource, byteSource } from './byte-source.ts';
 import { paceOf } from './connection-pace.ts';
 import type { StreamMeter } from './frame-stream.ts';
-import { keepWindow, renewWindowLazily } from './lazy-window.ts';
+import { renewWindowLazily } from './lazy-window.ts';
 import type { Line } from './line.ts';
 import { writePaced } from './write-paced.ts';
 
@@ -42,7 +42,6 @@ export function relayEnd(
   { line, meter }: { line: Line; meter: StreamMeter },
 ): RelayEnd {
   renewWindowLazily(stream);
-  keepWindow(stream);
   const received = (sizeBytes: number): void => {
     meter.received(sizeBytes);
     line.spent(acknowledgementCost(sizeBytes));

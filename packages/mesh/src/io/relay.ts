@@ -3,7 +3,7 @@ import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import type { Connection, PeerId, Stream, StreamHandler } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { decodeHopAnswer, relayStatus, reserveRequest } from '../relay-messages.ts';
-import { renewWindowLazily } from './lazy-window.ts';
+import { letWindowGrow, renewWindowLazily } from './lazy-window.ts';
 
 /** Circuit relay v2 (libp2p specs, relay/circuit-v2.md): what a box asks of its relay, and the relay of the box called. */
 export const hopProtocol = '/libp2p/circuit/relay/0.2.0/hop';
@@ -34,6 +34,7 @@ export function relayTransport(
 function withOwnWays(components: Components, direct: (relay: PeerId) => readonly Connection[]): Components {
   const lazy = (stream: Stream): Stream => {
     renewWindowLazily(stream);
+    letWindowGrow(stream);
     return stream;
   };
   const seen: Partial<Components> = {
