@@ -7,8 +7,8 @@ import { burstMs, maxLineQueue, maxPieceBytes, minPieceBytes, segmentBytes, wire
 export const trafficClasses = ['control', 'dns', 'live-mail', 'relayed', 'held-mail', 'bulk'] as const;
 export type TrafficClass = (typeof trafficClasses)[number];
 
-/** Classes of one rank take turns: neither our own held mail nor a friend's backup may stop the other. */
-const ranks: readonly (readonly TrafficClass[])[] = [
+/** Most urgent first. Classes of one rank take turns: neither our own held mail nor a friend's backup may stop the other. */
+export const trafficRanks: readonly (readonly TrafficClass[])[] = [
   ['control'],
   ['dns'],
   ['live-mail'],
@@ -154,7 +154,7 @@ function serve(state: LineState): [LineState, LineEffect[]] {
 }
 
 function firstByClass(pieces: readonly Waiting[]): Waiting | undefined {
-  for (const rank of ranks) {
+  for (const rank of trafficRanks) {
     const first = pieces.find((piece) => rank.includes(piece.class));
     if (first !== undefined) return first;
   }

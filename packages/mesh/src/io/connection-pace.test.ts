@@ -46,6 +46,17 @@ it('lets the first window go, then waits for a ping; whoever is more urgent goes
   expect(given).toEqual(['dns', 'held-mail']);
 });
 
+it('what is relayed and held mail take turns here too, in the order in which they came', async () => {
+  const { answers, given, write } = pinged();
+  for (let sent = 0; sent < startSendWindowBytes; ) sent += await write('held-mail');
+  given.length = 0;
+  const asked = ['held-mail', 'relayed', 'held-mail', 'relayed'] as const;
+  const writing = Promise.all(asked.map((trafficClass) => write(trafficClass)));
+  for (; given.length < asked.length; await settled()) answers.shift()?.();
+  await writing;
+  expect(given).toEqual(asked);
+});
+
 it('beats and bulk never wait here, and what is small needs no ping', async () => {
   const { answers, write } = pinged();
   for (let i = 0; i < 100; i++) await write('control', 60);

@@ -1,6 +1,6 @@
 import type { Connection } from '@libp2p/interface';
 import { paceEchoMs, paceFromBytes, paceRestMs } from '../limits.ts';
-import { acknowledgementCost, type TrafficClass, trafficClasses, wireCost } from '../line-scheduler.ts';
+import { acknowledgementCost, type TrafficClass, trafficRanks, wireCost } from '../line-scheduler.ts';
 import { chunkArrived, chunkWritten, roomBytes, startSendWindow } from '../send-window.ts';
 import { echoMs } from './connection-echo.ts';
 import type { Line } from './line.ts';
@@ -66,8 +66,8 @@ function startPace(connection: Connection, line: Line): ConnectionPace {
   };
 
   const serve = (): void => {
-    for (const trafficClass of trafficClasses) {
-      for (const waiter of waiting.filter((one) => one.trafficClass === trafficClass)) {
+    for (const rank of trafficRanks) {
+      for (const waiter of waiting.filter((one) => rank.includes(one.trafficClass))) {
         const room = blind ? waiter.wantedBytes : roomBytes(window, promisedBytes);
         if (room === 0) break;
         waiting = waiting.filter((one) => one !== waiter);
