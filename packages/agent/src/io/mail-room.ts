@@ -8,9 +8,9 @@ import { mailDomains } from '../mail-domains.ts';
 import { providers } from '../wiring.ts';
 import { freeBytes } from './ballast.ts';
 import { type Box, closing } from './box.ts';
-import { interfaceHosts } from './interface-hosts.ts';
 import { type MailDesk, startMailDesk } from './mail-desk.ts';
 import { mailEvents } from './mail-events.ts';
+import { interfaceHosts } from './own-interfaces.ts';
 
 /** Mail of a running box, and which friends it is reached through. */
 export interface MailRoom {

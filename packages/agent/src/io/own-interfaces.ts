@@ -1,15 +1,17 @@
 import { networkInterfaces } from 'node:os';
-import type { Clock } from '@copain/core';
+import { type Clock, isLoopback } from '@copain/core';
 
 /** An address that vanished and one that comes within this time are one move: a lease ran out, a line was set up anew. */
 const moveMs = 600_000;
 
-/** The addresses of this machine that lead out of it. Link-local ones lead nowhere a friend is. */
-function addressesNow(): Set<string> {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const useful = all.filter(({ internal, address }) => !internal && !/^(fe[89ab]|169\.254\.)/i.test(address));
-  return new Set(useful.map(({ address }) => address));
+/** The addresses of this machine's network interfaces, loopback among them. */
+export function interfaceHosts(): string[] {
+  return Object.values(networkInterfaces()).flatMap((card) => (card ?? []).map(({ address }) => address));
 }
+
+/** Those that lead out of this machine. Link-local ones lead nowhere a friend is. */
+const addressesNow = (): Set<string> =>
+  new Set(interfaceHosts().filter((host) => !isLoopback(host) && !/^(fe[89ab]|169\.254\.)/i.test(host)));
 
 /**
  * Tells by being asked, once a second, whether this machine has moved: an address it had is gone, or a new one came soon
