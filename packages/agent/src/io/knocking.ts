@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { Clock } from '@copain/core';
+import type { Clock, HostPort } from '@copain/core';
 import {
   afterKnock,
   type KnockState,
@@ -21,6 +21,8 @@ export interface Knocking {
 interface Target {
   addresses: readonly string[];
   state: KnockState;
+  /** A resolver that hangs is asked one thing at a time, or its questions would be in the way of everything else. */
+  isLookedUp: boolean;
 }
 
 /** Looks for knocks that are due while there is anybody to knock at; ends with `stopping`. */
@@ -30,14 +32,20 @@ export function knockingAt(options: {
   stopping: AbortSignal;
   /** Somebody answered. `reopened`: after several knocks that nobody answered. */
   answered(peer: string, reopened: boolean): void;
+  /** The addresses of a DNS name; the machine's resolver unless given. */
+  resolve?: (name: string) => Promise<readonly string[]>;
 }): Knocking {
-  const { clock, stopping } = options;
+  const { clock, stopping, resolve } = options;
   const targets = new Map<string, Target>();
   let timer: NodeJS.Timeout | undefined;
 
   const knock = async (peer: string, target: Target): Promise<void> => {
     target.state = { ...target.state, lastAtMs: clock.nowMs() };
-    const isAnswered = await anyAnswers(target.addresses, options.allowPrivate());
+    if (target.isLookedUp) return;
+    target.isLookedUp = true;
+    const hosts = await firstHosts(target.addresses, options.allowPrivate(), resolve);
+    target.isLookedUp = false;
+    const isAnswered = await anyStands(hosts);
     if (stopping.aborted || targets.get(peer) !== target) return;
     const { state, redial } = afterKnock(target.state, isAnswered);
     target.state = state;
@@ -59,7 +67,8 @@ export function knockingAt(options: {
       for (const peer of targets.keys()) if (!listed.has(peer)) targets.delete(peer);
       for (const [peer, addresses] of listed) {
         const target = targets.get(peer);
-        if (target === undefined) targets.set(peer, { addresses, state: startKnocking(clock.nowMs()) });
+        if (target === undefined)
+          targets.set(peer, { addresses, state: startKnocking(clock.nowMs()), isLookedUp: false });
         else target.addresses = addresses;
       }
       if (targets.size === 0 || stopping.aborted) stop();
@@ -73,8 +82,23 @@ export function knockingAt(options: {
 
 /** Resolves when one of the addresses answered, or none did. */
 export async function anyAnswers(addresses: readonly string[], allowPrivate: boolean): Promise<boolean> {
-  const answers = addresses.map(async (address) => {
-    if (!(await answersTcp(address, allowPrivate))) throw new Error('no answer');
+  return await anyStands(await firstHosts(addresses, allowPrivate));
+}
+
+/** Of each address, or name, the first that may be dialled. */
+async function firstHosts(
+  addresses: readonly string[],
+  allowPrivate: boolean,
+  resolve?: (name: string) => Promise<readonly string[]>,
+): Promise<HostPort[]> {
+  const found = addresses.map((address) => resolveAddresses([address], allowPrivate, resolve));
+  return (await Promise.all(found)).flatMap(([first]) => first ?? []);
+}
+
+/** Does a TCP connection to one of them stand within the time of a knock? It is closed at once. */
+async function anyStands(hosts: readonly HostPort[]): Promise<boolean> {
+  const answers = hosts.map(async (host) => {
+    if (!(await answersTcp(host))) throw new Error('no answer');
   });
   return await Promise.any(answers).then(
     () => true,
@@ -82,11 +106,8 @@ export async function anyAnswers(addresses: readonly string[], allowPrivate: boo
   );
 }
 
-/** Does a TCP connection to this address stand within the time of a knock? It is closed at once. */
-async function answersTcp(address: string, allowPrivate: boolean): Promise<boolean> {
-  const [target] = await resolveAddresses([address], allowPrivate);
-  if (target === undefined) return false;
-  const socket = connect({ host: target.host, port: target.port, timeout: knockTimeoutMs });
+async function answersTcp({ host, port }: HostPort): Promise<boolean> {
+  const socket = connect({ host, port, timeout: knockTimeoutMs });
   return await new Promise<boolean>((resolve) => {
     const answer = (answered: boolean): void => {
       socket.destroy();
