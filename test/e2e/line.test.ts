@@ -3,10 +3,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Box } from './lib/box.ts';
 import { authoritativeSerial } from './lib/dig.ts';
 import { eventually } from './lib/eventually.ts';
+import { sentBytes } from './lib/line.ts';
 import { startNetwork } from './lib/network.ts';
 import { whyNot } from './lib/programs.ts';
-import { runWell } from './lib/run.ts';
-import { allTogether, join, openScene } from './lib/scene.ts';
+import { allTogether, boxesIn, join, openScene } from './lib/scene.ts';
 import { zoneText } from './lib/zone-text.ts';
 
 const scene = openScene();
@@ -25,17 +25,12 @@ const skip = whyNot({ programs: ['ip', 'bridge', 'dig'], root: true }, 'the limi
 describe.skipIf(skip)('a box that may use 128 kbit/s of its uplink', () => {
   let alice: Box;
   let bob: Box;
-  const sentBytes = async (): Promise<number> =>
-    Number(await runWell(['cat', '/sys/class/net/eth0/statistics/tx_bytes'], { namespace: alice.namespace }));
-
   const answered = (origin: string): Promise<number | undefined> =>
     authoritativeSerial(bob.dns, origin, { namespace: bob.namespace });
 
   beforeAll(async () => {
     const network = scene.use(await startNetwork(['alice', 'bob']));
-    [alice, bob] = ['alice', 'bob'].map((name) =>
-      scene.box({ name, host: network.host(name), namespace: network.namespace(name) }),
-    ) as [Box, Box];
+    [alice, bob] = boxesIn(scene, network, ['alice', 'bob']);
     await alice.init();
     await bob.init();
     alice.write('peer.toml', alice.read('peer.toml').replace('[line]', '[line]\nup = "128kbit"'));
@@ -48,10 +43,10 @@ describe.skipIf(skip)('a box that may use 128 kbit/s of its uplink', () => {
   it('sends a large zone at that rate, and beats and a small zone are not kept waiting by it', async () => {
     const large = zoneText({ serial: 1, ns1: bob.host, ns2: bob.host, more: noise(200_000) });
     const small = zoneText({ serial: 7, ns1: bob.host, ns2: bob.host });
-    const startBytes = await sentBytes();
+    const startBytes = await sentBytes(alice);
     const startMs = performance.now();
     await alice.well(['zone', 'add', 'large.example', '--file', alice.write('large.zone', large)]);
-    await eventually('the transfer is under way', async () => (await sentBytes()) > startBytes + 20_000);
+    await eventually('the transfer is under way', async () => (await sentBytes(alice)) > startBytes + 20_000);
 
     const addedMs = performance.now();
     await alice.well(['zone', 'add', 'small.example', '--file', alice.write('small.zone', small)]);
@@ -65,7 +60,7 @@ describe.skipIf(skip)('a box that may use 128 kbit/s of its uplink', () => {
       async () => (await answered('large.example')) === 1,
       60_000,
     );
-    const rate = (await sentBytes()) - startBytes;
+    const rate = (await sentBytes(alice)) - startBytes;
     const perSecond = rate / ((performance.now() - startMs) / 1000);
     expect(perSecond).toBeLessThan(limitBytesPerSecond * 1.05);
     expect(perSecond).toBeGreaterThan(limitBytesPerSecond * 0.7);

@@ -3,7 +3,7 @@ import type { Box } from './lib/box.ts';
 import { eventually, steadily } from './lib/eventually.ts';
 import { type Network, startNetwork } from './lib/network.ts';
 import { whyNot } from './lib/programs.ts';
-import { allTogether, join, openScene, type Trio, threeFriends } from './lib/scene.ts';
+import { allTogether, openScene, type Trio, threeFriends, threeFriendsIn } from './lib/scene.ts';
 import type { FriendJson } from './lib/status-json.ts';
 
 const scene = openScene();
@@ -77,17 +77,7 @@ describe.skipIf(skip)('a line that is cut, in network namespaces', () => {
 
   beforeAll(async () => {
     network = scene.use(await startNetwork(['alice', 'bob', 'carol']));
-    const boxes = ['alice', 'bob', 'carol'].map((name) =>
-      scene.box({ name, host: network.host(name), namespace: network.namespace(name) }),
-    );
-    [alice, bob, carol] = boxes as [Box, Box, Box];
-    for (const box of boxes) {
-      await box.init();
-      await box.up();
-    }
-    await join(bob, alice);
-    await join(carol, alice);
-    await allTogether(boxes);
+    ({ alice, bob, carol } = await threeFriendsIn(scene, network));
   });
 
   it('is noticed within 45 s by both others and agreed within 60 s; whoever is cut off says so of himself', async () => {

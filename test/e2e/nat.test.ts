@@ -6,7 +6,7 @@ import { eventually } from './lib/eventually.ts';
 import { type NatNetwork, startNatNetwork } from './lib/nat-network.ts';
 import { type Postfix, startPostfix } from './lib/postfix.ts';
 import { whyNot } from './lib/programs.ts';
-import { allTogether, openScene } from './lib/scene.ts';
+import { allTogether, boxesIn, openScene, takesMail } from './lib/scene.ts';
 import type { FriendJson, MessageJson } from './lib/status-json.ts';
 import { letter, swaks } from './lib/swaks.ts';
 import { zoneText } from './lib/zone-text.ts';
@@ -76,10 +76,8 @@ describe.skipIf(skip)(
           { box: 'carol', outside: '203.0.113.1', nat: false },
         ]),
       );
-      const boxes = ['alice', 'bob', 'carol'].map((name) =>
-        scene.box({ name, host: network.host(name), namespace: network.namespace(name) }),
-      );
-      [alice, bob, carol] = boxes as [Box, Box, Box];
+      const boxes = boxesIn(scene, network, ['alice', 'bob', 'carol']);
+      [alice, bob, carol] = boxes;
       for (const box of boxes) {
         await upAtHome(box);
       }
@@ -124,9 +122,7 @@ describe.skipIf(skip)(
       );
 
       await alice.well(['mail', 'add', 'alice.example', '--deliver', '127.0.0.1:2525', '--client', 'none']);
-      await eventually('bob takes mail for alice', async () =>
-        (await bob.status()).mail.some(({ domain, role }) => domain === 'alice.example' && role === 'backup'),
-      );
+      await takesMail(bob, 'alice.example');
       await mailVia(bob, 'live-through-relay');
       expect((await bob.json<{ messages: MessageJson[] }>(['mail', 'list'])).messages).toEqual([]);
       await eventually('her server puts it into the mailbox', () => inMailbox('live-through-relay'));

@@ -69,6 +69,26 @@ export async function allTogether(boxes: readonly Box[], withinMs = 30_000): Pro
   }
 }
 
+/** Waits until this box keeps mail for that domain of a friend's. */
+export async function takesMail(box: Box, domain: string): Promise<void> {
+  await eventually(`${box.name} takes mail for ${domain}`, async () =>
+    (await box.status()).mail.some((row) => row.domain === domain && row.role === 'backup'),
+  );
+}
+
+/** One box for each name, in its namespace of the network. `host`: where all listen; default: the address that each has there. */
+export function boxesIn<const Names extends readonly string[]>(
+  scene: Scene,
+  network: Pick<Network, 'host' | 'namespace'>,
+  names: Names,
+  host?: string,
+): { [At in keyof Names]: Box } {
+  const boxes = names.map((name) =>
+    scene.box({ name, host: host ?? network.host(name), namespace: network.namespace(name) }),
+  );
+  return boxes as { [At in keyof Names]: Box };
+}
+
 export interface Trio {
   alice: Box;
   bob: Box;
@@ -97,11 +117,9 @@ export async function threeFriendsIn(
   network: Network,
   host?: string,
 ): Promise<Omit<Trio, 'address'>> {
-  const boxes = ['alice', 'bob', 'carol'].map((name) =>
-    scene.box({ name, host: host ?? network.host(name), namespace: network.namespace(name) }),
-  );
+  const boxes = boxesIn(scene, network, ['alice', 'bob', 'carol'], host);
   await intoOneCircle(boxes);
-  const [alice, bob, carol] = boxes as [Box, Box, Box];
+  const [alice, bob, carol] = boxes;
   return { alice, bob, carol };
 }
 
