@@ -62,7 +62,7 @@ function withOwnWays(components: Components, direct: (relay: PeerId) => readonly
 function withMethods<Whole extends object>(whole: Whole, own: Partial<Whole>): Whole {
   return new Proxy(whole, {
     get: (target, name) => {
-      if (name in own) return own[name as keyof Whole];
+      if (Object.hasOwn(own, name)) return own[name as keyof Whole];
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },

@@ -282,8 +282,9 @@ export function startSyncStreams(options: SyncOptions): SyncStreams {
     !session.relayed && clock.nowMs() - session.heardAtMs < directSilenceMs;
 
   /**
-   * The greeted stream on the newest connection is the one in use, a direct one before a relayed one whatever their age. Only the side that beats closes the others, so that
-   * two boxes that dialled each other at once never close one connection each.
+   * The greeted stream on the newest connection is the one in use, a direct one on which he is heard before a relayed one
+   * whatever their age. Only the side that beats closes the others, so that two boxes that dialled each other at once
+   * never close one connection each.
    */
   const choose = (peer: string): void => {
     const greeted = [...open].filter((session) => session.state.peer === peer && session.greeted);
