@@ -32,3 +32,18 @@ it('whoever stops waiting for an answer does not cost the connection, and the ne
   expect(here.connections(there.peer)).toEqual([before]);
   expect(closed).toEqual([]);
 });
+
+it('whoever waits for an answer waits no longer once the connection is closed', async () => {
+  const [here, there] = [await host([]), await host([])];
+  const [address] = there.addresses;
+  await here.dial(there.peer, [`${address?.host}:${address?.port}`], { signal: AbortSignal.timeout(10_000) });
+  const [connection] = here.connections(there.peer);
+  const never = new AbortController().signal;
+  const asked = [1, 2].map(() => here.roundTripMs(there.peer, never));
+  const ended = Promise.allSettled(asked);
+  // One ping is on its way by the next turn of the event loop, the other waits, and no answer can be here yet.
+  await new Promise((resolve) => setImmediate(resolve));
+  here.closeConnection(there.peer, connection?.id ?? '');
+  expect((await ended).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  await expect(here.roundTripMs(there.peer, never)).rejects.toThrow('not connected');
+});

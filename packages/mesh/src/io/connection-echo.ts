@@ -10,7 +10,7 @@ const turns = new WeakMap<Connection, Promise<unknown>>();
 
 /**
  * How long a yamux ping takes, in ms. It travels in the order of the connection's bytes, so its answer says that all
- * that was written before has arrived. Costs 30 bytes each way, headers apart. Rejects where the connection is gone, and
+ * that was written before has arrived. Costs 30 bytes each way, headers apart. Rejects once the connection is gone, and
  * with the reason of `signal` where the caller gives up; the ping itself is never given up, since yamux takes the answer
  * to a ping that it no longer waits for as a breach of the protocol and closes the connection with all that runs on it.
  */
@@ -18,6 +18,7 @@ export async function echoMs(connection: Connection, signal: AbortSignal): Promi
   const { muxer } = connection as unknown as Muxed;
   const ping = muxer?.ping?.bind(muxer);
   if (ping === undefined) throw new Error('this connection cannot be pinged');
+  if (connection.status !== 'open') throw new Error('not connected');
   const mine = (turns.get(connection) ?? Promise.resolve()).then(async () => {
     signal.throwIfAborted();
     const startMs = performance.now();
@@ -32,9 +33,13 @@ export async function echoMs(connection: Connection, signal: AbortSignal): Promi
   const giveUp = (): void => gaveUp.reject(signal.reason as Error);
   signal.addEventListener('abort', giveUp, { once: true });
   if (signal.aborted) giveUp();
+  // yamux leaves a ping unanswered for ever when its connection closes.
+  const closed = (): void => gaveUp.reject(new Error('connection closed'));
+  connection.addEventListener('close', closed);
   try {
     return await Promise.race([mine, gaveUp.promise]);
   } finally {
     signal.removeEventListener('abort', giveUp);
+    connection.removeEventListener('close', closed);
   }
 }

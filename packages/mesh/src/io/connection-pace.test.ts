@@ -11,7 +11,8 @@ const line = startLine({ nowMs: () => Date.now() });
 function pinged() {
   const answers: (() => void)[] = [];
   const muxer = { ping: () => new Promise<number>((resolve) => answers.push(() => resolve(1))) };
-  const pace = paceOf({ muxer } as unknown as Connection, line);
+  const connection = Object.assign(new EventTarget(), { muxer, status: 'open' });
+  const pace = paceOf(connection as unknown as Connection, line);
   const given: TrafficClass[] = [];
   const never = new AbortController().signal;
   return {
