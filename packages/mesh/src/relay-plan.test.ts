@@ -33,7 +33,24 @@ it('a box that cannot be dialled, or does not know, reserves with two friends; o
 it('a held reservation is left alone until it is time to renew it, and stays in use while that is asked', () => {
   const state = held();
   expect(run(state, tick(), relayRenewMs).asked).toEqual([]);
-  expect(run(state, tick(), relayRenewMs + 10).asked).toEqual(['carol', 'dave']);
+  const renewing = run(state, tick(), relayRenewMs + 10);
+  expect(renewing.asked).toEqual(['carol', 'dave']);
+  expect(heldRelays(renewing.state)).toEqual(['carol', 'dave']);
+  expect(run(renewing.state, tick(), relayRenewMs + 1010).asked).toEqual([]);
+  expect(heldRelays(run(renewing.state, tick(), relayRenewMs + 10 + relayAnswerMs).state)).toEqual([]);
+});
+
+it('who holds after all, when another was asked in his place, is one of two all the same', () => {
+  let { state } = run(new Map(), tick(), 0);
+  ({ state } = run(state, { kind: 'refused', peer: 'carol', connectionId: 'carol-1' }, 10));
+  expect(run(state, tick(), 20).asked).toEqual(['erin']);
+  ({ state } = run(state, tick(), 20));
+  for (const peer of ['carol', 'dave'])
+    ({ state } = run(state, { kind: 'reserved', peer, connectionId: `${peer}-1` }, 30));
+  ({ state } = run(state, tick(), 40));
+  expect(heldRelays(state)).toEqual(['carol', 'dave']);
+  ({ state } = run(state, { kind: 'reserved', peer: 'erin', connectionId: 'erin-1' }, 50));
+  expect(heldRelays(state)).toEqual(['carol', 'dave']);
 });
 
 it('a relay that comes back on a new connection is asked again at once', () => {

@@ -10,7 +10,8 @@ export interface RelayCandidate {
 interface Reservation {
   connectionId: string;
   atMs: number;
-  state: 'asked' | 'held' | 'refused';
+  /** `renewing`: held, and asked for anew. */
+  state: 'asked' | 'renewing' | 'held' | 'refused';
 }
 
 export type RelayState = ReadonlyMap<string, Reservation>;
@@ -44,34 +45,42 @@ export function stepRelay(
   }
   if (input.reachable === true) return [new Map(), []];
   const next = new Map<string, Reservation>();
-  for (const { peer, connectionId } of input.candidates) {
-    const known = state.get(peer);
-    if (known?.connectionId === connectionId && !isOver(known, nowMs)) next.set(peer, known);
-  }
+  const hasEnough = (): boolean =>
+    [...next.values()].filter((one) => one.state !== 'refused').length >= relaysPerBox;
+  // Who answers late, when another was asked in his place, may be one too many: those that hold come first.
+  const keep = (isKept: (one: Reservation) => boolean): void => {
+    for (const { peer, connectionId } of input.candidates) {
+      const known = state.get(peer);
+      if (known?.connectionId !== connectionId || isOver(known, nowMs) || !isKept(known)) continue;
+      if (known.state === 'refused' || !hasEnough()) next.set(peer, known);
+    }
+  };
+  keep(isHeld);
+  keep((one) => !isHeld(one));
   const effects: RelayEffect[] = [];
-  const reserve = ({ peer, connectionId }: RelayCandidate): void => {
-    next.set(peer, { connectionId, atMs: nowMs, state: 'asked' });
+  const reserve = ({ peer, connectionId }: RelayCandidate, how: 'asked' | 'renewing'): void => {
+    next.set(peer, { connectionId, atMs: nowMs, state: how });
     effects.push({ kind: 'reserve', peer, connectionId });
   };
   for (const candidate of input.candidates) {
     const known = next.get(candidate.peer);
-    if (known?.state === 'held' && nowMs - known.atMs >= relayRenewMs) reserve(candidate);
+    if (known?.state === 'held' && nowMs - known.atMs >= relayRenewMs) reserve(candidate, 'renewing');
   }
-  for (const candidate of input.candidates) {
-    const inUse = [...next.values()].filter((one) => one.state !== 'refused').length;
-    if (inUse < relaysPerBox && !next.has(candidate.peer)) reserve(candidate);
-  }
+  for (const candidate of input.candidates)
+    if (!hasEnough() && !next.has(candidate.peer)) reserve(candidate, 'asked');
   return [next, effects];
 }
 
 function isOver(one: Reservation, nowMs: number): boolean {
   if (one.state === 'held') return false;
-  return nowMs - one.atMs >= (one.state === 'asked' ? relayAnswerMs : relayRetryMs);
+  return nowMs - one.atMs >= (one.state === 'refused' ? relayRetryMs : relayAnswerMs);
 }
+
+const isHeld = ({ state }: Reservation): boolean => state === 'held' || state === 'renewing';
 
 /** The friends through whom this box can be reached now. */
 export function heldRelays(state: RelayState): string[] {
-  return [...state].flatMap(([peer, one]) => (one.state === 'held' ? [peer] : []));
+  return [...state].flatMap(([peer, one]) => (isHeld(one) ? [peer] : []));
 }
 
 /**
