@@ -143,7 +143,7 @@ describe.skipIf(skip)('a box whose uplink is 128 kbit/s behind a modem that queu
       const carried = ((await sentBytes(alice)) - bytes) / ((performance.now() - startMs) / 1000);
       const ran = await bulk;
       process.stderr.write(
-        `narrow line ${line.join(', ')}: zone changes ${changes.map(Math.round).join(', ')} ms, ${Math.round(carried)} B/s; bulk: ${ran.stdout}${ran.stderr}\n`,
+        `${['narrow line', ...line].join(', ')}: zone changes ${changes.map(Math.round).join(', ')} ms, ${Math.round(carried)} B/s; bulk: ${ran.stdout}${ran.stderr}\n`,
       );
       expect(Math.max(...changes)).toBeLessThan(5000);
       // The line was full all the while.
