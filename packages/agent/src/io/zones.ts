@@ -178,7 +178,10 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     const waiting = awaited;
     void pool
       .serve(served, waiting)
-      .then(() => transfers.zonesChanged({ zones: served, ownerOf, awaited: waiting }));
+      .then(() => transfers.zonesChanged({ zones: served, ownerOf, awaited: waiting }))
+      .catch((error: unknown) =>
+        log.error({ err: error }, 'servers of [dns] transfer could not be told of a change'),
+      );
     options.holds(held.holds());
     options.changed();
   };
