@@ -2,7 +2,27 @@ import { defineConfig } from 'vitest/config';
 
 const conditions = ['@copain/source', 'module', 'node', 'development|production'];
 
-/** Two projects: `unit` shares one process a worker, `e2e` starts real daemons and therefore runs file by file. */
+/** Files of end-to-end tests that start few processes and wait with patience, so that two of them may run at once. */
+const together = [
+  'away',
+  'boxes',
+  'claims',
+  'hostile-text',
+  'invites',
+  'mail-reading',
+  'removal',
+  'rename',
+  'restored',
+  'save',
+].map((name) => `test/e2e/${name}.test.ts`);
+
+/** Real daemons and real lines take their time: limits for what hangs. */
+const e2e = { testTimeout: 120_000, hookTimeout: 120_000 };
+
+/**
+ * Three projects, one after the other: `unit` shares one process a worker; `e2e-together` starts real daemons two files at a time;
+ * `e2e` measures lines and clocks and therefore runs file by file, with the machine to itself.
+ */
 export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
@@ -21,12 +41,17 @@ export default defineConfig({
       },
       {
         ssr: { resolve: { conditions } },
+        test: { name: 'e2e-together', include: together, maxWorkers: 2, sequence: { groupOrder: 1 }, ...e2e },
+      },
+      {
+        ssr: { resolve: { conditions } },
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          exclude: together,
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
+          ...e2e,
         },
       },
     ],

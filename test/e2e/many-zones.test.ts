@@ -9,7 +9,7 @@ import { zoneText } from './lib/zone-text.ts';
 const scene = openScene();
 const skip = whyNot({ programs: ['dig'] }, 'many zones') !== undefined;
 /** More than a list of zones in a record has room for. */
-const count = 300;
+const count = 260;
 const origins = Array.from({ length: count }, (_, n) => `customer-${n}.example`);
 let trio: Trio;
 let friends: Box[];
