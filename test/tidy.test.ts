@@ -36,7 +36,7 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
     pure: ['@copain/core', '@copain/trust'],
     io: ['@copain/core', '@copain/trust', 'age-encryption', 'smtp-server'],
   },
-  liveness: { pure: ['@copain/core', '@copain/trust'] },
+  liveness: { pure: ['@copain/core', '@copain/trust'], io: ['@copain/core'] },
   store: { pure: ['@copain/core'], io: ['@copain/core', 'level'] },
   status: { pure: ['@copain/core'] },
   agent: {
@@ -61,6 +61,7 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
       '@copain/mail',
       '@copain/mail/io',
       '@copain/liveness',
+      '@copain/liveness/io',
       '@copain/status',
       '@copain/store',
       '@copain/store/io',

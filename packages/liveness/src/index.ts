@@ -18,6 +18,8 @@
 export {
   downAloneAfterMs,
   friendsMax,
+  probeBytesMax,
+  probeTimeoutMs,
   secondDialAfterMs,
   suspectAfterMs,
   voteAfterMs,
@@ -32,6 +34,13 @@ export {
   stepOwnAddress,
   unconfirmed,
 } from './own-address.ts';
+export {
+  judgeGreeting,
+  judgeHttp,
+  type ProbeResult,
+  parseCheck,
+  type ServiceCheck,
+} from './service-check.ts';
 export { type LivenessEffect, type LivenessInput, step } from './step.ts';
 export {
   emptyView,

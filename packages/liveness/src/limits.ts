@@ -45,3 +45,12 @@ export const friendsMax = 64;
 
 /** Changes of this box's own address that are remembered: with one a day, more than half a year. */
 export const addressChangesMax = 200;
+
+/** Characters of one check as its owner writes it. */
+export const checkTextMax = 300;
+
+/** A probe is over after this: a mail server may look up its client's name before it greets. */
+export const probeTimeoutMs = 10_000;
+
+/** Bytes of an answer that a probe reads: a greeting is one line, and a page says what it is known by early. */
+export const probeBytesMax = 65_536;
