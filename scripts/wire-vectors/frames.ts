@@ -10,6 +10,7 @@ import {
   encodeDrainAnswer,
   encodeDrainRequest,
 } from '../../packages/mail/src/drain-frames.ts';
+import { noMessageDsn, noRecipientDsn } from '../../packages/mail/src/dsn.ts';
 import {
   encodeLiveAnswer,
   encodeLiveRequest,
@@ -258,8 +259,23 @@ export function mailFrames() {
       sizeBytes: 1234,
       body: '8BITMIME',
       smtpUtf8: false,
+      dsn: noMessageDsn,
     },
-    { t: 'rcpt', to: 'alice@alice.example' },
+    {
+      t: 'mail',
+      from: '',
+      domain: 'alice.example',
+      sizeBytes: 0,
+      body: '',
+      smtpUtf8: true,
+      dsn: { ret: 'HDRS', envid: 'QQ314+2B159' },
+    },
+    { t: 'rcpt', to: 'alice@alice.example', dsn: noRecipientDsn },
+    {
+      t: 'rcpt',
+      to: 'alice@alice.example',
+      dsn: { notify: 'SUCCESS,FAILURE', orcpt: 'rfc822;old+3Dname@sender.example' },
+    },
     { t: 'data' },
     { t: 'chunk', bytes: toUtf8('Subject: hello\r\n\r\nhello\r\n') },
     { t: 'dot' },

@@ -1,7 +1,8 @@
 import { toUtf8 } from '@copain/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { admitRecipient, admitSender, isSender } from './admission.ts';
+import { admitRecipient, admitRecipientParameters, admitSender, isSender } from './admission.ts';
+import { noMessageDsn, rcptDsnParameters } from './dsn.ts';
 import { recipientsMax } from './limits.ts';
 import type { MailDomain } from './mail-domain.ts';
 
@@ -95,12 +96,66 @@ describe('a recipient', () => {
   });
 });
 
+describe('what a recipient is given with', () => {
+  it('is which reports the sender wants, in the form of RFC 3461 §4, and nothing else', () => {
+    const given = (name: string, value: string | true) => admitRecipientParameters(new Map([[name, value]]));
+    expect(admitRecipientParameters(new Map())).toEqual({ kind: 'accepted', dsn: { notify: '', orcpt: '' } });
+    expect(given('NOTIFY', 'success,Delay')).toMatchObject({ dsn: { notify: 'SUCCESS,DELAY' } });
+    expect(given('NOTIFY', 'NEVER')).toMatchObject({ dsn: { notify: 'NEVER' } });
+    for (const [decoded, passedOn] of [
+      ['rfc822;a+b=c d@e.test', 'rfc822;a+2Bb+3Dc+20d@e.test'],
+      ['utf-8;é@c.test', 'utf-8;é@c.test'],
+      ['rfc822;é@c.test', 'rfc822;+E9@c.test'],
+    ] as const)
+      expect(given('ORCPT', decoded)).toMatchObject({ dsn: { orcpt: passedOn } });
+    for (const value of ['NEVER,SUCCESS', 'ALWAYS', 'SUCCESS,', 'SUCCESS,SUCCESS,DELAY,DELAY', true] as const)
+      expect(given('NOTIFY', value)).toMatchObject({ reply: { code: 501 } });
+    for (const value of [
+      'a@b.test',
+      'rfc822;',
+      'rfc 822;a',
+      ';a',
+      `rfc822;${'x'.repeat(500)}`,
+      true,
+    ] as const)
+      expect(given('ORCPT', value)).toMatchObject({ reply: { code: 501 } });
+    for (const name of ['X', 'RET', 'BY', '__proto__'])
+      expect(given(name, 'FULL')).toMatchObject({ reply: { code: 555 } });
+  });
+
+  it('whatever it is, cannot end the command or bring in another parameter', () => {
+    const piece = fc.constantFrom(
+      'rfc822;',
+      'NEVER',
+      'SUCCESS',
+      ',',
+      ' ',
+      '\r\n',
+      '+',
+      '=',
+      '+2B',
+      'é',
+      '<',
+      '\0',
+      ';',
+      'a',
+    );
+    fc.assert(
+      fc.property(fc.constantFrom('NOTIFY', 'ORCPT'), fc.array(piece, { maxLength: 6 }), (name, pieces) => {
+        const decision = admitRecipientParameters(new Map([[name, pieces.join('')]]));
+        if (decision.kind === 'accepted')
+          expect(rcptDsnParameters(decision.dsn)).toMatch(/^(?: [A-Z]+=[^\s=\0]+)?$/);
+      }),
+    );
+  });
+});
+
 describe('a sender', () => {
   it('may be empty, since that is who bounces (RFC 5321 §4.5.5)', () => {
     expect(admitSender('', new Map())).toEqual({
       kind: 'accepted',
       from: '',
-      parameters: { smtpUtf8: false },
+      parameters: { smtpUtf8: false, dsn: noMessageDsn },
     });
   });
 
@@ -109,12 +164,18 @@ describe('a sender', () => {
       ['SIZE', '12'],
       ['BODY', '8bitmime'],
       ['SMTPUTF8', true],
+      ['RET', 'hdrs'],
+      ['ENVID', 'QQ314+159'],
     ]);
     expect(admitSender('a@b.test', known)).toMatchObject({
-      parameters: { sizeBytes: 12, body: '8BITMIME', smtpUtf8: true },
+      parameters: {
+        sizeBytes: 12,
+        body: '8BITMIME',
+        smtpUtf8: true,
+        dsn: { ret: 'HDRS', envid: 'QQ314+2B159' },
+      },
     });
     for (const bad of [
-      ['RET', 'FULL'],
       ['AUTH', '<>'],
       ['BODY', 'BINARYMIME'],
       ['SIZE', 'x'],
@@ -122,6 +183,18 @@ describe('a sender', () => {
       ['HOLDFOR', '9'],
     ] as const)
       expect(admitSender('a@b.test', new Map([bad]))).toMatchObject({ reply: { code: 555 } });
+  });
+
+  it('that asks for delivery reports in another form than RFC 3461 §4 is told so', () => {
+    for (const bad of [
+      ['RET', 'ALL'],
+      ['RET', true],
+      ['ENVID', true],
+      ['ENVID', 'x'.repeat(101)],
+    ] as const)
+      expect(admitSender('a@b.test', new Map<string, string | true>([bad]))).toMatchObject({
+        reply: { code: 501 },
+      });
   });
 
   it('larger than the limit is 552 before a byte is sent (RFC 1870)', () => {

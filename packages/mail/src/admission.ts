@@ -1,12 +1,25 @@
+import {
+  envidOf,
+  isEnvid,
+  isNotify,
+  isOrcpt,
+  isRet,
+  type MessageDsn,
+  noMessageDsn,
+  noRecipientDsn,
+  orcptOf,
+  type RecipientDsn,
+} from './dsn.ts';
 import { addressMaxLength, messageMaxBytes, recipientsMax } from './limits.ts';
 import type { MailDomain } from './mail-domain.ts';
 import { type Reply, reply } from './smtp-reply.ts';
 
-/** The parameters of MAIL that we understand and pass on (RFC 1870, 6152, 6531). */
+/** The parameters of MAIL that we understand and pass on (RFC 1870, 3461, 6152, 6531). */
 export interface MailParameters {
   sizeBytes?: number;
   body?: '7BIT' | '8BITMIME';
   smtpUtf8: boolean;
+  dsn: MessageDsn;
 }
 
 export type SenderDecision =
@@ -49,12 +62,12 @@ export function isSender(address: string): boolean {
 }
 
 /**
- * Judges MAIL. `parameters` are the ESMTP parameters as the listener parsed them, `true` where one had no value. Unknown
+ * Judges MAIL. `parameters` are the ESMTP parameters as the listener parsed them, xtext decoded, `true` where one had no value. Unknown
  * ones are 555 (RFC 5321 §4.1.1.11), because they ask for something that would silently not happen.
  */
 export function admitSender(address: string, parameters: ReadonlyMap<string, string | true>): SenderDecision {
   if (!isSender(address)) return refused(501, '5.1.7 bad sender address');
-  const accepted: MailParameters = { smtpUtf8: false };
+  const accepted: MailParameters = { smtpUtf8: false, dsn: noMessageDsn };
   for (const [name, value] of parameters) {
     if (name === 'SIZE' && typeof value === 'string' && /^\d{1,15}$/.test(value)) {
       accepted.sizeBytes = Number(value);
@@ -62,10 +75,31 @@ export function admitSender(address: string, parameters: ReadonlyMap<string, str
     } else if (name === 'BODY' && typeof value === 'string' && /^(7BIT|8BITMIME)$/i.test(value)) {
       accepted.body = value.toUpperCase() as '7BIT' | '8BITMIME';
     } else if (name === 'SMTPUTF8' && value === true) accepted.smtpUtf8 = true;
+    else if (name === 'RET' && typeof value === 'string' && isRet(value.toUpperCase()))
+      accepted.dsn = { ...accepted.dsn, ret: value.toUpperCase() as MessageDsn['ret'] };
+    else if (name === 'ENVID' && typeof value === 'string' && isEnvid(envidOf(value)))
+      accepted.dsn = { ...accepted.dsn, envid: envidOf(value) };
+    else if (name === 'RET' || name === 'ENVID') return refused(501, `5.5.4 bad ${name}`);
     else return refused(555, '5.5.4 parameter not recognised');
   }
   if (!isAscii(address) && !accepted.smtpUtf8) return refused(553, '5.6.7 this sender needs SMTPUTF8');
   return { kind: 'accepted', from: address, parameters: accepted };
+}
+
+/** The delivery reports that a sender asks for with one RCPT (RFC 3461 §4.1, §4.2), or the refusal of another parameter. */
+export function admitRecipientParameters(
+  parameters: ReadonlyMap<string, string | true>,
+): { kind: 'accepted'; dsn: RecipientDsn } | { kind: 'refused'; reply: Reply } {
+  let dsn = noRecipientDsn;
+  for (const [name, value] of parameters) {
+    if (name === 'NOTIFY' && typeof value === 'string' && isNotify(value.toUpperCase()))
+      dsn = { ...dsn, notify: value.toUpperCase() };
+    else if (name === 'ORCPT' && typeof value === 'string' && isOrcpt(orcptOf(value)))
+      dsn = { ...dsn, orcpt: orcptOf(value) };
+    else if (name === 'NOTIFY' || name === 'ORCPT') return refused(501, `5.5.4 bad ${name}`);
+    else return refused(555, '5.5.4 RCPT parameter not recognised');
+  }
+  return { kind: 'accepted', dsn };
 }
 
 /** What of the transaction so far matters for its next recipient. */

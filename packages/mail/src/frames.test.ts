@@ -8,6 +8,7 @@ import {
   encodeDrainAnswer,
   encodeDrainRequest,
 } from './drain-frames.ts';
+import { noMessageDsn, noRecipientDsn } from './dsn.ts';
 import { chunkBytes, instantMaxMs } from './limits.ts';
 import {
   decodeLiveAnswer,
@@ -44,18 +45,21 @@ const client = {
   tls: false,
   esmtp: true,
 };
-const mail: LiveRequest = {
+const mail: LiveRequest & { t: 'mail' } = {
   t: 'mail',
   from: 'a@b.test',
   domain: 'alice.test',
   sizeBytes: 5,
   body: '8BITMIME',
   smtpUtf8: true,
+  dsn: { ret: 'HDRS', envid: 'QQ314+2B159' },
 };
 const liveRequests: LiveRequest[] = [
   { t: 'hello', version: 1, by: 'mx.bob.test', client, receivedAtMs: 1 },
   mail,
-  { t: 'rcpt', to: 'a@alice.test' },
+  { ...mail, dsn: noMessageDsn },
+  { t: 'rcpt', to: 'a@alice.test', dsn: noRecipientDsn },
+  { t: 'rcpt', to: 'a@alice.test', dsn: { notify: 'SUCCESS,DELAY', orcpt: 'rfc822;old+3Dname@alice.test' } },
   { t: 'data' },
   { t: 'chunk', bytes: Uint8Array.of(1, 2, 3) },
   { t: 'chunk', bytes: new Uint8Array(chunkBytes) },
@@ -163,6 +167,10 @@ it('refuses what could hurt: addresses that break a line, false clients, chunks 
   const bad: LiveRequest[] = [
     { ...mail, from: 'a@b\r\nRCPT TO:<x@y>' },
     { ...mail, body: 'BINARY' },
+    { ...mail, dsn: { ret: 'FULL', envid: 'x\r\nRSET' } },
+    { ...mail, dsn: { ret: 'ALL' as 'FULL', envid: '' } },
+    { t: 'rcpt', to: 'a@alice.test', dsn: { notify: 'NEVER ORCPT=x', orcpt: '' } },
+    { t: 'rcpt', to: 'a@alice.test', dsn: { notify: '', orcpt: 'rfc822;a@b NOTIFY=NEVER' } },
     { t: 'hello', version: 1, by: 'b', client: { ...client, ip: 'not an address' }, receivedAtMs: 1 },
     { t: 'chunk', bytes: new Uint8Array(chunkBytes + 1) },
     { t: 'chunk', bytes: new Uint8Array() },

@@ -28,6 +28,10 @@ export const recipientsMax = 100;
 /** Longest address, angle brackets included (RFC 5321 §4.5.3.1.3). */
 export const addressMaxLength = 256;
 
+/** Longest ENVID (RFC 3461 §4.4) and ORCPT (§4.2) of a sender who asks for delivery reports. */
+export const envidMaxLength = 100;
+export const orcptMaxLength = 500;
+
 /** Received lines after which a message is taken for looping; RFC 5321 §6.3 asks for at least 100. */
 export const hopsMax = 100;
 
@@ -108,8 +112,8 @@ export const recordHeaderMaxBytes: number = 16 * 1024;
 /** What is read of a record to know whose it is: the clear part and the bytes before it. */
 export const recordStartMaxBytes: number = recordHeaderMaxBytes + 64;
 
-/** The envelope line inside the seal: 100 recipients of 256 characters, with room. */
-export const envelopeMaxBytes: number = 64 * 1024;
+/** The envelope line inside the seal: 100 recipients of 256 characters, each with an ORCPT, with room. */
+export const envelopeMaxBytes: number = 128 * 1024;
 
 /** Partly pulled messages that an owner keeps, so that a broken line does not begin a large one again. */
 export const partialsMax = 4;

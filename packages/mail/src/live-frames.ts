@@ -1,6 +1,7 @@
 import { decodeCanonical, encodeCanonical, type FieldReader, readFields } from '@copain/trust';
 import { isSender } from './admission.ts';
 import { type ClientInfo, encodeClient, readClient } from './client-info.ts';
+import { type MessageDsn, type RecipientDsn, readMessageDsn, readRecipientDsn } from './dsn.ts';
 import { addressMaxLength, chunkBytes, frameMaxBytes, instantMaxMs, replyLinesMax } from './limits.ts';
 import type { Reply } from './smtp-reply.ts';
 
@@ -13,8 +14,16 @@ export const liveVersion = 1;
  */
 export type LiveRequest =
   | { t: 'hello'; version: number; by: string; client: ClientInfo; receivedAtMs: number }
-  | { t: 'mail'; from: string; domain: string; sizeBytes: number; body: string; smtpUtf8: boolean }
-  | { t: 'rcpt'; to: string }
+  | {
+      t: 'mail';
+      from: string;
+      domain: string;
+      sizeBytes: number;
+      body: string;
+      smtpUtf8: boolean;
+      dsn: MessageDsn;
+    }
+  | { t: 'rcpt'; to: string; dsn: RecipientDsn }
   | { t: 'data' }
   | { t: 'chunk'; bytes: Uint8Array }
   | { t: 'dot' };
@@ -40,9 +49,16 @@ export function encodeLiveRequest(request: LiveRequest): Uint8Array {
         size: request.sizeBytes,
         body: request.body,
         utf8: request.smtpUtf8,
+        ret: request.dsn.ret || undefined,
+        envid: request.dsn.envid || undefined,
       });
     case 'rcpt':
-      return encodeCanonical({ t: 'rcpt', to: request.to });
+      return encodeCanonical({
+        t: 'rcpt',
+        to: request.to,
+        notify: request.dsn.notify || undefined,
+        orcpt: request.dsn.orcpt || undefined,
+      });
     case 'chunk':
       return encodeCanonical({ t: 'chunk', b: request.bytes });
     case 'data':
@@ -78,12 +94,13 @@ function readRequest(fields: FieldReader): LiveRequest | undefined {
         sizeBytes: fields.integer('size', 0, Number.MAX_SAFE_INTEGER),
         body: fields.text('body', 8),
         smtpUtf8: fields.flag('utf8'),
+        dsn: readMessageDsn(fields),
       };
       if (!isSender(mail.from) || !['', '7BIT', '8BITMIME'].includes(mail.body)) fields.refuse();
       return mail;
     }
     case 'rcpt':
-      return { t: 'rcpt', to: fields.text('to', addressMaxLength) };
+      return { t: 'rcpt', to: fields.text('to', addressMaxLength), dsn: readRecipientDsn(fields) };
     case 'chunk':
       return { t: 'chunk', bytes: fields.bytes('b', 1, chunkBytes) };
     case 'data':

@@ -1,6 +1,7 @@
-import { toUtf8 } from '@copain/core';
+import { fromUtf8, toUtf8 } from '@copain/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { noMessageDsn, noRecipientDsn } from './dsn.ts';
 import { decodeSealedContent, type Envelope, encodeSealedContent } from './envelope.ts';
 import { dedupeTag, messageKey } from './message-key.ts';
 import { decodeSpoolRecord, encodeSpoolRecord, type RecordHeader } from './spool-record.ts';
@@ -42,6 +43,8 @@ const envelope: Envelope = {
   by: 'mx.bob.test',
   body: '8BITMIME',
   smtpUtf8: true,
+  dsn: { ret: 'FULL', envid: 'QQ314159' },
+  recipientDsn: [noRecipientDsn, { notify: 'SUCCESS,DELAY', orcpt: 'utf-8;é@alice.test' }],
 };
 
 it('what is sealed is one line of envelope and then the message, whatever its bytes', () => {
@@ -55,6 +58,13 @@ it('what is sealed is one line of envelope and then the message, whatever its by
       });
     }),
   );
+});
+
+it('an envelope whose sender asked for no report has the form it always had', () => {
+  const silent = { ...envelope, dsn: noMessageDsn, recipientDsn: [noRecipientDsn, noRecipientDsn] };
+  const content = encodeSealedContent(silent, []);
+  expect(fromUtf8(content)).not.toMatch(/ret|envid|notify|orcpt/);
+  expect(decodeSealedContent(content)?.envelope).toEqual(silent);
 });
 
 it('a sealed envelope that a friend made up wrongly is refused', () => {
@@ -73,9 +83,14 @@ it('a sealed envelope that a friend made up wrongly is refused', () => {
     { client: { ...envelope.client, ip: 'x' } },
     { client: null },
     { smtpUtf8: 1 },
+    { dsn: { ret: 'ALL', envid: '' } },
+    { dsn: { ret: '', envid: 'x y' } },
+    { recipientDsn: [{ notify: 'NEVER', orcpt: '' }] },
+    { recipientDsn: [noRecipientDsn, { notify: 'NEVER,SUCCESS', orcpt: '' }] },
+    { recipientDsn: [noRecipientDsn, { notify: '', orcpt: 'rfc822;a\r\nb' }] },
   ])
     expect(make(change)).toBeUndefined();
-  for (const text of ['', '{}\n', 'null\n', '[]\n', '{"copain":1\n', 'x'.repeat(100_000)])
+  for (const text of ['', '{}\n', 'null\n', '[]\n', '{"copain":1\n', 'x'.repeat(200_000)])
     expect(decodeSealedContent(toUtf8(text))).toBeUndefined();
 });
 

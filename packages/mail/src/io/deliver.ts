@@ -1,5 +1,6 @@
 import { type Clock, formatHostPort, type Random, toUtf8 } from '@copain/core';
 import { smallAndOldFirst } from '../drain.ts';
+import { noRecipientDsn } from '../dsn.ts';
 import type { Envelope } from '../envelope.ts';
 import { chunkBytes, deliveriesAtOnce, stopGraceMs } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
@@ -252,13 +253,15 @@ export class Deliveries implements AsyncDisposable {
     this.#stop.signal.addEventListener('abort', cut);
     this.#cut.signal.addEventListener('abort', cut);
     try {
-      const parameters = { sizeBytes: message.length, body: envelope.body, smtpUtf8: envelope.smtpUtf8 };
+      const { body, smtpUtf8, dsn } = envelope;
+      const parameters = { sizeBytes: message.length, body, smtpUtf8, dsn };
       const sender = answered(await mta.mail(envelope.from, parameters));
       if (sender.code !== 250) return judge(sender, recipients, outcomes);
       const accepted: string[] = [];
       let last = replyText(sender);
       for (const recipient of recipients) {
-        const answer = answered(await mta.rcpt(recipient));
+        const asked = envelope.recipientDsn[envelope.recipients.indexOf(recipient)] ?? noRecipientDsn;
+        const answer = answered(await mta.rcpt(recipient, asked));
         const learnt = learntFrom(answer);
         if (learnt) this.#options.learn(recipient, learnt);
         if (answer.code < 300) accepted.push(recipient);

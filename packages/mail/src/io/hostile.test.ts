@@ -9,6 +9,7 @@ import {
   encodeDrainAnswer,
   encodeDrainRequest,
 } from '../drain-frames.ts';
+import { noMessageDsn, noRecipientDsn } from '../dsn.ts';
 import type { Envelope } from '../envelope.ts';
 import {
   decodeLiveAnswer,
@@ -50,15 +51,16 @@ const client = {
   esmtp: true,
 };
 const hello: LiveRequest = { t: 'hello', version: liveVersion, by: 'mx.bob.test', client, receivedAtMs: 1 };
-const mail: LiveRequest = {
+const mail: LiveRequest & { t: 'mail' } = {
   t: 'mail',
   from: 's@out.test',
   domain: 'alice.test',
   sizeBytes: 0,
   body: '',
   smtpUtf8: false,
+  dsn: noMessageDsn,
 };
-const rcpt: LiveRequest = { t: 'rcpt', to: 'a@alice.test' };
+const rcpt: LiveRequest & { t: 'rcpt' } = { t: 'rcpt', to: 'a@alice.test', dsn: noRecipientDsn };
 
 /** Says all of it to alice and collects every answer until she ends the stream. */
 async function sayLive(
@@ -108,8 +110,8 @@ it('a friend cannot make the owner relay: foreign recipients are refused at her 
   const answers = await sayLive(box, [
     hello,
     mail,
-    { t: 'rcpt', to: 'x@elsewhere.test' },
-    { t: 'rcpt', to: 'a%b@alice.test' },
+    { ...rcpt, to: 'x@elsewhere.test' },
+    { ...rcpt, to: 'a%b@alice.test' },
   ]);
   expect(answers.slice(1)).toMatchObject([{ reply: { code: 550 } }, { reply: { code: 550 } }]);
   expect(mta.messages).toEqual([]);
@@ -130,6 +132,8 @@ const envelope: Envelope = {
   by: 'mx.bob.test',
   body: '',
   smtpUtf8: false,
+  dsn: noMessageDsn,
+  recipientDsn: [noRecipientDsn],
 };
 
 async function record(

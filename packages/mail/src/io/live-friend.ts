@@ -1,6 +1,7 @@
 import type { FrameStream } from '@copain/core';
 import type { MailParameters } from '../admission.ts';
 import type { ClientInfo } from '../client-info.ts';
+import type { RecipientDsn } from '../dsn.ts';
 import { chunkBytes, liveFinalMs, liveOpenMs, liveReplyMs, liveStallMs } from '../limits.ts';
 import { decodeLiveAnswer, encodeLiveRequest, type LiveRequest, liveVersion } from '../live-frames.ts';
 import { judgeReply, type Reply } from '../smtp-reply.ts';
@@ -32,8 +33,8 @@ export async function openLiveConversation(
     const stream = await withDeadline(opening, liveOpenMs, 'owner');
     const conversation = new LiveConversation(stream);
     await conversation.send({ t: 'hello', version: liveVersion, by, client, receivedAtMs });
-    const { sizeBytes = 0, body = '', smtpUtf8 } = parameters;
-    await conversation.send({ t: 'mail', from, domain, sizeBytes, body, smtpUtf8 });
+    const { sizeBytes = 0, body = '', smtpUtf8, dsn } = parameters;
+    await conversation.send({ t: 'mail', from, domain, sizeBytes, body, smtpUtf8, dsn });
     return conversation;
   } catch (error) {
     giveUp.abort();
@@ -65,10 +66,10 @@ export class LiveConversation {
    * The owner's answer to one RCPT. A refusal of MAIL shows here, and at every further RCPT, since the client's MAIL was
    * answered before anybody could know whose mail it is.
    */
-  async rcpt(to: string): Promise<LiveOutcome> {
+  async rcpt(to: string, dsn: RecipientDsn): Promise<LiveOutcome> {
     try {
       if (this.#mailRefused()) return this.#mail ?? { kind: 'away', why: 'no answer' };
-      await this.send({ t: 'rcpt', to });
+      await this.send({ t: 'rcpt', to, dsn });
       this.#mail ??= await this.#answer(liveReplyMs);
       return this.#mailRefused() ? this.#mail : await this.#answer(liveReplyMs);
     } catch (error) {

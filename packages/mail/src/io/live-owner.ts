@@ -98,7 +98,7 @@ class OwnerConversation {
       }
       if (frame.t !== 'rcpt') throw new Away(`unexpected ${frame.t}`);
       const refusal = this.#refusal(frame.to, mail, accepted, target);
-      const answer = refusal ?? (await this.#asked(() => this.#mta?.rcpt(frame.to)));
+      const answer = refusal ?? (await this.#asked(() => this.#mta?.rcpt(frame.to, frame.dsn)));
       const learnt = refusal ? undefined : learntFrom(answer);
       if (learnt) this.#options.learn(frame.to, learnt);
       if (answer.code < 300 && !accepted.includes(frame.to)) accepted.push(frame.to);

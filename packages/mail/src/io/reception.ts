@@ -3,6 +3,7 @@ import { type Clock, concatBytes, type FrameStream, type RecordSource } from '@c
 import { admitRecipient, type MailParameters } from '../admission.ts';
 import type { ClientInfo } from '../client-info.ts';
 import { clientNetwork } from '../client-network.ts';
+import { noRecipientDsn, type RecipientDsn } from '../dsn.ts';
 import type { Envelope } from '../envelope.ts';
 import { hopsMax, messageMaxBytes } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
@@ -48,6 +49,7 @@ export class Reception {
   readonly #parameters: MailParameters;
   readonly #receivedAtMs: number;
   readonly #recipients: string[] = [];
+  readonly #recipientDsn = new Map<string, RecipientDsn>();
   #domain: MailDomain | undefined;
   #live: LiveConversation | undefined;
   #whyHeld = '';
@@ -69,8 +71,8 @@ export class Reception {
     this.#live = undefined;
   }
 
-  /** The reply to one RCPT. */
-  async rcpt(address: string): Promise<Reply> {
+  /** The reply to one RCPT; `dsn`: what the sender wants to hear of this recipient. */
+  async rcpt(address: string, dsn: RecipientDsn): Promise<Reply> {
     const { domains } = this.#options;
     const { smtpUtf8 } = this.#parameters;
     // Until somebody's recipient was accepted the transaction may still become another owner's.
@@ -82,10 +84,11 @@ export class Reception {
       this.#domain = decision.domain;
       await this.#goLive(decision.domain);
     }
-    const answer = this.#live ? await this.#rcptLive(decision.address) : undefined;
+    const answer = this.#live ? await this.#rcptLive(decision.address, dsn) : undefined;
     const given = answer ?? (await this.#rcptHeld(decision.address, decision.domain));
-    if (given.code < 300 && !this.#recipients.includes(decision.address))
-      this.#recipients.push(decision.address);
+    if (given.code >= 300) return given;
+    if (!this.#recipients.includes(decision.address)) this.#recipients.push(decision.address);
+    this.#recipientDsn.set(decision.address, dsn);
     return given;
   }
 
@@ -106,8 +109,8 @@ export class Reception {
   }
 
   /** The owner's answer; undefined where he turned out to be away. */
-  async #rcptLive(address: string): Promise<Reply | undefined> {
-    const outcome = await this.#live?.rcpt(address);
+  async #rcptLive(address: string, dsn: RecipientDsn): Promise<Reply | undefined> {
+    const outcome = await this.#live?.rcpt(address, dsn);
     if (outcome?.kind === 'answered') {
       if (outcome.reply.code >= 300) this.#tellRefused(outcome.reply, this.#domain?.domain);
       return outcome.reply;
@@ -200,7 +203,7 @@ export class Reception {
   /** Seals and stores; 250 only when it is on disk. Anything else is a 4xx, and the sender keeps the message. */
   async #hold(domain: MailDomain, { kept, sizeBytes, dataHash }: MessageContent): Promise<Reply> {
     const { held, hostname, events, arriving } = this.#options;
-    const { smtpUtf8, body = '' } = this.#parameters;
+    const { smtpUtf8, body = '', dsn } = this.#parameters;
     const { ownerId } = domain;
     if (kept.refusal) return this.#refuse(kept.refusal, domain);
     const envelope: Envelope = {
@@ -211,6 +214,8 @@ export class Reception {
       by: hostname,
       body,
       smtpUtf8,
+      dsn,
+      recipientDsn: this.#recipients.map((to) => this.#recipientDsn.get(to) ?? noRecipientDsn),
     };
     const tags = tagsOf(ownerId, envelope, dataHash);
     if (held.holdsAll(tags)) return this.#accept(domain);

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toUtf8 } from '@copain/core';
 import { expect, it } from 'vitest';
+import { noMessageDsn, noRecipientDsn } from '../dsn.ts';
 import type { Envelope } from '../envelope.ts';
 import { decodeSpoolRecord, encodeSpoolRecord } from '../spool-record.ts';
 import { keyId, openSpoolRecord, sealMessage, sha256, tagsOf } from './seal.ts';
@@ -25,6 +26,8 @@ const envelope: Envelope = {
   by: 'mx.bob.test',
   body: '',
   smtpUtf8: false,
+  dsn: noMessageDsn,
+  recipientDsn: [noRecipientDsn, noRecipientDsn],
 };
 
 async function sealed(sealTo: string[], text: string = message('secret words')): Promise<Uint8Array> {

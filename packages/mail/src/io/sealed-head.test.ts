@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { noMessageDsn, noRecipientDsn } from '../dsn.ts';
 import type { Envelope } from '../envelope.ts';
 import { recordHeadBytes } from '../limits.ts';
 import { sealMessage, sha256, tagsOf } from './seal.ts';
@@ -22,6 +23,8 @@ const envelope: Envelope = {
   by: 'mx.bob.test',
   body: '',
   smtpUtf8: false,
+  dsn: noMessageDsn,
+  recipientDsn: [noRecipientDsn, noRecipientDsn],
 };
 
 async function sealed(message: Uint8Array, sealTo: string[]): Promise<Uint8Array> {

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { formatHostPort, type HostPort } from '@copain/core';
 import type { ClientInfo } from '../client-info.ts';
 import { dotStuffing } from '../dot-stuffing.ts';
+import { type MessageDsn, mailDsnParameters, type RecipientDsn, rcptDsnParameters } from '../dsn.ts';
 import { mtaConnectMs, mtaFinalMs, mtaReplyMs, replyLineMaxBytes, replyLinesMax } from '../limits.ts';
 import type { ClientForm } from '../mail-domain.ts';
 import { proxyV1Header, proxyV2Header, xclientCommand } from '../proxy-header.ts';
@@ -94,7 +95,7 @@ export class MtaConversation {
    */
   async mail(
     from: string,
-    parameters: { sizeBytes: number; body: string; smtpUtf8: boolean },
+    parameters: { sizeBytes: number; body: string; smtpUtf8: boolean; dsn: MessageDsn },
   ): Promise<Reply> {
     let command = `MAIL FROM:<${from}>`;
     if (parameters.smtpUtf8) {
@@ -104,11 +105,14 @@ export class MtaConversation {
     }
     if (parameters.body !== '' && this.#extensions.has('8BITMIME')) command += ` BODY=${parameters.body}`;
     if (parameters.sizeBytes > 0 && this.#extensions.has('SIZE')) command += ` SIZE=${parameters.sizeBytes}`;
+    if (this.#extensions.has('DSN')) command += mailDsnParameters(parameters.dsn);
     return await this.#command(command);
   }
 
-  rcpt(to: string): Promise<Reply> {
-    return this.#command(`RCPT TO:<${to}>`);
+  /** RCPT; an MTA that does not offer DSN is not told which reports the sender wants, and sends what it sends. */
+  rcpt(to: string, dsn: RecipientDsn): Promise<Reply> {
+    const parameters = this.#extensions.has('DSN') ? rcptDsnParameters(dsn) : '';
+    return this.#command(`RCPT TO:<${to}>${parameters}`);
   }
 
   /** 354, or the MTA's refusal. */

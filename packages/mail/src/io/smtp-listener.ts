@@ -9,7 +9,7 @@ import {
   type SMTPServerDataStream,
   type SMTPServerSession,
 } from 'smtp-server';
-import { admitSender } from '../admission.ts';
+import { admitRecipientParameters, admitSender } from '../admission.ts';
 import type { ClientInfo } from '../client-info.ts';
 import { clientNetwork } from '../client-network.ts';
 import {
@@ -104,6 +104,7 @@ class FriendlyServer extends SMTPServer {
       socketTimeout: sessionIdleMs,
       closeTimeout: stopGraceMs,
       hideENHANCEDSTATUSCODES: false,
+      hideDSN: false,
     });
     this.#listener = listener;
     this.on('error', (error) => this.#told(error));
@@ -195,12 +196,17 @@ class FriendlyServer extends SMTPServer {
     callback: (error?: Error | null) => void,
   ): void {
     const { reception } = this.#state(session);
-    if (address.args) {
-      callback(smtpError(reply(555, '5.5.4 RCPT parameter not recognised')));
+    const parameters = admitRecipientParameters(new Map(Object.entries(address.args || {})));
+    if (parameters.kind === 'refused') {
+      callback(smtpError(parameters.reply));
       return;
     }
+    const { dsn } = parameters;
     const asked = asciiAddress(address.address);
-    void this.#decide(async () => (await reception?.rcpt(asked)) ?? reply(503, '5.5.1 need MAIL'), callback);
+    void this.#decide(
+      async () => (await reception?.rcpt(asked, dsn)) ?? reply(503, '5.5.1 need MAIL'),
+      callback,
+    );
   }
 
   override onData(
