@@ -18,6 +18,7 @@ import {
   decodeMemberRecord,
   decodeOffersRecord,
   decodeOwnerRecord,
+  decodeProbesRecord,
   decodeReceiptRecord,
   decodeRemovalRecord,
   decodeRevocationRecord,
@@ -31,6 +32,7 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeOwnerRecord,
+  encodeProbesRecord,
   encodeReceiptRecord,
   encodeRemovalRecord,
   encodeRevocationRecord,
@@ -83,6 +85,7 @@ const rewrite: Record<RecordKind, (payload: Uint8Array) => Uint8Array | undefine
   holds: through(decodeHoldsRecord, encodeHoldsRecord),
   vote: through(decodeVoteRecord, encodeVoteRecord),
   receipt: through(decodeReceiptRecord, encodeReceiptRecord),
+  probes: through(decodeProbesRecord, encodeProbesRecord),
 };
 
 function through<T>(

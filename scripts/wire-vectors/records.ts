@@ -18,6 +18,7 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeOwnerRecord,
+  encodeProbesRecord,
   encodeReceiptRecord,
   encodeRemovalRecord,
   encodeRevocationRecord,
@@ -320,6 +321,32 @@ export async function circleOfTwo() {
       messages: 2,
       bytes: 5120,
       chain: sha256(toUtf8('the chain of two messages')),
+    }),
+  );
+  await add(
+    'probes of a mail server and a name server',
+    'probes',
+    bob.box,
+    encodeProbesRecord({
+      sequence: 3,
+      services: [
+        {
+          owner: aliceId,
+          service: 'smtp',
+          target: 'mail.alice.example:25',
+          state: 'down',
+          sinceMs: atMs - 90_000,
+          why: 'the connection is refused',
+        },
+        {
+          owner: aliceId,
+          service: 'dns',
+          target: 'alice.example at ns2.bob.example',
+          state: 'up',
+          sinceMs: atMs - 86_400_000,
+          why: '',
+        },
+      ],
     }),
   );
   await add(

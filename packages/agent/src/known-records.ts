@@ -13,6 +13,7 @@ import {
   type OwnerRecord,
   type OwnerState,
   ownerRecordFault,
+  type ProbesRecord,
   type ReceiptRecord,
   type RemovalRecord,
   type RevocationRecord,
@@ -37,6 +38,7 @@ export type KnownRecord =
   | { kind: 'holds'; signed: Signed<HoldsRecord> }
   | { kind: 'vote'; signed: Signed<VoteRecord> }
   | { kind: 'receipt'; signed: Signed<ReceiptRecord> }
+  | { kind: 'probes'; signed: Signed<ProbesRecord> }
   | { kind: 'zone'; signed: Signed<ZoneVersion> };
 
 /** What this box knows of its circle: the records by key, and what they add up to. */
@@ -141,6 +143,7 @@ export function voidRecords(knowledge: Knowledge, self: string): string[] {
       case 'address':
       case 'holds':
       case 'vote':
+      case 'probes':
         return roster.ownerOf.has(signer);
       case 'receipt':
         return isReceiptFor(roster, signer, record.signed.record.owner);
@@ -213,6 +216,7 @@ export function withCircle(knowledge: Knowledge, circle: string, self: string): 
         record.kind !== 'invite' &&
         record.kind !== 'revocation' &&
         record.kind !== 'vote' &&
+        record.kind !== 'probes' &&
         record.kind !== 'receipt',
     ),
   );

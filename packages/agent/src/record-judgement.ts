@@ -9,6 +9,7 @@ import {
   decodeMemberRecord,
   decodeOffersRecord,
   decodeOwnerRecord,
+  decodeProbesRecord,
   decodeReceiptRecord,
   decodeRemovalRecord,
   decodeRevocationRecord,
@@ -119,6 +120,7 @@ export function judgeSigner(knowledge: Knowledge, sealed: SealedRecord): Refusal
     case 'holds':
     case 'vote':
     case 'receipt':
+    case 'probes':
       return mayIf(owner !== undefined);
     case 'grants':
       return mayIf(owner !== undefined && boxMay(owner, signer, 'sign-grant'));
@@ -171,6 +173,8 @@ export function readBody({ kind, payload }: Pick<SealedRecord, 'kind' | 'payload
       return body(kind, decodeVoteRecord(payload));
     case 'receipt':
       return body(kind, decodeReceiptRecord(payload));
+    case 'probes':
+      return body(kind, decodeProbesRecord(payload));
     case 'zone':
       return body(kind, decodeZoneVersion(payload));
   }
@@ -276,6 +280,10 @@ function judgeContent(
       if (!isReceiptFor(roster, signer, record.owner)) return refused('wrong-signer');
       const key = receiptKey(signer, record.owner);
       return taken({ kind, signed: { signer, hash, record } }, key, record.sequence);
+    }
+    case 'probes': {
+      const { kind, record } = body;
+      return taken({ kind, signed: { signer, hash, record } }, `probes/${signer}`, record.sequence);
     }
     case 'zone': {
       const { kind, record } = body;

@@ -138,7 +138,9 @@ export type RoomCall =
   /** A friend says which versions he serves: dns may fetch from him. */
   | { kind: 'zone-holders'; peer: string }
   /** A friend's word about another friend: liveness counts it. */
-  | { kind: 'vote'; from: string };
+  | { kind: 'vote'; from: string }
+  /** Somebody said how services look to him. */
+  | { kind: 'services' };
 
 /** The calls that a record which just became known makes; the agent carries them out in order. */
 export function routeRecord(record: KnownRecord): RoomCall[] {
@@ -164,6 +166,8 @@ export function routeRecord(record: KnownRecord): RoomCall[] {
       return [{ kind: 'vote', from: record.signed.signer }];
     case 'receipt':
       return [];
+    case 'probes':
+      return [{ kind: 'services' }];
   }
 }
 

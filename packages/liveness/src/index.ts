@@ -41,6 +41,25 @@ export {
   parseCheck,
   type ServiceCheck,
 } from './service-check.ts';
+export {
+  emptyServices,
+  findings,
+  type ServiceFinding,
+  type ServicesEffect,
+  type ServicesInput,
+  type ServicesState,
+  type ServiceTarget,
+  serviceKey,
+  stepServices,
+  type TargetCheck,
+} from './service-step.ts';
+export {
+  judgeService,
+  type ServiceFault,
+  type ServiceVerdict,
+  type ServiceView,
+  serviceFault,
+} from './service-verdict.ts';
 export { type LivenessEffect, type LivenessInput, step } from './step.ts';
 export {
   emptyView,

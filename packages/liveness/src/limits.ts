@@ -54,3 +54,24 @@ export const probeTimeoutMs = 10_000;
 
 /** Bytes of an answer that a probe reads: a greeting is one line, and a page says what it is known by early. */
 export const probeBytesMax = 65_536;
+
+/** How often a service that is up is tried. */
+export const probeEveryMs = 60_000;
+
+/** How soon after a try that went against what is said, and while nothing is known. */
+export const probeRetryMs = 20_000;
+
+/** Rounds in a row without an answer after which a service is said to be down. */
+export const roundsToDown = 3;
+
+/** Rounds in a row with an answer after which it is said to be up again. */
+export const roundsToUp = 2;
+
+/** A server reached this long ago shows that the line here lets its protocol through. */
+export const qualifiedForMs = 3_600_000;
+
+/** Probes under way at one time: each may wait 10 s. */
+export const probesAtOnceMax = 8;
+
+/** Services that one box tries; those beyond are not tried. */
+export const probeTargetsMax = 128;

@@ -81,6 +81,7 @@ const rank: Record<RecordKind, number> = {
   holds: 9,
   vote: 10,
   receipt: 11,
+  probes: 12,
 };
 
 /**
@@ -100,6 +101,7 @@ const kindSinceVersion: Record<RecordKind, number> = {
   holds: 1,
   vote: 1,
   receipt: 2,
+  probes: 2,
 };
 
 /** Does a friend who speaks this version take records of this kind? */

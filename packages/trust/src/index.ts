@@ -58,6 +58,7 @@ export {
   maxInviteLifeMs,
   maxInviteTextLength,
   maxMembers,
+  maxProbedServices,
   maxRecordBytes,
   maxRevokedBoxes,
   maxRevokedSeen,
@@ -96,6 +97,13 @@ export {
   type RevokedBox,
 } from './owner-record.ts';
 export { isPeerId, keyFromPeerId, peerIdFromKey } from './peer-id.ts';
+export {
+  decodeProbesRecord,
+  encodeProbesRecord,
+  type ProbesRecord,
+  type ServiceStatement,
+  statementsThatFit,
+} from './probes-record.ts';
 export { type RecordKind, type Role, recordKinds, roles, type Service, services } from './record-kinds.ts';
 export {
   boxMay,

@@ -49,6 +49,9 @@ export const maxAddressesPerBox = 8;
 /** Characters of what a box says about its planned absence: one line on friends' pages. */
 export const maxAwayNoteLength = 120;
 
+/** Services that one box says something about: a full circle's mail and name servers, as far as it is to try them. */
+export const maxProbedServices = 192;
+
 /** Payload bytes of each kind of record, checked before parsing. */
 export const maxRecordBytes = {
   owner: 16_384,
@@ -63,6 +66,7 @@ export const maxRecordBytes = {
   holds: 49_152,
   vote: 512,
   receipt: 512,
+  probes: 24_576,
 } as const;
 
 /** Bytes that the signed envelope adds at most (public key, domain, type, signature; measured 111 to 120). */

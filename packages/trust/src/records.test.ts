@@ -25,6 +25,7 @@ import {
 } from './membership-records.ts';
 import { decodeOwnerRecord, encodeOwnerRecord, type OwnerRecord } from './owner-record.ts';
 import { peerIdFromKey } from './peer-id.ts';
+import { decodeProbesRecord, encodeProbesRecord } from './probes-record.ts';
 import {
   decodeGrantsRecord,
   decodeOffersRecord,
@@ -60,6 +61,10 @@ const redemption = () => ({
   challenge: random.bytes(32),
   signature: random.bytes(64),
 });
+
+function smtpOf(owner: string) {
+  return { owner, service: 'smtp', target: 'mail.a.example:25', sinceMs: 9 };
+}
 
 /** One example of every kind, with its codec. */
 const examples = [
@@ -107,6 +112,15 @@ const examples = [
   ...[{ sequence: 6, owner: id, messages: 3, bytes: 4096, chain: new Uint8Array(32).fill(7) }].map(
     (record) => ['receipt', encodeReceiptRecord(record), decodeReceiptRecord, record] as const,
   ),
+  ...[
+    {
+      sequence: 7,
+      services: [
+        { ...smtpOf(id), state: 'down' as const, why: 'the connection is refused' },
+        { ...smtpOf(id), target: '', state: 'up' as const, why: '' },
+      ],
+    },
+  ].map((record) => ['probes', encodeProbesRecord(record), decodeProbesRecord, record] as const),
 ] as const;
 
 it.each(examples)(

@@ -39,6 +39,9 @@ export function recordRouter(
         case 'vote':
           takeVote(watch, record);
           break;
+        case 'services':
+          // Whoever shows or judges services reads what everybody said; nobody needs to be told.
+          break;
       }
     }
     changes.note();

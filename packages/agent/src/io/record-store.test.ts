@@ -12,6 +12,7 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeOwnerRecord,
+  encodeProbesRecord,
   encodeReceiptRecord,
   encodeVoteRecord,
   inviteIdOf,
@@ -142,6 +143,7 @@ it('a record counts only when its signer is who may sign it', async () => {
     ['address', address],
     ['vote', vote],
     ['receipt', receipt],
+    ['probes', encodeProbesRecord({ sequence: 1, services: [] })],
   ];
   for (const [kind, payload] of cases) {
     expect([kind, (await store.offer(kind, await stranger.seal(kind, payload))).kind]).toEqual([
