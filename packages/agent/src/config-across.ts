@@ -18,9 +18,16 @@ const listAt = (table: Plain, key: string): unknown[] => {
 const isSet = (value: unknown): boolean => value !== undefined && value !== '';
 
 /** Two tables that name the same thing: the later one is the mistake. */
-function repeated(root: Plain, list: string, key: string, normal: (text: string) => string): ConfigFinding[] {
+function repeated(
+  root: Plain,
+  path: readonly [...string[], string],
+  key: string,
+  normal: (text: string) => string,
+): ConfigFinding[] {
+  const tables = path.slice(0, -1).reduce(tableAt, root);
+  const list = path.join('.');
   const seen = new Map<string, number>();
-  return listAt(root, list).flatMap((entry, index): ConfigFinding[] => {
+  return listAt(tables, path.at(-1) ?? '').flatMap((entry, index): ConfigFinding[] => {
     const value = isPlain(entry) ? entry[key] : undefined;
     if (typeof value !== 'string') return [];
     const first = seen.get(normal(value));
@@ -28,7 +35,7 @@ function repeated(root: Plain, list: string, key: string, normal: (text: string)
       seen.set(normal(value), index);
       return [];
     }
-    return [{ path: [list, index, key], at: 'value', message: `is already in ${list}[${first + 1}]` }];
+    return [{ path: [...path, index, key], at: 'value', message: `is already in ${list}[${first + 1}]` }];
   });
 }
 
@@ -126,9 +133,10 @@ export function checkAcross(value: unknown): ConfigFinding[] {
   if (!isPlain(value)) return [];
   const domainName = (text: string): string => readDomain(text) ?? text;
   return [
-    ...repeated(value, 'zone', 'origin', domainName),
-    ...repeated(value, 'mail', 'domain', domainName),
-    ...repeated(value, 'friend', 'name', (text) => text),
+    ...repeated(value, ['zone'], 'origin', domainName),
+    ...repeated(value, ['mail'], 'domain', domainName),
+    ...repeated(value, ['smtp', 'tls'], 'name', domainName),
+    ...repeated(value, ['friend'], 'name', (text) => text),
     ...repeatedListeners(value),
     ...rawListeners(value),
     ...zoneSources(value),

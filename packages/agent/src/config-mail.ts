@@ -20,6 +20,8 @@ export interface SmtpConfig {
   /** undefined: the host name of the machine. */
   hostname: string | undefined;
   tls: { certFile: string; keyFile: string } | undefined;
+  /** Certificates for clients that ask for one of these names, which belong to friends. */
+  tlsNames: { name: string; certFile: string; keyFile: string }[];
   raw: { listen: HostPort; owner: string }[];
 }
 
@@ -46,12 +48,16 @@ export const smtp: v.GenericSchema<unknown, SmtpConfig> = v.pipe(
     hostname: unlessEmpty(domain),
     'tls-cert': unlessEmpty(file),
     'tls-key': unlessEmpty(file),
+    tls: tablesOf(v.strictObject({ name: text(domain), cert: text(file), key: text(file) })),
     raw: tablesOf(v.strictObject({ listen: text(listener), owner: text(boxName) })),
   }),
-  v.transform(({ listen, hostname, raw, 'tls-cert': certFile, 'tls-key': keyFile }): SmtpConfig => {
-    const tls = certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined;
-    return { listen, hostname, tls, raw };
-  }),
+  v.transform(
+    ({ listen, hostname, raw, tls: named, 'tls-cert': certFile, 'tls-key': keyFile }): SmtpConfig => {
+      const tls = certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined;
+      const tlsNames = named.map(({ name, cert, key }) => ({ name, certFile: cert, keyFile: key }));
+      return { listen, hostname, tls, tlsNames, raw };
+    },
+  ),
 );
 
 const copiesMessage = 'must be 1 or 2';

@@ -38,6 +38,11 @@ listen = ["0.0.0.0:25"]
 hostname = "bob.example"
 tls-cert = "cert.pem"
 tls-key  = "key.pem"
+
+[[smtp.tls]]
+name = "MX2.alice.example"
+cert = "mx2.crt"
+key  = "mx2.key"
 [[smtp.raw]]
 listen = "[2001:db8::25]:25"
 owner  = "alice"
@@ -98,6 +103,7 @@ it('reads every key of the manual, in units a program can use', () => {
       listen: [{ host: '0.0.0.0', port: 25 }],
       hostname: 'bob.example',
       tls: { certFile: 'cert.pem', keyFile: 'key.pem' },
+      tlsNames: [{ name: 'mx2.alice.example', certFile: 'mx2.crt', keyFile: 'mx2.key' }],
       raw: [{ listen: { host: '2001:db8::25', port: 25 }, owner: 'alice' }],
     },
     http: { listen: [{ host: '192.0.2.1', port: 8853 }], tokenFile: 'token' },
@@ -153,7 +159,13 @@ it('needs only a name, and fills in the rest', () => {
       answersPerSecond: 500,
       transfer: [],
     },
-    smtp: { listen: [{ host: '0.0.0.0', port: 25 }], hostname: undefined, tls: undefined, raw: [] },
+    smtp: {
+      listen: [{ host: '0.0.0.0', port: 25 }],
+      hostname: undefined,
+      tls: undefined,
+      tlsNames: [],
+      raw: [],
+    },
     http: { listen: [{ host: '127.0.0.1', port: 8853 }], tokenFile: undefined },
     line: {
       upBytesPerSecond: undefined,
@@ -261,6 +273,19 @@ tsig-file = "t"
     'peer.toml:14:10: zone[2].origin',
     'peer.toml:16:1: zone[2].tsig-file',
   ]);
+});
+
+it('a certificate for a name says the name, both files, and each name once', () => {
+  const tls = (...entries: string[]): string[] =>
+    problemsOf(`name = "bob"\n${entries.map((entry) => `[[smtp.tls]]\n${entry}\n`).join('')}`);
+  const good = 'name = "mx.alice.example"\ncert = "c"\nkey = "k"';
+  expect(tls(good, good.replace('mx', 'MX'))).toEqual([
+    'peer.toml:7:8: smtp.tls[2].name: is already in smtp.tls[1]',
+  ]);
+  expect(tls('name = "mx.alice.example"\ncert = "c"')).toEqual([
+    expect.stringMatching(/^peer\.toml:2:1: smtp\.tls\[1\]\.key: is missing/),
+  ]);
+  expect(tls('name = "not a name"\ncert = ""\nkey = "k"').length).toBe(2);
 });
 
 it('an address that belongs to one friend is no other listener’s', () => {

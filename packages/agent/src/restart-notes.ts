@@ -12,7 +12,6 @@ export function restartNotes(started: Config, after: Config): string[] {
     '[smtp] listen': config.smtp.listen,
     '[[smtp.raw]] listen': config.smtp.raw.map(({ listen }) => listen),
     '[smtp] hostname': config.smtp.hostname,
-    '[smtp] tls-cert, tls-key': config.smtp.tls,
     '[http] listen': config.http.listen,
     '[http] token-file': config.http.tokenFile,
   });

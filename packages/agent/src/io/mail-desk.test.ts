@@ -28,6 +28,7 @@ const silent = new Proxy({} as MailEvents, { get: () => () => {} });
 async function box(domains: MailDomain[], segments: Segments): Promise<Mail> {
   const mail = await startMail({
     listen: [{ host: '127.0.0.1', port: 0 }],
+    tls: () => ({ main: undefined, names: [] }),
     hostname: 'mx.test',
     domains: () => domains,
     openLive: nobody,

@@ -1,9 +1,11 @@
 import { hostname } from 'node:os';
 import { type FrameStream, formatHostPort, type HostPort, type Table } from '@copain/core';
-import { type Mail, startMail } from '@copain/mail/io';
+import { type CertificateFiles, type Mail, startMail, type TlsFiles } from '@copain/mail/io';
 import type { Host } from '@copain/mesh/io';
 import { type DiskSegments, openSegments } from '@copain/store/io';
 import type { Duty } from '@copain/trust';
+import { besideConfig } from '../config-paths.ts';
+import type { Config } from '../config-schema.ts';
 import { mailDomains } from '../mail-domains.ts';
 import { providers } from '../wiring.ts';
 import { freeBytes } from './ballast.ts';
@@ -92,7 +94,7 @@ export async function startMailRoom(
     await startMail({
       listen: smtp.listen,
       hostname: smtp.hostname ?? hostname(),
-      tls: smtp.tls,
+      tls: () => tlsFiles(config().smtp, box.paths.configFile),
       domains: () =>
         mailDomains(config(), box.knowledge().roster, wiring.duties(), {
           ownerId: identity.ownerId,
@@ -140,6 +142,18 @@ export async function startMailRoom(
       if (ownerId !== undefined && mailBoxHeard(ownerId) === undefined) mail.ownerGone(ownerId);
     },
     disk: { held, inbox, table },
+  };
+}
+
+/** The certificate files of `[smtp]`, with paths that lead from anywhere. */
+function tlsFiles({ tls, tlsNames }: Config['smtp'], configFile: string): TlsFiles {
+  const found = ({ certFile, keyFile }: CertificateFiles): CertificateFiles => ({
+    certFile: besideConfig(configFile, certFile),
+    keyFile: besideConfig(configFile, keyFile),
+  });
+  return {
+    main: tls && found(tls),
+    names: tlsNames.map(({ name, ...files }) => ({ name, ...found(files) })),
   };
 }
 

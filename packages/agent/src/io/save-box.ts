@@ -154,6 +154,7 @@ async function namedFiles(config: Config, configFile: string): Promise<string[]>
   add(config.http.tokenFile);
   add(config.smtp.tls?.certFile);
   add(config.smtp.tls?.keyFile);
+  for (const { certFile, keyFile } of config.smtp.tlsNames) [certFile, keyFile].forEach(add);
   for (const { tsigFile } of config.dns.transfer) add(tsigFile);
   for (const { recipients } of config.mail) if (recipients.kind === 'file') add(recipients.file);
   for (const { origin, source } of config.zones) {

@@ -11,6 +11,7 @@
  * the owner's own MTA: streams to friends come from the agent.
  */
 
+export type { CertificateFiles, TlsFiles } from './certificates.ts';
 export type { MailEvents } from './events.ts';
 export { type Mail, type MailOptions, startMail } from './mail.ts';
 export { askFlush, askList, askRecord } from './mail-questions.ts';

@@ -5,6 +5,7 @@ import { recipientForm } from '../recipient-form.ts';
 import { judgeRecipient } from '../recipient-policy.ts';
 import type { Tally } from '../tally.ts';
 import { ArrivingRoom } from './arriving-message.ts';
+import { Certificates, type TlsFiles } from './certificates.ts';
 import { asError } from './deadline.ts';
 import { Deliveries } from './deliver.ts';
 import { Drains } from './drain-friend.ts';
@@ -28,7 +29,8 @@ export interface MailOptions {
   listen: readonly HostPort[];
   /** In the greeting and in the trace header. */
   hostname: string;
-  tls?: { certFile: string; keyFile: string } | undefined;
+  /** Certificates for STARTTLS, asked anew again and again. */
+  tls: () => TlsFiles;
   /** The domains as they are now; asked anew for every decision. */
   domains: () => readonly MailDomain[];
   /** A stream to the agent of an owner's box; rejects where none can be reached. */
@@ -162,12 +164,14 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     totals.add('accepted', domain);
     deliveries.kick();
   };
+  let certificates: Certificates | undefined;
   const listeners: AsyncDisposable[] = [];
   const addresses: HostPort[] = [];
   const stop = async (): Promise<void> => {
     // All at once: together they must be done in the ten seconds of a clean stop.
     await Promise.all([...listeners, drains, deliveries, push].map((part) => part[Symbol.asyncDispose]()));
     clearInterval(forgetting);
+    certificates?.[Symbol.dispose]();
     await book[Symbol.asyncDispose]();
   };
   const forgetting = setInterval(() => {
@@ -179,14 +183,14 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   }, forgetEveryMs).unref();
   let raw: RawRoom;
   try {
+    certificates = await Certificates.open(options.tls, { events, nowMs: () => clock.nowMs() });
     for (const listen of options.listen) {
-      const { tls } = options;
-      const listener = await startSmtpListener({ listen, hostname, tls, reception, clock, events });
+      const listener = await startSmtpListener({ listen, hostname, certificates, reception, clock, events });
       listeners.push(listener);
       addresses.push(listener.address);
     }
-    const { tls } = options;
-    raw = await startRawRoom(options.raw, { hostname, tls, reception, domains, clock, events });
+    const shared = { hostname, certificates, reception, domains, clock, events };
+    raw = await startRawRoom(options.raw, shared);
     listeners.push(raw);
   } catch (error) {
     await stop();

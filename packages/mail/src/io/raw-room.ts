@@ -1,6 +1,7 @@
 import type { Clock, FrameStream, HostPort } from '@copain/core';
 import type { MailDomain } from '../mail-domain.ts';
 import type { ClaimView } from '../raw-plan.ts';
+import type { Certificates } from './certificates.ts';
 import type { MailEvents } from './events.ts';
 import { RawDoor } from './raw-friend.ts';
 import { RawOwner } from './raw-owner.ts';
@@ -29,7 +30,7 @@ export async function startRawRoom(
   options: RawOptions,
   room: {
     hostname: string;
-    tls: { certFile: string; keyFile: string } | undefined;
+    certificates: Certificates;
     reception: ReceptionOptions;
     domains: () => readonly MailDomain[];
     clock: Clock;
@@ -54,10 +55,11 @@ export async function startRawRoom(
         const ownerId = ofDoor()?.ownerId;
         return domains().filter((domain) => domain.ownerId === ownerId);
       };
-      const { hostname, tls } = room;
+      const { hostname, certificates } = room;
       const reception = { ...room.reception, domains: ofOwner };
       const before = door.enter.bind(door);
-      listeners.push(await startSmtpListener({ listen, hostname, tls, reception, before, clock, events }));
+      const shared = { hostname, certificates, reception, before, clock, events };
+      listeners.push(await startSmtpListener({ listen, ...shared }));
     }
   } catch (error) {
     await stop();

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
 import { domainToASCII } from 'node:url';
 import type { Clock, HostPort } from '@copain/core';
@@ -24,6 +23,7 @@ import {
 import { judgePace, pieceCame, pieceDone, type SessionPace, startData } from '../session-deadlines.ts';
 import { whoGoes } from '../session-room.ts';
 import { enhancedLines, hasEnhancedCode, type Reply, reply, replyText } from '../smtp-reply.ts';
+import type { Certificates } from './certificates.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import { Reception, type ReceptionOptions } from './reception.ts';
@@ -31,8 +31,8 @@ import { Reception, type ReceptionOptions } from './reception.ts';
 export interface ListenerOptions {
   listen: HostPort;
   hostname: string;
-  /** Without them STARTTLS is not offered. Read again when they change. */
-  tls: { certFile: string; keyFile: string } | undefined;
+  /** STARTTLS is offered as long as there is one. */
+  certificates: Certificates;
   reception: ReceptionOptions;
   /** Has each connection before a word is said on it; `talk` begins the conversation here. Without it that begins at once. */
   before?: ((socket: Socket, talk: () => void) => void) | undefined;
@@ -53,11 +53,10 @@ interface SessionState {
   inData: boolean;
 }
 
-/** Opens one listening address. Rejects where the port is taken or the certificate cannot be read. */
+/** Opens one listening address. Rejects where the port is taken. */
 export async function startSmtpListener(options: ListenerOptions): Promise<SmtpListener> {
-  const certificate = options.tls && (await readCertificate(options.tls));
-  const server = new FriendlyServer(options, certificate?.pems);
-  server.watch(certificate?.version);
+  const server = new FriendlyServer(options);
+  server.watch();
   server.listen(options.listen.port, options.listen.host);
   try {
     await once(server.server, 'listening');
@@ -80,19 +79,18 @@ class FriendlyServer extends SMTPServer {
   readonly #listener: ListenerOptions;
   readonly #sessions = new Map<string, SessionState>();
   #sweep: NodeJS.Timeout | undefined;
-  #certificateVersion: string | undefined;
+  #unwatch = (): void => {};
   #stopping: Promise<void> | undefined;
 
-  constructor(listener: ListenerOptions, pems: { key: Buffer; cert: Buffer } | undefined) {
-    const disabled = ['AUTH', 'XCLIENT', 'XFORWARD', 'WIZ', 'SHELL', 'KILL'];
+  constructor(listener: ListenerOptions) {
+    const pems = listener.certificates.main;
     super({
       ...pems,
+      SNICallback: (name, callback) => callback(null, listener.certificates.context(name)),
       name: listener.hostname,
       heloResponse: '%s',
       logger: false,
-      // Without a certificate of the operator's own the library would present its public one.
-      disabledCommands: pems ? disabled : [...disabled, 'STARTTLS'],
-      hideSTARTTLS: !pems,
+      ...startTls(pems !== undefined),
       authOptional: true,
       disableReverseLookup: true,
       minVersion: 'TLSv1.2',
@@ -110,14 +108,15 @@ class FriendlyServer extends SMTPServer {
     this.on('error', (error) => this.#told(error));
   }
 
-  /** Begins to judge sessions by their pace and to look at the certificate files. */
-  watch(certificateVersion: string | undefined): void {
-    this.#certificateVersion = certificateVersion;
-    this.#sweep = setInterval(() => {
-      this.#endOverdue();
-      void this.#renewCertificate();
-    }, sweepEveryMs);
-    this.#sweep.unref();
+  /** Begins to judge sessions by their pace, and to follow the certificates. */
+  watch(): void {
+    this.#sweep = setInterval(() => this.#endOverdue(), sweepEveryMs).unref();
+    const { certificates } = this.#listener;
+    this.#unwatch = certificates.watch(() => {
+      const pems = certificates.main;
+      Object.assign(this.options, startTls(pems !== undefined));
+      if (pems) this.updateSecureContext({ ...pems });
+    });
   }
 
   override connect(socket: Socket, socketOptions?: Parameters<SMTPServer['connect']>[1]): void {
@@ -259,6 +258,7 @@ class FriendlyServer extends SMTPServer {
   [Symbol.asyncDispose](): Promise<void> {
     this.#stopping ??= (async () => {
       clearInterval(this.#sweep);
+      this.#unwatch();
       const closed = new Promise<void>((resolve) => {
         this.close(resolve);
       });
@@ -296,20 +296,6 @@ class FriendlyServer extends SMTPServer {
     }
   }
 
-  async #renewCertificate(): Promise<void> {
-    const { tls } = this.#listener;
-    if (!tls) return;
-    try {
-      if ((await certificateVersion(tls)) === this.#certificateVersion) return;
-      const { pems, version } = await readCertificate(tls);
-      this.updateSecureContext(pems);
-      this.#certificateVersion = version;
-    } catch (error) {
-      // The old certificate goes on being used; a half written pair is read again at the next look.
-      this.#listener.events.trouble({ where: 'SMTP certificate', error: asError(error) });
-    }
-  }
-
   /** Gives smtp-server the decision as it wants it. What goes wrong in ours is temporary for the sender. */
   async #decide(
     decide: () => Promise<Reply>,
@@ -329,6 +315,12 @@ class FriendlyServer extends SMTPServer {
   #told(error: Error): void {
     this.#listener.events.trouble({ where: 'SMTP listener', error });
   }
+}
+
+/** Without a certificate of the operator's own the library would present its public one, so there is no STARTTLS then. */
+function startTls(offered: boolean): { disabledCommands: string[]; hideSTARTTLS: boolean } {
+  const disabled = ['AUTH', 'XCLIENT', 'XFORWARD', 'WIZ', 'SHELL', 'KILL'];
+  return { disabledCommands: offered ? disabled : [...disabled, 'STARTTLS'], hideSTARTTLS: !offered };
 }
 
 /**
@@ -371,18 +363,4 @@ function clientOf(session: SMTPServerSession): ClientInfo {
     tls: session.secure,
     esmtp: session.openingCommand === 'EHLO',
   };
-}
-
-async function certificateVersion(files: { certFile: string; keyFile: string }): Promise<string> {
-  const stats = await Promise.all([stat(files.certFile), stat(files.keyFile)]);
-  return stats.map(({ mtimeMs, size, ino }) => `${mtimeMs}-${size}-${ino}`).join(' ');
-}
-
-async function readCertificate(files: {
-  certFile: string;
-  keyFile: string;
-}): Promise<{ pems: { key: Buffer; cert: Buffer }; version: string }> {
-  const version = await certificateVersion(files);
-  const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
-  return { pems: { key, cert }, version };
 }

@@ -12,6 +12,7 @@ import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterEach } from 'vitest';
 import type { MailDomain } from '../mail-domain.ts';
 import type { ClaimView } from '../raw-plan.ts';
+import type { TlsFiles } from './certificates.ts';
 import type { MailEvents } from './events.ts';
 import { framePair } from './frame-pair.ts';
 import { type Mail, startMail } from './mail.ts';
@@ -71,6 +72,8 @@ export function recordEvents(): {
 
 export const systemClock: Clock = { nowMs: () => Date.now() };
 const noRandom: Random = { bytes: (length) => new Uint8Array(length), fraction: () => 0 };
+
+const noTls: TlsFiles = { main: undefined, names: [] };
 
 export const aliceId: string = 'a1'.repeat(32);
 const carolId: string = 'c3'.repeat(32);
@@ -165,6 +168,7 @@ export async function startOwner({
   const mail = await startMail({
     listen,
     hostname: 'mx.alice.test',
+    tls: () => noTls,
     domains: () => domains,
     openLive: unreachable,
     openDrain: unreachable,
@@ -201,7 +205,7 @@ export async function startFriend({
   hostname = 'mx.bob.test',
   peer = 'bob-peer',
   maxBytes = 1e9,
-  tls,
+  tls = noTls,
   rawHost = '127.0.0.1',
   freeBytes = async () => 1e12,
   arrivingDir = tmpdir(),
@@ -211,7 +215,7 @@ export async function startFriend({
   hostname?: string;
   peer?: string;
   maxBytes?: number;
-  tls?: { certFile: string; keyFile: string };
+  tls?: TlsFiles;
   rawHost?: string;
   freeBytes?: () => Promise<number>;
   arrivingDir?: string;
@@ -255,7 +259,7 @@ export async function startFriend({
   const mail = await startMail({
     listen: [{ host: '127.0.0.1', port: 0 }],
     hostname,
-    tls,
+    tls: () => tls,
     domains: () => domains,
     openLive: (ownerId) => open('handleLive', ownerId),
     openDrain: (ownerId) => open('handleDrain', ownerId),
