@@ -2,6 +2,7 @@ import { compareBytes } from '@copain/core';
 import { zoneRecordsMax } from './limits.ts';
 import type { ResourceRecord } from './master-file.ts';
 import { type DomainName, isAtOrBelow, keyToName, type NameKey, nameKey, parentKey } from './name.ts';
+import type { EditableMap } from './patched-map.ts';
 import { canonicalRdata } from './rdata-wire.ts';
 import { RecordType } from './record-types.ts';
 import { rrsetOf, type Zone, type ZoneNode } from './zone.ts';
@@ -40,7 +41,7 @@ export function buildZone(origin: DomainName, records: Iterable<ResourceRecord>)
   return finishZone(originKey, nodes, hashed);
 }
 
-export function nodeIn(nodes: Map<NameKey, ZoneNode>, key: NameKey, name: DomainName): ZoneNode {
+export function nodeIn(nodes: EditableMap<NameKey, ZoneNode>, key: NameKey, name: DomainName): ZoneNode {
   let node = nodes.get(key);
   if (!node) {
     node = { key, name, rrsets: [] };
@@ -59,8 +60,8 @@ export function addRecord(node: ZoneNode, { type, ttl, rdata }: ResourceRecord):
 }
 
 export function addSignature(
-  nodes: Map<NameKey, ZoneNode>,
-  hashed: Map<NameKey, ZoneNode>,
+  nodes: EditableMap<NameKey, ZoneNode>,
+  hashed: EditableMap<NameKey, ZoneNode>,
   owner: NameKey,
   { rdata, ttl }: ResourceRecord,
 ): void {
@@ -73,7 +74,7 @@ export function addSignature(
 }
 
 /** Empty non-terminals (RFC 4592 §2.2.2): every name between a record and the apex exists. */
-export function addAncestors(nodes: Map<NameKey, ZoneNode>, originKey: NameKey, from: NameKey): void {
+export function addAncestors(nodes: EditableMap<NameKey, ZoneNode>, originKey: NameKey, from: NameKey): void {
   for (let key = from; key !== originKey; ) {
     key = parentKey(key);
     if (nodes.has(key)) return;

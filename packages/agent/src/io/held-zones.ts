@@ -233,10 +233,13 @@ export async function openHeldZones(options: {
   const fetchFrom = async (header: ZoneVersion, from: string): Promise<FetchedContent> => {
     const open = async () => await options.open(from, AbortSignal.timeout(openTimeoutMs));
     const before = held.get(zoneKey(header));
+    const opening = open();
+    // Where it fails while the body is being read, it is still awaited below.
+    opening.catch(() => undefined);
     const body = before && (await readBody(files, before.header).catch(() => undefined));
-    if (before === undefined || body === undefined) return await fetchContent(header, await open());
+    if (before === undefined || body === undefined) return await fetchContent(header, await opening);
     try {
-      const content = await fetchContent(header, await open(), { zone: before.zone, body });
+      const content = await fetchContent(header, await opening, { zone: before.zone, body });
       if (content.delta !== undefined) options.stepped(before.header, header, content.delta);
       return content;
     } catch (error) {

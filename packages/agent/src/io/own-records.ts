@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises';
 import { equalBytes } from '@copain/core';
 import {
   type AddressRecord,
@@ -14,6 +15,8 @@ import {
 import type { Identity } from './identity.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
+
+const holdsAfterMs = 50;
 
 /** Signs our own numbered records, each only when what it says has changed. */
 export interface OwnRecords {
@@ -120,11 +123,12 @@ export function ownRecords(
       );
     },
     holds: async (zones) => {
-      // What is said of hundreds of zones that arrive together is said once they are here, not once for each.
+      // What is said of hundreds of zones that arrive together is said once they are here, not once for each; and while
+      // a change is on its way to everybody, nobody is busy with who has it already.
       const isWaiting = newestHolds !== undefined;
       newestHolds = zones;
       if (isWaiting) return;
-      await queue.catch(() => undefined);
+      await Promise.all([queue.catch(() => undefined), after(holdsAfterMs, undefined, { ref: false })]);
       const newest = newestHolds;
       newestHolds = undefined;
       await publish(

@@ -39,21 +39,21 @@ export function contentFile(contentHash: Uint8Array): string {
   return `z-${toHex(contentHash)}`;
 }
 
-/** From this size on a content is packed quickly to be stored, and well only for a friend who asks for all of it. */
-const quicklyFromBytes = 262_144;
+/** From this size on a content is stored as it is, and packed only for a friend who asks for all of it: packing takes longer than the way of a change. */
+const bareFromBytes = 262_144;
 
-/** Stores the records of a version, compressed; durable when it resolves. */
+/** Stores the records of a version, compressed where they are few; durable when it resolves. */
 export async function storeContent(files: Files, header: ZoneVersion, body: Uint8Array): Promise<void> {
-  const level = body.length < quicklyFromBytes ? constants.Z_DEFAULT_COMPRESSION : constants.Z_BEST_SPEED;
+  const level = body.length < bareFromBytes ? constants.Z_DEFAULT_COMPRESSION : constants.Z_NO_COMPRESSION;
   await files.write(contentFile(header.contentHash), await deflate(body, { level }));
 }
 
 /** The content as it travels: a slow line is worth a tenth of a second of work. */
 async function packedToSend(files: Files, contentHash: Uint8Array): Promise<Uint8Array | undefined> {
   const stored = await files.read(contentFile(contentHash));
-  if (stored === undefined || stored.length < quicklyFromBytes / 8) return stored;
+  if (stored === undefined || stored.length < bareFromBytes) return stored;
   const body = await inflate(stored, { maxOutputLength: zoneBytesMax }).catch(() => undefined);
-  return body === undefined || body.length < quicklyFromBytes ? stored : await deflate(body);
+  return body === undefined || body.length < bareFromBytes ? stored : await deflate(body);
 }
 
 /** The records of a version from disk: whole, and exactly what was signed; else undefined. */
