@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Box } from './lib/box.ts';
 import { eventually, steadily } from './lib/eventually.ts';
@@ -152,6 +154,33 @@ describe.skipIf(skip)('mail for alice', () => {
       30_000,
     );
     expect(await trio.alice.well(['friends', 'show', 'bob'])).toMatch(/took for me +2 messages, .*in all/);
+    expect(await trio.alice.well(['doctor', 'mail'])).toContain('bob accepted 2 messages for you: 2 arrived');
+  });
+
+  it('and lost at bob is missed by its number, until alice lets it go', async () => {
+    await trio.alice.stop();
+    expect((await send(trio.bob, letter('lost'))).accepted).toBe(true);
+    await trio.bob.stop();
+    await rm(join(trio.bob.home, 'state/mail/held'), { recursive: true });
+    await trio.bob.up();
+    await trio.alice.up();
+    const missed = async (): Promise<boolean> => {
+      const { code, stdout } = await trio.alice.peer(['doctor', 'mail', '--json']);
+      const { schema, checks } = JSON.parse(stdout) as {
+        schema: string;
+        checks: { ok: boolean; text: string }[];
+      };
+      expect(schema).toBe('peer.doctor.mail/1');
+      const bad = checks.filter(({ ok }) => ok === false);
+      expect([code, bad.length]).toEqual(code === 0 ? [0, 0] : [1, 1]);
+      return bad[0]?.text.includes('that never arrived here, and no friend holds: number 3.') === true;
+    };
+    await eventually('alice misses it', missed, 40_000);
+    const { verdict } = await trio.alice.status();
+    expect(verdict.todo.map(({ command }) => command)).toContain('peer mail receipts bob');
+    expect(await trio.alice.well(['mail', 'receipts'])).toMatch(/bob +3 +1-3 +0 +3/);
+    await trio.alice.well(['mail', 'receipts', 'bob', '--settle', '--yes']);
+    await trio.alice.well(['doctor', 'mail']);
   });
 
   it('from both friends arrives in full, each message once, also when bob is killed on the way', async () => {

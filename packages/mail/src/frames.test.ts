@@ -92,6 +92,7 @@ const questions: MailQuestion[] = [
   { t: 'list', limit: 1 },
   { t: 'fetch', id: 'held-1', offset: 0 },
   { t: 'flush' },
+  { t: 'accepted', after: 0, upTo: 7 },
 ];
 const questionAnswers: MailQuestionAnswer[] = [
   { t: 'entry', entry },
@@ -99,6 +100,12 @@ const questionAnswers: MailQuestionAnswer[] = [
   { t: 'part', offset: 3, bytes: Uint8Array.of(9), last: true },
   { t: 'gone' },
   { t: 'flushed', count: 0 },
+  {
+    t: 'accepted',
+    from: 3,
+    before: new Uint8Array(32),
+    items: [{ tags: [new Uint8Array(16)], held: true }],
+  },
 ];
 const policyRequests: PolicyRequest[] = [
   { t: 'hello', version: 1 },

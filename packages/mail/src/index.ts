@@ -18,6 +18,7 @@ export { diskFloorBytes } from './limits.ts';
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { matchesId, messageId } from './message-id.ts';
 export type { HeldEntry } from './question-frames.ts';
+export type { ReceiptFact, ReceiptGap } from './receipt-check.ts';
 export type { RecipientWish } from './recipient-policy.ts';
 export { type Reply, replyText } from './smtp-reply.ts';
 export { decodeSpoolRecord } from './spool-record.ts';

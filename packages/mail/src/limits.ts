@@ -193,3 +193,25 @@ export const rawMaxMs: number = 7_200_000;
 
 /** How long a client has to close its side after the MTA has closed. */
 export const rawLingerMs = 10_000;
+
+/**
+ * For how many of an owner's newest numbers a friend knows which message it was; for older ones only while he holds the
+ * message. An owner who is there asks within the minute, and one who is away has his mail held here.
+ */
+export const acceptedKeptMax = 10_000;
+
+/** After this many accepted messages a friend looks for numbers that need not be known any more. */
+export const acceptedSweepEvery = 1000;
+
+/** Numbers in one answer to an owner who holds receipts against what arrived, and tags in it: 100 recipients count for 100. */
+export const acceptedPageMax = 200;
+export const acceptedPageTagsMax = 1000;
+
+/** Numbers of one friend that an owner waits for; while there are more he asks for none beyond, and loses none by it. */
+export const pendingNumbersMax = 1000;
+
+/** Recipients of these messages, beyond which no more are asked for either: all of it is one row of the table. */
+export const pendingTagsMax = 5000;
+
+/** Gaps in one friend's numbers that are kept apart; above it the last ones are shown as one. */
+export const receiptGapsMax = 32;

@@ -1,5 +1,18 @@
-import { decodeCanonical, encodeCanonical, type FieldReader, readFields } from '@copain/trust';
-import { chunkBytes, frameMaxBytes, instantMaxMs, listMax, recordHeadBytes } from './limits.ts';
+import {
+  type CanonicalValue,
+  decodeCanonical,
+  encodeCanonical,
+  type FieldReader,
+  readFields,
+} from '@copain/trust';
+import {
+  acceptedPageMax,
+  chunkBytes,
+  frameMaxBytes,
+  instantMaxMs,
+  listMax,
+  recordHeadBytes,
+} from './limits.ts';
 import { readTags } from './message-key.ts';
 
 /**
@@ -11,7 +24,9 @@ export type MailQuestion =
   | { t: 'list'; limit: number }
   /** A whole record from `offset` on, in parts; it stays where it is. */
   | { t: 'fetch'; id: string; offset: number }
-  | { t: 'flush' };
+  | { t: 'flush' }
+  /** Which messages were counted under the numbers after `after`, up to `upTo` (those of the receipt). */
+  | { t: 'accepted'; after: number; upTo: number };
 
 /** One held message; all that tells who wrote to whom is inside `head`, sealed. */
 export interface HeldEntry {
@@ -36,7 +51,17 @@ export type MailQuestionAnswer =
   | { t: 'listed'; count: number }
   | { t: 'part'; offset: number; bytes: Uint8Array; last: boolean }
   | { t: 'gone' }
-  | { t: 'flushed'; count: number };
+  | { t: 'flushed'; count: number }
+  /**
+   * Numbers without a gap from `from` on; `before` is the receipt's chain before the first of them. No items: this holder
+   * does not know any of them (any more). `held`: the message lies here.
+   */
+  | { t: 'accepted'; from: number; before: Uint8Array; items: AcceptedItem[] };
+
+export interface AcceptedItem {
+  tags: Uint8Array[];
+  held: boolean;
+}
 
 const idMaxLength = 64;
 const sizeMax = Number.MAX_SAFE_INTEGER;
@@ -61,6 +86,12 @@ function readQuestion(fields: FieldReader): MailQuestion | undefined {
       return { t: 'fetch', id: fields.text('id', idMaxLength), offset: fields.integer('offset', 0, sizeMax) };
     case 'flush':
       return { t: 'flush' };
+    case 'accepted':
+      return {
+        t: 'accepted',
+        after: fields.integer('after', 0, sizeMax),
+        upTo: fields.integer('upTo', 0, sizeMax),
+      };
     default:
       fields.refuse();
       return undefined;
@@ -85,6 +116,13 @@ export function encodeMailQuestionAnswer(answer: MailQuestionAnswer): Uint8Array
     }
     case 'part':
       return encodeCanonical({ t: 'part', offset: answer.offset, b: answer.bytes, last: answer.last });
+    case 'accepted':
+      return encodeCanonical({
+        t: 'accepted',
+        from: answer.from,
+        before: answer.before,
+        items: answer.items.map(({ tags, held }) => ({ tags, held })),
+      });
     case 'listed':
     case 'flushed':
     case 'gone':
@@ -116,10 +154,27 @@ function readAnswer(fields: FieldReader): MailQuestionAnswer | undefined {
     case 'listed':
     case 'flushed':
       return { t: kind, count: fields.integer('count', 0, sizeMax) };
+    case 'accepted': {
+      const items = fields.list('items', acceptedPageMax).map(readAccepted);
+      const good = items.filter((item) => item !== undefined);
+      if (good.length !== items.length) fields.refuse();
+      return {
+        t: 'accepted',
+        from: fields.integer('from', 1, sizeMax),
+        before: fields.bytes('before', 32, 32),
+        items: good,
+      };
+    }
     default:
       fields.refuse();
       return undefined;
   }
+}
+
+function readAccepted(value: CanonicalValue): AcceptedItem | undefined {
+  const fields = readFields(value);
+  const item = { tags: readTags(fields), held: fields.flag('held') };
+  return fields.ok ? item : undefined;
 }
 
 function readEntry(fields: FieldReader): HeldEntry {

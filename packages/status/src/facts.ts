@@ -160,6 +160,8 @@ export interface StatusFacts {
   friends: readonly FriendFacts[];
   zones: readonly ZoneFacts[];
   mail: readonly MailFacts[];
+  /** What is wrong with mail that friends keep for this owner, and the command that tells more. */
+  mailTroubles?: readonly { text: string; command: string }[];
   takeovers: readonly {
     owner: string;
     service: string;

@@ -11,6 +11,7 @@
  */
 
 export type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+export { mailReceiptsText, type ReceiptStatus } from './mail-receipts.ts';
 export { type MetricCounters, metricsText } from './metrics.ts';
 export { renderPage } from './page.ts';
 export { primaryLines } from './primary-text.ts';

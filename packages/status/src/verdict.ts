@@ -368,6 +368,7 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
     ...agedCopiesFindings(facts, nowMs),
     ...friendsZonesFindings(facts, nowMs),
     ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),
+    ...(facts.mailTroubles ?? []).map((todo): Finding => ({ weight: 'attention', todo })),
     ...awayFindings(circle),
     ...friendFindings(circle),
     ...reachFindings(circle),

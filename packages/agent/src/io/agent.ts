@@ -18,6 +18,7 @@ import { startFriendsWatch } from './friends-watch.ts';
 import { adoptOwner, type Identity } from './identity.ts';
 import { type LineMeasure, measureLine } from './line-measure.ts';
 import type { MailDesk } from './mail-desk.ts';
+import { type MailProofs, startMailProofs } from './mail-proof.ts';
 import { type MailRoom, startMailRoom } from './mail-room.ts';
 import { type MeshRoom, startMeshRoom } from './mesh-room.ts';
 import { type OwnerKeys, ownerKeys } from './owner-keys.ts';
@@ -45,6 +46,8 @@ export interface Agent extends AsyncDisposable, BoxView {
   mail: Mail;
   /** Mail of the owner wherever it lies, for people. */
   desk: MailDesk;
+  /** Whether mail that friends keep is safe. */
+  mailProofs: MailProofs;
   standing: Standing;
   /** What was asked for and waits until it may be signed. */
   later: SignedLater;
@@ -70,6 +73,8 @@ export interface Agent extends AsyncDisposable, BoxView {
   away(away: Away | undefined): Promise<void>;
   namesOfFriends(): string[];
   nameOfOwner(ownerId: string): string;
+  /** The same, with the box's own name where its owner has several. */
+  nameOfBox(peer: string): string;
   /** How the mail of a domain of ours is to be treated, as configured. */
   mailWish(domain: string): Config['mail'][number] | undefined;
   /** How this box looks from outside. */
@@ -231,9 +236,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     standing,
     failed: box.failed('signing a receipt'),
   });
+  const mailProofs = startMailProofs(box, {
+    mail: mail.mail,
+    host: () => running.host,
+    heard: () => watch.heard(),
+  });
   const ticking = setInterval(() => {
     watch.take({ kind: 'tick' });
     receipts.tick();
+    mailProofs.tick();
     standing.take({ kind: 'tick' });
     running.tick();
     zones.tick();
@@ -249,7 +260,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const parts = starting.move();
   let stopped: Promise<void> | undefined;
   return {
-    ...boxView(box, { mesh: running, watch, zones, mail, later }),
+    ...boxView(box, { mesh: running, watch, zones, mail, mailProofs, later }),
     identity,
     version,
     ready: () => !stopping.signal.aborted,
@@ -261,6 +272,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     zones,
     mail: mail.mail,
     desk: mail.desk,
+    mailProofs,
     standing,
     later,
     events,
@@ -300,6 +312,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     away: async (away) => await box.own.away(away),
     namesOfFriends: names.friends,
     nameOfOwner: names.ofOwner,
+    nameOfBox: names.ofBox,
     mailWish: (domain) => config.mail.find((one) => one.domain === domain),
     dialback: running.dialback,
     [Symbol.asyncDispose]: async () => {

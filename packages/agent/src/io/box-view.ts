@@ -3,6 +3,7 @@ import { buildStatus, metricsText, type StatusDocument } from '@copain/status';
 import type { Config } from '../config-schema.ts';
 import { type NetFacts, ownHosts } from '../doctor-net.ts';
 import type { Box } from './box.ts';
+import type { MailProofs } from './mail-proof.ts';
 import type { MailRoom } from './mail-room.ts';
 import type { MeshRoom } from './mesh-room.ts';
 import { interfaceHosts } from './own-interfaces.ts';
@@ -20,10 +21,17 @@ export interface BoxView {
 
 export function boxView(
   box: Box,
-  rooms: { mesh: MeshRoom; watch: Watch; zones: Zones; mail: MailRoom; later: SignedLater },
+  rooms: {
+    mesh: MeshRoom;
+    watch: Watch;
+    zones: Zones;
+    mail: MailRoom;
+    mailProofs: MailProofs;
+    later: SignedLater;
+  },
 ): BoxView {
   const { identity, version, startedAtMs, records, names, events, standing, clock, config } = box;
-  const { mesh, watch, zones, later } = rooms;
+  const { mesh, watch, zones, later, mailProofs } = rooms;
   const { mail } = rooms.mail;
   const relays = (): string[] => mesh.relaying.listening().map(names.ofPeer);
   /** What the operator set; else what friends see now; else, right after a start, what was agreed before. */
@@ -51,6 +59,7 @@ export function boxView(
       watch,
       zones,
       mail,
+      mailProof: mailProofs.facts(),
       traffic: mesh.traffic,
       events,
       standing,

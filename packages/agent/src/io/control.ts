@@ -10,6 +10,7 @@ import { awayHandlers } from './control-away.ts';
 import { circleHandlers } from './control-circle.ts';
 import { keyHandlers } from './control-keys.ts';
 import { mailHandlers } from './control-mail.ts';
+import { mailProofHandlers } from './control-mail-proof.ts';
 import { mailRecipients } from './control-recipients.ts';
 import { queued, signableSoon } from './control-signable.ts';
 import type { ControlHandler } from './control-socket.ts';
@@ -53,6 +54,8 @@ export const controlCommands = [
   'mail.release',
   'mail.delete',
   'mail.recipients',
+  'mail.receipts',
+  'mail.settle',
   'away',
   'back',
   'address.show',
@@ -60,6 +63,7 @@ export const controlCommands = [
   'doctor.line',
   'doctor.net',
   'doctor.dns',
+  'doctor.mail',
   'events',
   'wait',
   'save',
@@ -126,6 +130,8 @@ export function controlHandlers(
     ...zoneHandlers(agent),
 
     ...mailHandlers(agent),
+
+    ...mailProofHandlers(agent),
 
     'mail.recipients': async (args) => await mailRecipients(agent, args),
 

@@ -6,6 +6,7 @@ import { offered } from '@copain/trust';
 import { awayOf, shownState } from '../away.ts';
 import { clockSkew } from '../clock-skew.ts';
 import type { Config } from '../config-schema.ts';
+import { type MailProof, mailChecks } from '../doctor-mail.ts';
 import type { FaultHistory } from '../fault.ts';
 import { recordsOf } from '../known-records.ts';
 import { membershipOf } from '../membership.ts';
@@ -44,6 +45,7 @@ export interface StatusSources {
   watch: Watch;
   zones: Zones;
   mail: Mail;
+  mailProof: MailProof;
   traffic: Traffic;
   events: EventLog;
   standing: Standing;
@@ -208,6 +210,9 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     friends,
     zones,
     mail,
+    mailTroubles: mailChecks(sources.mailProof).flatMap(({ ok, text, hint }) =>
+      ok === false ? [{ text, command: hint ?? 'peer doctor mail' }] : [],
+    ),
     standing: {
       maySign: sources.standing.maySign(),
       found: finding.kind === 'none' ? undefined : finding.kind,

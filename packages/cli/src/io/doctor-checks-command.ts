@@ -33,6 +33,15 @@ export async function doctorDns(session: Session): Promise<number> {
   return sayChecks(session, 'doctor.dns', checks);
 }
 
+/**
+ * `peer doctor mail`: holds what friends signed for against what arrived, asking them now. Exit 1 where something is
+ * missing.
+ */
+export async function doctorMail(session: Session): Promise<number> {
+  const { checks } = (await session.ask('doctor.mail', {}, { silenceMs: 90_000 })) as { checks: Check[] };
+  return sayChecks(session, 'doctor.mail', checks);
+}
+
 function sayChecks(session: Session, schema: string, checks: readonly Check[]): number {
   const bad = checks.filter(({ ok }) => ok === false);
   const { shapes: kind, paint } = session.textOptions();

@@ -1,9 +1,10 @@
 import { type RecordSource, type Segments, type Table, toHex } from '@copain/core';
-import { heldMessagesMax, recordStartMaxBytes } from '../limits.ts';
+import { acceptedSweepEvery, heldMessagesMax, recordStartMaxBytes } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import { type HeldInput, type HeldMessage, stepHeld } from '../spool.ts';
 import { decodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
 import type { Tally } from '../tally.ts';
+import { AcceptedList, type AcceptedPage } from './accepted-list.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import { type Counted, TallyStore } from './tally-store.ts';
@@ -19,13 +20,15 @@ export type HoldOutcome =
 export class HeldStore {
   readonly messages: Map<string, HeldMessage> = new Map();
   readonly #tallies: TallyStore;
+  readonly #accepted: AcceptedList;
   readonly #segments: Segments;
   readonly #events: MailEvents;
   readonly #byTag = new Map<string, string>();
   readonly #bytes = new Map<string, number>();
 
-  private constructor(segments: Segments, tallies: TallyStore, events: MailEvents) {
+  private constructor(segments: Segments, tallies: TallyStore, table: Table, events: MailEvents) {
     this.#segments = segments;
+    this.#accepted = new AcceptedList(table, (tags) => this.holdsAll(tags));
     this.#tallies = tallies;
     this.#events = events;
   }
@@ -35,7 +38,7 @@ export class HeldStore {
     { segments, table }: { segments: Segments; table: Table },
     events: MailEvents,
   ): Promise<HeldStore> {
-    const store = new HeldStore(segments, await TallyStore.open(table), events);
+    const store = new HeldStore(segments, await TallyStore.open(table), table, events);
     const found: Counted[] = [];
     for await (const { id, sizeBytes } of segments.entries()) {
       try {
@@ -51,12 +54,26 @@ export class HeldStore {
     }
     // A message may have been stored and not counted when the last run was cut off.
     await store.#count(found);
+    for (const [ownerId, { messages }] of store.tallies) await store.#forgetOld(ownerId, messages);
     return store;
   }
 
   /** What was ever accepted for each owner, by his id. */
   get tallies(): ReadonlyMap<string, Tally> {
     return this.#tallies.tallies;
+  }
+
+  /** What was counted under the numbers after `after`, up to `upTo`; as much as one answer takes. */
+  acceptedPage(ownerId: string, after: number, upTo: number): Promise<AcceptedPage> {
+    return this.#accepted.page(ownerId, after, Math.min(upTo, this.tallies.get(ownerId)?.messages ?? 0));
+  }
+
+  async #forgetOld(ownerId: string, messages: number): Promise<void> {
+    try {
+      await this.#accepted.forgetOld(ownerId, messages);
+    } catch (error) {
+      this.#events.trouble({ where: 'the list of accepted mail', error: asError(error) });
+    }
   }
 
   /** A count that cannot be written is told and made good with the next one: it is no reason to refuse a message. */
@@ -100,6 +117,8 @@ export class HeldStore {
     if (outcome.kind === 'failed') return outcome;
     const message = this.#index(outcome.entry.id, header, sizeBytes);
     await this.#count([{ id: outcome.entry.id, header }]);
+    const counted = this.tallies.get(header.ownerId)?.messages ?? 0;
+    if (counted % acceptedSweepEvery === 0) await this.#forgetOld(header.ownerId, counted);
     return { kind: 'stored', message };
   }
 

@@ -18,6 +18,7 @@ import {
   type MailQuestionAnswer,
 } from '../question-frames.ts';
 import { isWaiting } from '../spool.ts';
+import type { AcceptedPage } from './accepted-list.ts';
 import { asError, withDeadline } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import type { HeldStore } from './held-store.ts';
@@ -86,7 +87,12 @@ async function answer(
       return;
     }
     case 'flush':
-      await say({ t: 'flushed', count: await options.flush() });
+      return await say({ t: 'flushed', count: await options.flush() });
+    case 'accepted': {
+      const { after, upTo } = question;
+      const page = await options.held.acceptedPage(options.ownerId, after, upTo);
+      await say({ t: 'accepted', ...page });
+    }
   }
 }
 
@@ -205,6 +211,20 @@ export async function askFlush(stream: FrameStream): Promise<number> {
   const said = await hear(stream);
   if (said.t !== 'flushed') throw new Error('not an answer to flush');
   return said.count;
+}
+
+/** What a holder counted under the numbers after `after`, up to `upTo`. Rejects where he does not know the question. */
+export async function askAccepted(
+  stream: FrameStream,
+  { after, upTo }: { after: number; upTo: number },
+): Promise<AcceptedPage> {
+  await ask(stream, { t: 'accepted', after, upTo });
+  const said = await hear(stream);
+  const isFitting =
+    said.t === 'accepted' &&
+    (said.items.length === 0 || (said.from > after && said.from + said.items.length - 1 <= upTo));
+  if (!isFitting) throw new Error('not the numbers that were asked for');
+  return { from: said.from, before: said.before, items: said.items };
 }
 
 async function ask(stream: FrameStream, question: MailQuestion): Promise<void> {

@@ -20,6 +20,7 @@ import { fact, listMessages, queuedUnder, Totals } from './mail-facts.ts';
 import { answerMailQuestions } from './mail-questions.ts';
 import { type BackupBox, PolicyPush } from './policy-push.ts';
 import { type RawOptions, type RawRoom, startRawRoom } from './raw-room.ts';
+import { ReceiptChecks } from './receipt-checks.ts';
 import type { ReceptionOptions } from './reception.ts';
 import { RecipientBook } from './recipient-book.ts';
 import { type RecipientFacts, recipientFacts } from './recipient-facts.ts';
@@ -45,7 +46,7 @@ export interface MailOptions {
   segments: Segments;
   /** What is queued for our own MTA. */
   inbox: Segments;
-  /** Rows under `mail/`, `policy/` and `tally/`. */
+  /** Rows under `mail/`, `policy/`, `tally/`, `accepted/` and `receipt/`. */
   table: Table;
   /** Where messages wait while they come in; on the disk that `segments` are on. */
   arrivingDir: string;
@@ -93,6 +94,8 @@ export interface Mail extends AsyncDisposable {
   facts(): MailFacts;
   /** What was ever accepted here for each owner, by his id. */
   tallies(): ReadonlyMap<string, Tally>;
+  /** What friends signed for, held against what arrived here. */
+  readonly receipts: ReceiptChecks;
 }
 
 /** How often policies are looked through for owners whose grant has ended. */
@@ -104,6 +107,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   const totals = new Totals();
   const held = await HeldStore.open(options, events);
   const inbox = await Inbox.open({ segments: options.inbox, table, domains, identities, clock, events });
+  const receipts = await ReceiptChecks.open(table, clock, (tags) => inbox.knowsAll(tags));
   const book = await RecipientBook.open({ table, domains, clock, events });
   const policies = await FriendPolicies.open({ table, domains, clock, events });
   const push = await PolicyPush.start({ ...options, book, open: options.openPolicy });
@@ -249,6 +253,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       domains: domains().map((domain) => fact({ domain, held, inbox, deliveries, drains, totals })),
     }),
     tallies: () => held.tallies,
+    receipts,
     [Symbol.asyncDispose]: stop,
   };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Table } from '@copain/core';
+import type { Table, TableChange } from '@copain/core';
+import { acceptedKey, encodeAcceptedRow } from '../accepted-list.ts';
 import type { RecordHeader } from '../spool-record.ts';
 import { countMessage, decodeTally, emptyTally, encodeTally, type Tally } from '../tally.ts';
 
@@ -13,11 +14,15 @@ export interface Counted {
   header: RecordHeader;
 }
 
-/** What was ever accepted for each owner, kept in the table beside the spool. */
+/**
+ * What was ever accepted for each owner, kept in the table beside the spool; and under each number of it which message that
+ * was, so that its owner can hold the count against what reached him.
+ */
 export class TallyStore {
   readonly tallies: Map<string, Tally> = new Map();
   readonly #table: Table;
   readonly #unsaved = new Set<string>();
+  #unsavedRows: TableChange[] = [];
   #saving: Promise<void> | undefined;
 
   private constructor(table: Table) {
@@ -45,6 +50,10 @@ export class TallyStore {
       if (after === before) continue;
       this.tallies.set(header.ownerId, after);
       this.#unsaved.add(header.ownerId);
+      this.#unsavedRows.push({
+        key: acceptedKey(header.ownerId, after.messages),
+        value: encodeAcceptedRow({ before: before.chain, tags: header.tags }),
+      });
     }
     // What was changed while a write was under way goes with the next one.
     while (this.#saving !== undefined) await this.#saving;
@@ -57,15 +66,19 @@ export class TallyStore {
 
   async #save(): Promise<void> {
     const owners = [...this.#unsaved];
+    const rows = this.#unsavedRows;
     this.#unsaved.clear();
+    this.#unsavedRows = [];
     try {
-      await this.#table.write(
-        owners.map((ownerId) => ({
+      await this.#table.write([
+        ...owners.map((ownerId) => ({
           key: prefix + ownerId,
           value: encodeTally(this.tallies.get(ownerId) ?? emptyTally()),
         })),
-      );
+        ...rows,
+      ]);
     } catch (error) {
+      this.#unsavedRows = [...rows, ...this.#unsavedRows];
       for (const ownerId of owners) this.#unsaved.add(ownerId);
       throw error;
     }

@@ -34,6 +34,15 @@ export function addDoctorCommands(program: Command, run: Run): void {
   ).action(run(doctorChecksCommand, ({ doctorDns }, session) => doctorDns(session)));
   withExamples(
     doctor
+      .command('mail')
+      .description(
+        'is anything missing of what friends accepted for you? They are asked now; exit 1 where it is',
+      ),
+    'peer doctor mail',
+    'peer doctor mail --json | jq .checks',
+  ).action(run(doctorChecksCommand, ({ doctorMail }, session) => doctorMail(session)));
+  withExamples(
+    doctor
       .command('line')
       .argument('<name>')
       .description('fill the line to a friend for some seconds: what it carries, and what limits it'),

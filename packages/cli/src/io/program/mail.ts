@@ -48,6 +48,22 @@ export function addMailCommands(program: Command, run: Run): void {
     'peer mail remove alice.example',
   ).action(run(mailCommands, ({ removeMail }, session, domain: string) => removeMail(session, domain)));
   addReadingCommands(mail, run);
+  withExamples(
+    mail
+      .command('receipts')
+      .argument('[name]')
+      .description('what friends signed that they accepted for you, and what of it arrived here'),
+    'peer mail receipts',
+    'peer mail receipts bob --settle',
+  )
+    .option('--settle', 'let go what is missing of his, once you know why; asks before')
+    .action(
+      run(
+        () => import('../receipt-commands.ts'),
+        ({ mailReceipts }, session, name: string | undefined, options: { settle?: boolean }) =>
+          mailReceipts(session, name, options),
+      ),
+    );
   addQuarantineCommands(mail, run);
   withExamples(
     mail.command('flush').argument('[domain]').description('try to hand over now'),

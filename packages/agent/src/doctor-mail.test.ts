@@ -1,0 +1,84 @@
+import type { ReceiptFact } from '@copain/mail';
+import { expect, it } from 'vitest';
+import { mailChecks, type ReceiptRow } from './doctor-mail.ts';
+
+const nowMs = Date.UTC(2026, 0, 2);
+const fact: ReceiptFact = {
+  accepted: 12,
+  first: 1,
+  through: 12,
+  waiting: 0,
+  waitingSinceMs: undefined,
+  missing: [],
+  gaps: [],
+  unfitAt: undefined,
+};
+const row = (change: Partial<ReceiptFact> = {}): ReceiptRow => ({
+  name: 'bob (attic)',
+  friend: 'bob',
+  accepted: 12,
+  fact: { ...fact, ...change },
+  failed: undefined,
+});
+const said = (receipts: readonly ReceiptRow[], otherBoxes: readonly string[] = []) =>
+  mailChecks({ nowMs, domains: ['alice.example'], receipts, otherBoxes });
+
+it('all that a friend accepted and that came is well; what he holds now waits', () => {
+  expect(said([row()])).toEqual([
+    {
+      id: 'mail.receipts.bob (attic)',
+      ok: true,
+      text: 'bob (attic) accepted 12 messages for you: 12 arrived, none is missing.',
+      hint: null,
+    },
+  ]);
+  const [waits] = said([row({ waiting: 1, waitingSinceMs: nowMs - 60_000 })]);
+  expect(waits).toMatchObject({ ok: true, text: expect.stringContaining('11 arrived, 1 waits at a friend') });
+  const [late] = said([row({ waiting: 2, waitingSinceMs: nowMs - 2 * 3_600_000 })]);
+  expect(late).toMatchObject({ ok: false, hint: 'peer mail flush' });
+});
+
+it('what never arrived is told by its numbers, with the command that shows and mends it', () => {
+  const [missing] = said([row({ missing: [4, 9] })]);
+  expect(missing).toMatchObject({ ok: false, hint: 'peer mail receipts bob' });
+  expect(missing?.text).toBe(
+    'bob (attic) accepted 2 messages for you that never arrived here, and no friend holds: numbers 4, 9.',
+  );
+  const many = Array.from({ length: 30 }, (_, i) => i + 1);
+  expect(said([row({ missing: many })])[0]?.text).toContain('6, 7, 8 and 22 more');
+  expect(said([row({ missing: [4] })], ['alice (attic)'])[0]?.text).toContain(
+    'if they went to alice (attic)',
+  );
+});
+
+it('gaps and a list that does not fit the signature are each a finding', () => {
+  const checks = said([
+    row({
+      gaps: [
+        { from: 3, to: 3 },
+        { from: 5, to: 7 },
+      ],
+      unfitAt: 12,
+    }),
+  ]);
+  expect(checks.map(({ ok }) => ok)).toEqual([false, false]);
+  expect(checks[0]?.text).toContain('as numbers 3, 5 to 7, so');
+  expect(checks[1]?.text).toContain('does not fit what he signed, at number 12');
+});
+
+it('what could not be asked is open, neither well nor wrong', () => {
+  const unasked = { ...row(), fact: undefined, failed: 'not a question of this protocol' };
+  expect(said([unasked])[0]).toMatchObject({
+    ok: null,
+    text: expect.stringContaining('could not be asked which yet (not a question of this protocol)'),
+  });
+  expect(said([row({ through: 10 })])[0]).toMatchObject({
+    ok: null,
+    text: expect.stringContaining('2 are not asked for yet'),
+  });
+  expect(said([row({ first: 5 })])[0]?.text).toContain('accepted before, up to number 4, was not counted');
+  expect(said([])[0]).toMatchObject({ ok: null });
+  expect(mailChecks({ nowMs, domains: [], receipts: [row()], otherBoxes: [] })[0]?.hint).toContain(
+    'peer mail add',
+  );
+});

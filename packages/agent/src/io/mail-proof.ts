@@ -1,0 +1,74 @@
+import { CommandError, ExitCode } from '@copain/core';
+import type { Mail } from '@copain/mail/io';
+import type { Host } from '@copain/mesh/io';
+import type { MailProof } from '../doctor-mail.ts';
+import type { Box } from './box.ts';
+import { type ReceiptState, startReceiptWatch } from './receipt-watch.ts';
+
+/** Is the owner's mail safe with friends? What is known, and how it is found out. */
+export interface MailProofs {
+  /** Every second. */
+  tick(): void;
+  /** Asks all who can be asked now. */
+  askNow(): Promise<void>;
+  facts(): MailProof;
+  /** How the receipts of one friend stand, of all without a name. Throws CommandError (65) where nobody is called so. */
+  receiptsOf(friend: string | undefined): ReceiptState[];
+  /** Lets go what is missing of this friend's; how many of his boxes that concerned. Throws CommandError (65). */
+  settle(friend: string): Promise<number>;
+}
+
+export function startMailProofs(
+  box: Box,
+  { mail, host, heard }: { mail: Mail; host: () => Host; heard: () => readonly string[] },
+): MailProofs {
+  const { identity, names, config } = box;
+  const mailBoxes = (): string[] => names.mailBoxesOf(identity.ownerId);
+  const receipts = startReceiptWatch({
+    ownerId: identity.ownerId,
+    clock: box.clock,
+    records: box.records,
+    mail,
+    isMailBox: () => config().mail.length > 0 && mailBoxes().includes(identity.box.peer),
+    heard,
+    open: async (peer, signal) => await host().open(peer, 'mail', { signal }),
+    failed: (peer, error) =>
+      box.log.info(
+        { friend: names.ofPeer(peer), err: error },
+        'a friend could not be asked what he signed for',
+      ),
+    changed: box.changes.note,
+  });
+  const receiptsOf = (friend: string | undefined): ReceiptState[] => {
+    if (friend !== undefined && !names.friends().includes(friend))
+      throw new CommandError(ExitCode.badInput, `there is no friend called ${friend}`, {
+        hint: 'peer friends',
+      });
+    return receipts.states().filter(({ peer }) => friend === undefined || names.ofPeer(peer) === friend);
+  };
+  return {
+    tick: () => receipts.tick(),
+    askNow: () => receipts.askNow(),
+    facts: () => ({
+      nowMs: box.clock.nowMs(),
+      domains: config().mail.map(({ domain }) => domain),
+      receipts: receipts.states().map(({ peer, accepted, fact, failed }) => ({
+        name: names.ofBox(peer),
+        friend: names.ofPeer(peer),
+        accepted,
+        fact,
+        failed,
+      })),
+      otherBoxes: mailBoxes()
+        .filter((peer) => peer !== identity.box.peer)
+        .map(names.ofBox),
+    }),
+    receiptsOf,
+    settle: async (friend) => {
+      let settled = 0;
+      for (const { peer } of receiptsOf(friend)) if (await mail.receipts.settle(peer)) settled += 1;
+      box.changes.note();
+      return settled;
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { type Clock, type FrameStream, fromHex, type Table } from '@copain/core';
+import { questionsMax } from '../limits.ts';
+import {
+  freshCheck,
+  hasRoomFor,
+  type ReceiptCheck,
+  type ReceiptFact,
+  type ReceiptInput,
+  receiptFact,
+  type SignedCount,
+  stepReceipt,
+} from '../receipt-check.ts';
+import { decodeReceiptRow, encodeReceiptRow, receiptRowKey, receiptRowPrefix } from '../receipt-row.ts';
+import type { AcceptedPage } from './accepted-list.ts';
+import { asError } from './deadline.ts';
+import { askAccepted } from './mail-questions.ts';
+
+const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
+
+/**
+ * Holds what friends signed for against what arrived: asks each which message stands behind which number of his receipt,
+ * follows the chain to his signature, and knows which of them never came. One row a friend's box, synced.
+ */
+export class ReceiptChecks {
+  readonly #table: Table;
+  readonly #clock: Clock;
+  readonly #isHere: (tags: readonly Uint8Array[]) => Promise<boolean>;
+  readonly #checks = new Map<string, ReceiptCheck>();
+
+  private constructor(table: Table, clock: Clock, isHere: (tags: readonly Uint8Array[]) => Promise<boolean>) {
+    this.#table = table;
+    this.#clock = clock;
+    this.#isHere = isHere;
+  }
+
+  /** Reads what earlier runs found; a row that cannot be read begins anew. */
+  static async open(
+    table: Table,
+    clock: Clock,
+    isHere: (tags: readonly Uint8Array[]) => Promise<boolean>,
+  ): Promise<ReceiptChecks> {
+    const checks = new ReceiptChecks(table, clock, isHere);
+    for await (const [key, value] of table.entries(receiptRowPrefix)) {
+      const check = decodeReceiptRow(value);
+      if (check !== undefined) checks.#checks.set(key.slice(receiptRowPrefix.length), check);
+    }
+    return checks;
+  }
+
+  /** Is there anything to ask this box: numbers not looked at, or messages that have not come? */
+  isDue(peer: string, signed: SignedCount): boolean {
+    const check = this.#checks.get(peer);
+    return check === undefined
+      ? signed.messages > 0
+      : check.through < signed.messages || check.pending.length > 0;
+  }
+
+  /**
+   * Looks again at what is pending, then at every number up to the signed one. Rejects where the stream breaks, or the
+   * other side does not know the question; what was found until then stays.
+   */
+  async look(peer: string, signed: SignedCount, open: () => Promise<FrameStream>): Promise<void> {
+    const asker = new Asker(open);
+    try {
+      await this.#lookAgain(peer, asker);
+      await this.#lookOn(peer, signed, asker);
+      await asker.end();
+    } catch (error) {
+      asker.abort(asError(error));
+      throw error;
+    }
+  }
+
+  async #lookOn(peer: string, signed: SignedCount, asker: Asker): Promise<void> {
+    for (;;) {
+      const check = this.#checks.get(peer) ?? freshCheck();
+      const room = hasRoomFor(check);
+      if (check.through >= signed.messages || room === 0) return;
+      const page = await asker.ask({ after: check.through, upTo: signed.messages });
+      const items = await this.#withHere(page.items.slice(0, room));
+      await this.#take(peer, { kind: 'page', from: page.from, before: page.before, items, signed });
+    }
+  }
+
+  /** The owner has seen what is missing of this box, and lets it go; false where there is nothing. Rejects on disk trouble. */
+  async settle(peer: string): Promise<boolean> {
+    const before = this.#checks.get(peer);
+    if (before === undefined) return false;
+    await this.#take(peer, { kind: 'settle' });
+    return this.#checks.get(peer) !== before;
+  }
+
+  /** How this box's receipts stand, undefined where it was never asked. `accepted`: by his newest signed word. */
+  fact(peer: string, accepted: number): ReceiptFact | undefined {
+    const check = this.#checks.get(peer);
+    return check && receiptFact(check, accepted, this.#checks.values());
+  }
+
+  async #lookAgain(peer: string, asker: Asker): Promise<void> {
+    const pending = this.#checks.get(peer)?.pending ?? [];
+    const here = new Set<number>();
+    const isHere = (tags: readonly string[]): Promise<boolean> =>
+      this.#isHere(tags.map((tag) => fromHex(tag) ?? new Uint8Array()));
+    for (const { number, tags } of pending) if (await isHere(tags)) here.add(number);
+    const left = pending.filter(({ number }) => !here.has(number));
+    const held = new Map<number, boolean>();
+    const last = left.at(-1)?.number ?? 0;
+    for (let after = (left[0]?.number ?? 1) - 1; after < last; ) {
+      const page = await asker.ask({ after, upTo: last });
+      if (page.items.length === 0) break;
+      for (const [i, item] of page.items.entries()) held.set(page.from + i, item.held);
+      after = page.from + page.items.length - 1;
+      const next = left.find(({ number }) => number > after);
+      after = next === undefined ? last : next.number - 1;
+    }
+    // What he does not know any more he does not hold: he keeps the number of whatever he holds.
+    for (const { number } of left) if (!held.has(number)) held.set(number, false);
+    // It may have come between his answer and this moment.
+    for (const { number, tags } of left)
+      if (held.get(number) === false && (await isHere(tags))) here.add(number);
+    await this.#take(peer, { kind: 'looked', here, held });
+  }
+
+  /** Looked up after the friend has answered: whatever he does not hold any more was stored here before he let it go. */
+  async #withHere(
+    items: AcceptedPage['items'],
+  ): Promise<(AcceptedPage['items'][number] & { here: boolean })[]> {
+    const looked: (AcceptedPage['items'][number] & { here: boolean })[] = [];
+    for (const item of items) looked.push({ ...item, here: await this.#isHere(item.tags) });
+    return looked;
+  }
+
+  async #take(peer: string, input: ReceiptInput): Promise<void> {
+    const before = this.#checks.get(peer) ?? freshCheck();
+    const after = stepReceipt(before, input, Math.round(this.#clock.nowMs()), sha256);
+    if (after === before) return;
+    await this.#table.write([{ key: receiptRowKey(peer), value: encodeReceiptRow(after) }]);
+    this.#checks.set(peer, after);
+  }
+}
+
+/** Asks one question after the other; a friend answers so many on one stream, then it opens the next. */
+class Asker {
+  readonly #open: () => Promise<FrameStream>;
+  #stream: FrameStream | undefined;
+  #asked = 0;
+
+  constructor(open: () => Promise<FrameStream>) {
+    this.#open = open;
+  }
+
+  async ask(range: { after: number; upTo: number }): Promise<AcceptedPage> {
+    if (this.#asked >= questionsMax) {
+      await this.end();
+      this.#asked = 0;
+    }
+    this.#asked += 1;
+    this.#stream ??= await this.#open();
+    return await askAccepted(this.#stream, range);
+  }
+
+  async end(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    await stream?.end();
+  }
+
+  abort(reason: Error): void {
+    this.#stream?.abort(reason);
+  }
+}
