@@ -3,6 +3,7 @@
  * in scripts/measure, one file a subject.
  */
 import { parseArgs } from 'node:util';
+import { measureAccepting } from './measure/accept.ts';
 import { measureCircle } from './measure/circle.ts';
 import { measureDns } from './measure/dns.ts';
 import { collectFigures } from './measure/figures.ts';
@@ -13,7 +14,7 @@ import { measureIdle } from './measure/idle.ts';
 import { measurePackets } from './measure/packets.ts';
 import { measurePropagation } from './measure/propagate.ts';
 
-const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|all] [--json]
+const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|accept|all] [--json]
   circle   a circle of three on loopback addresses: start, a zone change, held mail, memory (2 minutes)
   dns      answers a second of one core, beside NSD, Knot, BIND and a bare Node echo, by dnsperf; start and memory with
            1,000 zones (2 minutes; Debian packages dnsperf nsd knot bind9)
@@ -31,6 +32,9 @@ const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|all] 
   propagate  a zone change until three secondaries answer it, in good and bad times, beside BIND and Knot primaries of NSD,
            Knot and BIND, in network namespaces (as root; 10 minutes; Debian packages nsd knot bind9 bind9-dnsutils)
            --rounds 5       changes of each kind      --cuts 10,40,100   seconds off the network
+  accept   mail taken while its owner is away, 4 KB and 64 KB, in kept sessions and in one each, and where the disk flushes
+           slowly, beside Postfix as backup MX (as root; 4 minutes; Debian packages postfix gcc)
+           --rounds 5       turns of both           --quick    less of everything
   all      circle, dns, packets and idle (the default)`;
 
 const { values: flags, positionals } = parseArgs({
@@ -76,7 +80,7 @@ const wellFormed =
   floodSeconds <= 600;
 if (
   flags.help ||
-  !['circle', 'dns', 'packets', 'idle', 'heal', 'flood', 'propagate', 'all'].includes(what) ||
+  !['circle', 'dns', 'packets', 'idle', 'heal', 'flood', 'propagate', 'accept', 'all'].includes(what) ||
   !wellFormed
 ) {
   console.log(usage);
@@ -90,6 +94,7 @@ if (what === 'packets' || what === 'all') measurePackets(figures, { packets, see
 if (what === 'flood') await measureFlood(figures, { seconds: floodSeconds, onlyWhole: flags.whole });
 const healing = flags.nat ? measureRelayedHealing : measureHealing;
 if (what === 'heal') await healing(figures, { times, cutMs });
+if (what === 'accept') await measureAccepting(figures, { rounds, quick: flags.quick });
 if (what === 'propagate') await measurePropagation(figures, { rounds, cutsMs });
 if (what === 'idle' || what === 'all')
   await measureIdle(figures, {

@@ -34,7 +34,7 @@ const mayImport: Record<string, { pure: string[]; io?: string[] }> = {
   },
   mail: {
     pure: ['@copain/core', '@copain/trust'],
-    io: ['@copain/core', '@copain/trust', 'age-encryption', 'smtp-server'],
+    io: ['@copain/core', '@copain/trust', '@scure/base', 'age-encryption', 'smtp-server'],
   },
   liveness: { pure: ['@copain/core', '@copain/trust'], io: ['@copain/core'] },
   store: { pure: ['@copain/core'], io: ['@copain/core', 'level'] },

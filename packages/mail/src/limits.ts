@@ -41,6 +41,12 @@ export const sessionsMax = 500;
 /** Sessions at once from one address, so that one stranger cannot take them all. Senders open a few dozen at most. */
 export const sessionsPerAddressMax = 30;
 
+/** A client that kept silent until its greeting does not have to show it again for this long; postscreen keeps it as long. */
+export const patientForMs: number = 24 * 3_600_000;
+
+/** Such clients that are remembered; the one that waited longest ago is forgotten first, and waits again. */
+export const patientClientsMax = 10_000;
+
 /** No bytes for this long ends a session; RFC 5321 §4.5.3.2 asks for five minutes. */
 export const sessionIdleMs = 300_000;
 

@@ -32,7 +32,7 @@ const headerStart = magic.length + 4;
  *
  * The age file is an ordinary one: cut the record at the text `age-encryption.org/v1` and `age -d -i KEY` opens it.
  */
-export function encodeSpoolRecord(header: RecordHeader, sealed: Uint8Array): Uint8Array {
+export function encodeSpoolRecord(header: RecordHeader, ...sealed: readonly Uint8Array[]): Uint8Array {
   const encoded = encodeCanonical({
     owner: header.ownerId,
     domain: header.domain,
@@ -45,7 +45,7 @@ export function encodeSpoolRecord(header: RecordHeader, sealed: Uint8Array): Uin
   const start = new Uint8Array(headerStart);
   start.set(magic);
   new DataView(start.buffer).setUint32(magic.length, encoded.length);
-  return concatBytes(start, encoded, sealed);
+  return concatBytes(start, encoded, ...sealed);
 }
 
 /** Header and age file (a view) of a record, or undefined where the bytes are none. The hash is not checked here. */

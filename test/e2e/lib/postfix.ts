@@ -13,6 +13,12 @@ export interface Postfix extends AsyncDisposable {
   mailbox(user: string): Buffer[];
   /** How many messages to this address wait in its queues. */
   queuedFor(recipient: string): Promise<number>;
+  /** How many messages it keeps in all. */
+  queued(): number;
+  /** Drops all that it keeps. */
+  purge(): Promise<void>;
+  /** Of its master process; 0 while it is stopped. */
+  pid(): number;
   log(): string;
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -31,6 +37,10 @@ export interface PostfixOptions {
   };
   /** An outside sender: relays everything it is given by MX, asking the name servers of its network namespace. */
   sender?: boolean;
+  /** A backup MX as Debian sets it up: takes every address of this domain, and brings its mail to `primary`. */
+  backup?: { domain: string; primary: Address };
+  /** Variables that its daemons get. */
+  env?: Readonly<Record<string, string>>;
 }
 
 const services = `
@@ -119,6 +129,21 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
       const listed = await runWell(['postqueue', '-c', join(base, 'etc'), '-j']);
       return listed.split('\n').filter((line) => line.includes(`"address": "${recipient}"`)).length;
     },
+    queued: () =>
+      ['maildrop', 'incoming', 'active', 'deferred'].reduce(
+        (sum, queue) => sum + countFiles(join(base, 'spool', queue)),
+        0,
+      ),
+    purge: async () => {
+      await runWell(['postsuper', '-c', join(base, 'etc'), '-d', 'ALL']);
+    },
+    pid: () => {
+      try {
+        return Number(readFileSync(join(base, 'spool/pid/master.pid'), 'utf8'));
+      } catch {
+        return 0;
+      }
+    },
     log,
     stop,
     start,
@@ -134,7 +159,7 @@ function mainConfiguration(
   base: string,
   user: { uid: number; gid: number },
 ): string {
-  const { owner, sender } = options;
+  const { owner, sender, backup, env = {} } = options;
   // master.cf alone says where it listens: Postfix would refuse 127.x.y.z as an interface that does not exist.
   const common = `
 compatibility_level = 3.6
@@ -182,7 +207,33 @@ maximal_backoff_time = 4s
 queue_run_delay = 2s
 `
     : '';
-  return `${common}${taking}${sending}`;
+  const relaying = backup
+    ? `
+mynetworks = 127.0.0.99/32
+relay_domains = ${backup.domain}
+relay_recipient_maps =
+transport_maps = inline:{ ${backup.domain}=relay:[${backup.primary.host}]:${backup.primary.port} }
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
+smtpd_client_connection_count_limit = 0
+smtp_host_lookup = native
+smtp_dns_support_level = disabled
+disable_dns_lookups = yes
+`
+    : '';
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const inherited = 'MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE POSTLOG_HOSTNAME';
+  const imported = variables.length > 0 ? `import_environment = ${inherited} ${variables.join(' ')}\n` : '';
+  return `${common}${taking}${sending}${relaying}${imported}`;
+}
+
+/** Files below a folder; one that goes meanwhile may be counted or not. */
+function countFiles(folder: string): number {
+  try {
+    return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length;
+  } catch {
+    // A queue that was never used has no folder, and one of its folders may go while it is looked at.
+    return 0;
+  }
 }
 
 /** Does something accept connections there? */

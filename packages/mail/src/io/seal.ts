@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { equalBytes, type RecordSource, toHex } from '@copain/core';
-import { Decrypter, Encrypter } from 'age-encryption';
+import { Decrypter } from 'age-encryption';
 import { decodeSealedContent, type Envelope, encodeSealedContent } from '../envelope.ts';
 import { dedupeTag, messageKey } from '../message-key.ts';
 import { scanMessage } from '../message-scan.ts';
 import { decodeSpoolRecord, encodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
+import { sealAgeFile, sealAgeStream } from './age-file.ts';
 import type { TemporaryBytes } from './temporary-bytes.ts';
 
 /** SHA-256 of some bytes, or of several pieces in a row. */
@@ -42,10 +43,8 @@ export interface SealOptions {
 export async function sealMessage(
   options: SealOptions & { message: readonly Uint8Array[] },
 ): Promise<Uint8Array> {
-  const sealed = await encrypterTo(options.sealTo).encrypt(
-    encodeSealedContent(options.envelope, options.message),
-  );
-  return encodeSpoolRecord(headerOf(options, sha256(sealed)), sealed);
+  const pieces = sealAgeFile(options.sealTo, encodeSealedContent(options.envelope, options.message));
+  return encodeSpoolRecord(headerOf(options, sha256(...pieces)), ...pieces);
 }
 
 /** The same for a message that is too large for memory: the sealed part goes into `sealed`, which the caller disposes of. */
@@ -57,9 +56,8 @@ export async function sealLargeMessage(
     yield encodeSealedContent(envelope, []);
     yield* message.pieces();
   };
-  const stream = await encrypterTo(options.sealTo).encrypt(ReadableStream.from(content()));
   const hash = createHash('sha256');
-  for await (const piece of stream) {
+  for await (const piece of sealAgeStream(options.sealTo, content())) {
     hash.update(piece);
     await sealed.push(piece);
   }
@@ -70,13 +68,6 @@ export async function sealLargeMessage(
     yield* sealed.pieces();
   };
   return { header, record: { sizeBytes: start.length + sealed.sizeBytes, pieces } };
-}
-
-function encrypterTo(sealTo: readonly string[]): Encrypter {
-  if (sealTo.length === 0) throw new Error('no key to seal to');
-  const encrypter = new Encrypter();
-  for (const recipient of sealTo) encrypter.addRecipient(recipient);
-  return encrypter;
 }
 
 function headerOf(

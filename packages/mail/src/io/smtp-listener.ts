@@ -20,12 +20,14 @@ import {
   stopGraceMs,
   sweepEveryMs,
 } from '../limits.ts';
+import { patientClients } from '../patient-clients.ts';
 import { judgePace, pieceCame, pieceDone, type SessionPace, startData } from '../session-deadlines.ts';
 import { whoGoes } from '../session-room.ts';
 import { enhancedLines, hasEnhancedCode, type Reply, reply, replyText } from '../smtp-reply.ts';
 import type { Certificates } from './certificates.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
+import { greetInTime } from './greeting.ts';
 import { Reception, type ReceptionOptions } from './reception.ts';
 
 export interface ListenerOptions {
@@ -78,6 +80,7 @@ export async function startSmtpListener(options: ListenerOptions): Promise<SmtpL
 class FriendlyServer extends SMTPServer {
   readonly #listener: ListenerOptions;
   readonly #sessions = new Map<string, SessionState>();
+  readonly #patient = patientClients();
   #sweep: NodeJS.Timeout | undefined;
   #unwatch = (): void => {};
   #stopping: Promise<void> | undefined;
@@ -132,6 +135,7 @@ class FriendlyServer extends SMTPServer {
     if (newest === undefined) return;
     keepEnhancedCodesSingle(newest);
     if (this.connections.size > sessionsMax) this.#makeRoom(newest);
+    greetInTime(newest, this.#patient, () => this.#listener.clock.nowMs());
   }
 
   #makeRoom(newcomer: Connection): void {

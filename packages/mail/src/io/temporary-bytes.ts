@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { type Cipheriv, createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { arrivingMemoryMaxBytes, messageMemoryBytes } from '../limits.ts';
@@ -21,9 +21,7 @@ export class TemporaryBytes implements AsyncDisposable {
   readonly #memory: MemoryShare;
   #inMemory: Uint8Array[] = [];
   #inMemoryBytes = 0;
-  #file: { handle: FileHandle; sizeBytes: number } | undefined;
-  readonly #key = randomBytes(32);
-  readonly #cipher = createCipheriv('aes-256-ctr', this.#key, new Uint8Array(16));
+  #file: { handle: FileHandle; sizeBytes: number; key: Uint8Array; cipher: Cipheriv } | undefined;
 
   constructor(dir: string, memory: MemoryShare) {
     this.#dir = dir;
@@ -52,8 +50,8 @@ export class TemporaryBytes implements AsyncDisposable {
   async *pieces(): AsyncIterable<Uint8Array> {
     yield* this.#inMemory;
     if (this.#file === undefined) return;
-    const { handle, sizeBytes } = this.#file;
-    const decipher = createDecipheriv('aes-256-ctr', this.#key, new Uint8Array(16));
+    const { handle, sizeBytes, key } = this.#file;
+    const decipher = createDecipheriv('aes-256-ctr', key, new Uint8Array(16));
     for (let at = 0; at < sizeBytes; ) {
       const { bytesRead, buffer } = await handle.read(
         new Uint8Array(Math.min(readBytes, sizeBytes - at)),
@@ -80,11 +78,13 @@ export class TemporaryBytes implements AsyncDisposable {
     if (this.#file === undefined) {
       const path = join(this.#dir, `arriving-${randomBytes(8).toString('hex')}`);
       const handle = await open(path, 'wx+', 0o600);
-      this.#file = { handle, sizeBytes: 0 };
+      const key = randomBytes(32);
+      const cipher = createCipheriv('aes-256-ctr', key, new Uint8Array(16));
+      this.#file = { handle, sizeBytes: 0, key, cipher };
       await rm(path);
     }
-    const { handle, sizeBytes } = this.#file;
-    const bytes = this.#cipher.update(piece);
+    const { handle, sizeBytes, cipher } = this.#file;
+    const bytes = cipher.update(piece);
     const { bytesWritten } = await handle.write(bytes, 0, bytes.length, sizeBytes);
     if (bytesWritten !== bytes.length) throw new Error('short write');
     this.#file.sizeBytes += bytes.length;
