@@ -7,6 +7,7 @@ import { type Postfix, startPostfix } from './lib/postfix.ts';
 import { whyNot } from './lib/programs.ts';
 import { run, runWell } from './lib/run.ts';
 import { allTogether, openScene, type Trio, threeFriends } from './lib/scene.ts';
+import { sendData } from './lib/smtp-dialogue.ts';
 import type { MessageJson } from './lib/status-json.ts';
 import { letter, swaks } from './lib/swaks.ts';
 import { temporaryFolder } from './lib/temporary-folder.ts';
@@ -32,11 +33,35 @@ const send = (subject: string, more: { to?: string; tls?: boolean } = {}) =>
     ...more,
   });
 
+/** What some server somewhere takes for the end of a message (smuggling). */
+const oddEnds = [
+  '\n.\n',
+  '\n.\r\n',
+  '\r\n.\n',
+  '\r.\r',
+  '\r.\r\n',
+  '\r\n.\r',
+  '\n.\r\r\n',
+  '\r\n.\r\r\n',
+  '\r\n\0.\r\n',
+];
+
+/** A message with such an end in it, and behind that what would be a second one. */
+const withSecond = (subject: string, end: string): string =>
+  [
+    `Subject: ${subject}\r\n\r\nHello.${end}MAIL FROM:<evil@outside.test>\r\nRCPT TO:<${anna}>\r\nDATA\r\n`,
+    'Subject: second\r\n\r\nHello again.\r\n',
+  ].join('');
+
 const inMailbox = (subject: string): string[] =>
   owner
     .mailbox('anna')
     .map((message) => message.toString('utf8'))
     .filter((message) => message.includes(`Subject: ${subject}\n`));
+
+/** The subject of each message there is. */
+const subjects = (): (string | undefined)[] =>
+  owner.mailbox('anna').map((message) => /^Subject: (.*)$/m.exec(message.toString('latin1'))?.[1]);
 
 async function heldBy(box: Box): Promise<number> {
   const { messages } = await box.json<{ messages: MessageJson[] }>(['mail', 'list']);
@@ -130,16 +155,30 @@ describe.skipIf(skip)('an address at bob’s that is alice’s alone', () => {
     expect(sent.replies.find((reply) => /^[45]54 /.test(reply))).toMatch(/Relay access denied/);
   });
 
+  it('at the address that all share her Postfix makes one message of each, whatever line ends and dots are in it', async () => {
+    for (const [i, end] of oddEnds.entries()) {
+      const answer = await sendData(trio.bob.smtp, anna, withSecond(`odd ${i}`, end));
+      expect([end, answer]).toEqual([end, expect.stringMatching(/^(?:550 5\.5\.2 bare|250 )/)]);
+    }
+    expect(await sendData(trio.bob.smtp, anna, withSecond('dots', '\r\n..\r\n'))).toMatch(/^250 /);
+    await eventually('it is in the mailbox', () => inMailbox('dots').length > 0);
+    expect(subjects()).not.toContain('second');
+    expect(inMailbox('dots')).toHaveLength(1);
+  });
+
   it('holds mail while her server is off and her agent is there', async () => {
     await owner.stop();
     const before = passedOn();
     const sent = await send('server away');
     expect(sent.accepted).toBe(true);
+    expect(await sendData(trio.bob.smtp, anna, withSecond('held dots', '\r\n\0.\r\n'))).toMatch(/^250 /);
     expect(sent.replies[0]).not.toContain('Postfix');
     expect(passedOn()).toBe(before);
     await owner.start();
     await trio.alice.well(['mail', 'flush']);
     await eventually('it is in the mailbox', () => inMailbox('server away').length === 1, 60_000);
+    await eventually('and so is the other', () => inMailbox('held dots').length === 1);
+    expect(subjects()).not.toContain('second');
   });
 
   it('holds mail on the same port while she is off, and all of it is with her once after her return', async () => {

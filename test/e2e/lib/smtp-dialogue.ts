@@ -4,6 +4,15 @@ import type { Address } from './box.ts';
 
 /** Sends one message as any mail server in the world would, and says what the other side answered at the end. */
 export async function send(to: Address, recipient: string, subject: string): Promise<string> {
+  return await sendData(
+    to,
+    recipient,
+    `Subject: ${subject}\r\nFrom: friend@sender.example\r\nTo: ${recipient}\r\n\r\nHello.\r\n`,
+  );
+}
+
+/** The same with these very bytes (one for each character) after DATA and before the dot, whatever they are. */
+export async function sendData(to: Address, recipient: string, data: string): Promise<string> {
   const socket = connect({ ...to });
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   const answer = async (): Promise<string> => {
@@ -14,7 +23,7 @@ export async function send(to: Address, recipient: string, subject: string): Pro
     }
   };
   const ask = async (line: string): Promise<string> => {
-    socket.write(`${line}\r\n`);
+    socket.write(`${line}\r\n`, 'latin1');
     return await answer();
   };
   try {
@@ -24,9 +33,7 @@ export async function send(to: Address, recipient: string, subject: string): Pro
     const admitted = await ask(`RCPT TO:<${recipient}>`);
     if (!admitted.startsWith('250')) return admitted;
     await ask('DATA');
-    return await ask(
-      `Subject: ${subject}\r\nFrom: friend@sender.example\r\nTo: ${recipient}\r\n\r\nHello.\r\n.`,
-    );
+    return await ask(`${data}.`);
   } finally {
     socket.end('QUIT\r\n');
   }

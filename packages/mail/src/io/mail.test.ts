@@ -644,6 +644,8 @@ describe('what is refused', () => {
     ['CR.CRLF', 'a\r.\r\nMAIL FROM:<evil@out.test>\r\n'],
     ['CRLF.CR', 'a\r\n.\rMAIL FROM:<evil@out.test>\r\n'],
     ['LF.CRCRLF', 'a\n.\r\r\nMAIL FROM:<evil@out.test>\r\n'],
+    ['CRLF.CRCRLF', 'a\r\n.\r\r\nMAIL FROM:<evil@out.test>\r\n'],
+    ['CRLF NUL.LF', 'a\r\n\0.\nMAIL FROM:<evil@out.test>\r\n'],
     ['a bare LF', 'a\nb\r\n'],
     ['a bare CR', 'a\rb\r\n'],
     ['a CR before CRLF', 'a\r\r\n'],

@@ -57,6 +57,8 @@ export interface MailOptions {
   clock: Clock;
   random: Random;
   events: MailEvents;
+  /** How often sessions are judged by their pace; default: `sweepEveryMs`. */
+  sweepMs?: number;
 }
 
 export interface Mail extends AsyncDisposable {
@@ -188,8 +190,10 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   let raw: RawRoom;
   try {
     certificates = await Certificates.open(options.tls, { events, nowMs: () => clock.nowMs() });
+    const { sweepMs } = options;
+    const talking = { hostname, certificates, reception, clock, events, sweepMs };
     for (const listen of options.listen) {
-      const listener = await startSmtpListener({ listen, hostname, certificates, reception, clock, events });
+      const listener = await startSmtpListener({ listen, ...talking });
       listeners.push(listener);
       addresses.push(listener.address);
     }

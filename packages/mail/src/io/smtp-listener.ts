@@ -40,6 +40,8 @@ export interface ListenerOptions {
   before?: ((socket: Socket, talk: () => void) => void) | undefined;
   clock: Clock;
   events: MailEvents;
+  /** How often sessions are judged by their pace; default: `sweepEveryMs`. */
+  sweepMs?: number | undefined;
 }
 
 export interface SmtpListener extends AsyncDisposable {
@@ -113,8 +115,8 @@ class FriendlyServer extends SMTPServer {
 
   /** Begins to judge sessions by their pace, and to follow the certificates. */
   watch(): void {
-    this.#sweep = setInterval(() => this.#endOverdue(), sweepEveryMs).unref();
-    const { certificates } = this.#listener;
+    const { certificates, sweepMs = sweepEveryMs } = this.#listener;
+    this.#sweep = setInterval(() => this.#endOverdue(), sweepMs).unref();
     this.#unwatch = certificates.watch(() => {
       const pems = certificates.main;
       Object.assign(this.options, startTls(pems !== undefined));

@@ -13,8 +13,9 @@ export interface Talk extends AsyncDisposable {
   closed(): Promise<void>;
 }
 
-export async function talkTo(address: HostPort): Promise<Talk> {
-  const socket = connect({ ...address });
+/** Greets as a client does; `localAddress`: where it comes from. */
+export async function talkTo(address: HostPort, localAddress?: string): Promise<Talk> {
+  const socket = connect({ ...address, localAddress });
   socket.setEncoding('latin1');
   const replies: string[] = [];
   let pending = '';

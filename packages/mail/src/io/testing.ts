@@ -10,6 +10,7 @@ import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@cop
 import { memorySegments, memoryTable } from '@copain/store';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterEach } from 'vitest';
+import { sweepEveryMs } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import type { ClaimView } from '../raw-plan.ts';
 import type { TlsFiles } from './certificates.ts';
@@ -209,6 +210,8 @@ export async function startFriend({
   rawHost = '127.0.0.1',
   freeBytes = async () => 1e12,
   arrivingDir = tmpdir(),
+  clock = systemClock,
+  sweepMs = sweepEveryMs,
 }: {
   stores: Stores;
   recipient: string;
@@ -219,6 +222,8 @@ export async function startFriend({
   rawHost?: string;
   freeBytes?: () => Promise<number>;
   arrivingDir?: string;
+  clock?: Clock;
+  sweepMs?: number;
 }): Promise<FriendBox> {
   const { events, told, until } = recordEvents();
   const domains: MailDomain[] = [
@@ -276,7 +281,8 @@ export async function startFriend({
     arrivingDir,
     freeBytes,
     identities: () => [],
-    clock: systemClock,
+    sweepMs,
+    clock,
     random: noRandom,
     events,
   });
