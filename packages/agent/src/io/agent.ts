@@ -48,6 +48,8 @@ export interface Agent extends AsyncDisposable, BoxView {
   desk: MailDesk;
   /** Whether mail that friends keep is safe. */
   mailProofs: MailProofs;
+  /** What lies on the disk, and how it was found. */
+  disk: MailRoom['disk'] & { stateDir: string };
   standing: Standing;
   /** What was asked for and waits until it may be signed. */
   later: SignedLater;
@@ -273,6 +275,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     mail: mail.mail,
     desk: mail.desk,
     mailProofs,
+    disk: { ...mail.disk, stateDir: paths.stateDir },
     standing,
     later,
     events,

@@ -23,6 +23,14 @@ export async function freeBytes(dir: string): Promise<number> {
   return bavail * bsize;
 }
 
+/** Is the reserve of `dir` laid in? */
+export async function hasBallast(dir: string): Promise<boolean> {
+  return await stat(join(dir, fileName)).then(
+    ({ size }) => size >= ballastBytes,
+    () => false,
+  );
+}
+
 /** Gives the reserve in `dir` up where the disk is all but full. True where it did: somebody has to hear of it. */
 export async function giveUpBallast(dir: string): Promise<boolean> {
   try {

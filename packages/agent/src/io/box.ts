@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, CommandError, ExitCode, type Files, type Random, type Table } from '@copain/core';
 import type { Fact } from '@copain/mesh';
-import { openFiles, openTable } from '@copain/store/io';
+import { type IndexFound, openFiles, openIndexTable, openTable } from '@copain/store/io';
 import type { Logger } from 'pino';
 import { addressText } from '../address-text.ts';
 import type { HomePaths } from '../config-paths.ts';
@@ -11,7 +11,7 @@ import type { FaultHistory } from '../fault.ts';
 import { foundText } from '../found-text.ts';
 import type { Knowledge, KnownRecord } from '../known-records.ts';
 import type { RoomCall } from '../wiring.ts';
-import { giveUpBallast, keepBallast } from './ballast.ts';
+import { ballastBytes, freeBytes, giveUpBallast, keepBallast } from './ballast.ts';
 import { type ChangeSignal, changeSignal } from './change-signal.ts';
 import { type Commitments, openCommitments } from './commitments.ts';
 import { type EventLog, openEventLog } from './event-log.ts';
@@ -57,6 +57,8 @@ export interface Box {
   /** A folder of the state. */
   folder: (name: string) => string;
   openTable: (name: string) => Promise<Table>;
+  /** A table that is an index of other files: where it is damaged it is repaired, or begins empty. */
+  openIndex: (name: string) => Promise<{ table: Table; found: IndexFound; setAside: string | undefined }>;
 }
 
 /**
@@ -85,17 +87,30 @@ export async function openBox(
     if (!stopping.aborted) log.error({ err: error }, what);
   };
   const folder = (name: string): string => join(paths.stateDir, name);
+  // The disk is rotting: what is lost comes back from friends or from other files, but somebody should look.
+  const damaged = (name: string) => (key: string) =>
+    log.error({ table: name, key }, 'a stored row is damaged and was left out');
+  const cannotOpen = (name: string, cause: unknown): CommandError =>
+    new CommandError(ExitCode.cannotWrite, `cannot open ${folder(name)}`, {
+      hint: 'is the disk full? make some room (df), or put the state back from a backup: peer restore',
+      cause,
+    });
   const openClosing = async (name: string): Promise<Table> => {
-    // The disk is rotting: what is lost comes back from friends or from other files, but somebody should look.
-    const damaged = (key: string): void =>
-      log.error({ table: name, key }, 'a stored row is damaged and was left out');
     try {
-      return closing(starting, await openTable(folder(name), { damaged }));
+      return closing(starting, await openTable(folder(name), { damaged: damaged(name) }));
     } catch (error) {
-      throw new CommandError(ExitCode.cannotWrite, `cannot open ${folder(name)}`, {
-        hint: 'is the disk full? make some room (df), or put the state back from a backup: peer restore',
-        cause: error,
-      });
+      throw cannotOpen(name, error);
+    }
+  };
+  const openIndex: Box['openIndex'] = async (name) => {
+    try {
+      // On a disk that is all but full it is not the index that is at fault, and a repair needs room as well.
+      const mayRepair = async (): Promise<boolean> => (await freeBytes(paths.stateDir)) >= ballastBytes;
+      const index = await openIndexTable(folder(name), { damaged: damaged(name), mayRepair });
+      closing(starting, index.table);
+      return index;
+    } catch (error) {
+      throw cannotOpen(name, error);
     }
   };
 
@@ -199,6 +214,7 @@ export async function openBox(
     friendBoxes,
     folder,
     openTable: openClosing,
+    openIndex,
   };
 }
 

@@ -8,6 +8,7 @@ import { addressHandlers } from './control-address.ts';
 import { text } from './control-args.ts';
 import { awayHandlers } from './control-away.ts';
 import { circleHandlers } from './control-circle.ts';
+import { diskHandlers } from './control-disk.ts';
 import { keyHandlers } from './control-keys.ts';
 import { mailHandlers } from './control-mail.ts';
 import { mailProofHandlers } from './control-mail-proof.ts';
@@ -64,6 +65,7 @@ export const controlCommands = [
   'doctor.net',
   'doctor.dns',
   'doctor.mail',
+  'doctor.disk',
   'events',
   'wait',
   'save',
@@ -153,6 +155,8 @@ export function controlHandlers(
       if (args.askFriends === true || isOpen) await dialback.askNow(doctorAskMs);
       return { checks: netChecks(agent.netFacts()) };
     },
+
+    ...diskHandlers(agent),
 
     'doctor.dns': async () => {
       const mine = agent.status().zones.filter(({ primary }) => primary !== null);

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { type FrameStream, formatHostPort, type HostPort, type Table } from '@copain/core';
 import { type CertificateFiles, type Mail, startMail, type TlsFiles } from '@copain/mail/io';
 import type { Host } from '@copain/mesh/io';
-import { type DiskSegments, openSegments } from '@copain/store/io';
+import { type DiskSegments, type IndexFound, openSegments } from '@copain/store/io';
 import type { Duty } from '@copain/trust';
 import { besideConfig } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
@@ -23,7 +23,13 @@ export interface MailRoom {
   /** A friend's box fell silent. */
   silent(peer: string): void;
   /** What a saved box contains of it. */
-  disk: { held: DiskSegments; inbox: DiskSegments; table: Table };
+  disk: {
+    held: DiskSegments;
+    inbox: DiskSegments;
+    table: Table;
+    /** How its index was found at the start. */
+    index: { found: IndexFound; setAside: string | undefined };
+  };
 }
 
 /** Opens the mail that is on disk and listens for more. */
@@ -88,7 +94,14 @@ export async function startMailRoom(
 
   const held = closing(starting, await openSegments(box.folder('mail/held')));
   const inbox = closing(starting, await openSegments(box.folder('mail/inbox')));
-  const table = await box.openTable('mail/index');
+  const { table, ...index } = await box.openIndex('mail/index');
+  if (index.found !== 'whole')
+    box.events.add(
+      'mail.index-lost',
+      index.found === 'repaired'
+        ? 'The index of mail was damaged: it was repaired from what was left of it.'
+        : `The index of mail was lost: it was made anew from the messages; what is left of it is in ${index.setAside ?? ''}.`,
+    );
   const { smtp } = config();
   const mail = starting.use(
     await startMail({
@@ -141,7 +154,7 @@ export async function startMailRoom(
       const ownerId = mailOwnerOf(peer);
       if (ownerId !== undefined && mailBoxHeard(ownerId) === undefined) mail.ownerGone(ownerId);
     },
-    disk: { held, inbox, table },
+    disk: { held, inbox, table, index },
   };
 }
 

@@ -42,6 +42,12 @@ export async function doctorMail(session: Session): Promise<number> {
   return sayChecks(session, 'doctor.mail', checks);
 }
 
+/** `peer doctor disk`: reads everything that lies in the spools of this box. Exit 1 where something cannot be read. */
+export async function doctorDisk(session: Session): Promise<number> {
+  const { checks } = (await session.ask('doctor.disk', {}, { silenceMs: 60_000 })) as { checks: Check[] };
+  return sayChecks(session, 'doctor.disk', checks);
+}
+
 function sayChecks(session: Session, schema: string, checks: readonly Check[]): number {
   const bad = checks.filter(({ ok }) => ok === false);
   const { shapes: kind, paint } = session.textOptions();

@@ -13,5 +13,6 @@
 
 export { openFiles, syncFolder } from './durable-files.ts';
 export { StoreError, type StoreFailure } from './errors.ts';
+export { type IndexFound, openIndexTable } from './index-table.ts';
 export { openTable } from './level-table.ts';
 export { type DiskSegments, openSegments, type SegmentsOptions } from './segment-store.ts';

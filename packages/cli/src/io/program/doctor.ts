@@ -43,6 +43,15 @@ export function addDoctorCommands(program: Command, run: Run): void {
   ).action(run(doctorChecksCommand, ({ doctorMail }, session) => doctorMail(session)));
   withExamples(
     doctor
+      .command('disk')
+      .description(
+        'reads all mail that lies here, and tells how much room there is; exit 1 where something is wrong',
+      ),
+    'peer doctor disk',
+    'peer doctor disk --json | jq .checks',
+  ).action(run(doctorChecksCommand, ({ doctorDisk }, session) => doctorDisk(session)));
+  withExamples(
+    doctor
       .command('line')
       .argument('<name>')
       .description('fill the line to a friend for some seconds: what it carries, and what limits it'),
