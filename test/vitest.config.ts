@@ -14,6 +14,7 @@ const together = [
   'rename',
   'restored',
   'save',
+  'services',
 ].map((name) => `test/e2e/${name}.test.ts`);
 
 /** Real daemons and real lines take their time: limits for what hangs. */

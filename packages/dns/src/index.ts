@@ -164,6 +164,7 @@ export {
 } from './zone-delta.ts';
 export { diffZones, type ZoneDiff } from './zone-diff.ts';
 export { decodeZone, encodeZone, zoneRecords } from './zone-encoding.ts';
+export { addressesIn, mailServersOf, nameServersOf } from './zone-hosts.ts';
 export { type JournaledZone, journalZones, type ZoneJournal } from './zone-journal.ts';
 export {
   expiresAtMs,

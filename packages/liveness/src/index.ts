@@ -18,7 +18,8 @@
 export {
   downAloneAfterMs,
   friendsMax,
-  probeBytesMax,
+  probeEveryMs,
+  probeRetryMs,
   probeTimeoutMs,
   secondDialAfterMs,
   suspectAfterMs,
@@ -44,6 +45,7 @@ export {
 export {
   emptyServices,
   findings,
+  type ProbePace,
   type ServiceFinding,
   type ServicesEffect,
   type ServicesInput,
@@ -70,3 +72,4 @@ export {
   type LineState,
   type LivenessState,
 } from './view.ts';
+export { type Candidate, watchersOf } from './watchers.ts';

@@ -120,6 +120,17 @@ it('a server at the same address shows nothing about the line, nor does one reac
   expect(old.state('smtp')?.state).toBe('unknown');
 });
 
+it('a name server that was reached itself in the last hour may be said to be down; one that never was, may not', () => {
+  const dns = { ...target('dns', '192.0.2.1', { protocol: 'dns' }), target: 'alice.example at ns1' };
+  const known = run([dns]);
+  known.until(600_000, () => up);
+  known.until(5_400_000, () => down);
+  expect(known.state('dns')?.state).toBe('down');
+  const never = run([dns]);
+  never.until(600_000, () => down);
+  expect(never.state('dns')).toMatchObject({ state: 'unknown' });
+});
+
 it('pages, plain ports and one’s own box need no other to be reached', () => {
   const web = target('web', '192.0.2.1', { protocol: 'http' });
   const inside = { ...target('smtp', '127.0.0.1'), inside: true };

@@ -56,8 +56,17 @@ interface Tried extends ServiceFinding {
   answeredAtMs: number | undefined;
 }
 
+/** How quickly services are tried. */
+export interface ProbePace {
+  /** One that is up, or long down. */
+  everyMs: number;
+  /** One of which something else may have to be said soon. */
+  retryMs: number;
+}
+
 /** All services that this box tries, by key. */
 export interface ServicesState {
+  readonly pace: ProbePace;
   readonly tried: ReadonlyMap<string, Tried>;
 }
 
@@ -83,8 +92,10 @@ export function serviceKey({
 }
 
 /** A box that tries nothing yet; the first input is its targets. */
-export function emptyServices(): ServicesState {
-  return { tried: new Map() };
+export function emptyServices(
+  pace: ProbePace = { everyMs: probeEveryMs, retryMs: probeRetryMs },
+): ServicesState {
+  return { pace, tried: new Map() };
 }
 
 /** What this box can say now. */
@@ -134,7 +145,7 @@ function withTargets(
     }
     const before = said?.find((one) => serviceKey(one) === key);
     const { owner, service, target } = of;
-    // Not all at once: the first tries are spread over a minute, by a fraction that the caller drew.
+    // Not all at once: the first tries are spread, by a fraction that the caller drew.
     const place = (spread + tried.size * 0.618) % 1;
     tried.set(key, {
       owner,
@@ -145,7 +156,7 @@ function withTargets(
       sinceMs: before?.sinceMs ?? nowMs,
       why: before?.why ?? 'not tried yet',
       tookMs: undefined,
-      nextAtMs: nowMs + place * probeRetryMs,
+      nextAtMs: nowMs + place * state.pace.retryMs,
       isTrying: false,
       rounds: 0,
       answeredInARow: 0,
@@ -154,7 +165,7 @@ function withTargets(
       answeredAtMs: undefined,
     });
   }
-  return { tried };
+  return { ...state, tried };
 }
 
 function ticked(state: ServicesState, mayJudge: boolean, nowMs: number): [ServicesState, ServicesEffect[]] {
@@ -174,7 +185,7 @@ function ticked(state: ServicesState, mayJudge: boolean, nowMs: number): [Servic
     tried.set(key, { ...one, isTrying: true, rounds: one.rounds + 1 });
     effects.push({ kind: 'probe', key, checks: checks.length === 0 ? one.of.checks : checks });
   }
-  return [{ tried }, effects];
+  return [{ ...state, tried }, effects];
 }
 
 function withResult(
@@ -188,12 +199,12 @@ function withResult(
   const settled = {
     ...next,
     isTrying: false,
-    nextAtMs: nowMs + (isOpen(next) ? probeRetryMs : probeEveryMs),
+    nextAtMs: nowMs + (isOpen(next) ? state.pace.retryMs : state.pace.everyMs),
   };
   const hasChanged = settled.state !== one.state;
   const { owner, service, target, state: now, sinceMs, why, tookMs } = settled;
   return [
-    { tried: new Map(state.tried).set(key, settled) },
+    { ...state, tried: new Map(state.tried).set(key, settled) },
     hasChanged
       ? [{ kind: 'changed', finding: { owner, service, target, state: now, sinceMs, why, tookMs } }]
       : [],
@@ -242,16 +253,14 @@ function unknown(one: Tried, why: string, nowMs: number): Tried {
   return { ...one, state: 'unknown', sinceMs: nowMs, why, tookMs: undefined };
 }
 
-/** Protocols that providers block for their customers: of these an observer must have reached another server lately. */
-const oftenBlocked: ReadonlySet<string> = new Set<ServiceCheck['kind']>(['smtp', 'dns']);
-
 /**
  * Why what this box did not reach may be its own fault. Many providers let no customer reach port 25 of others, and some
- * redirect port 53; whoever reached another server by the same protocol in the last hour is not one of them.
+ * redirect port 53. Whoever reached another mail server in the last hour is not a customer of such a one; for name
+ * servers, of which a zone may have two only, this one counts too.
  */
 function notQualified(state: ServicesState, one: Tried, nowMs: number): string | undefined {
   const { protocol, inside, checks } = one.of;
-  if (inside || !oftenBlocked.has(protocol)) return undefined;
+  if (inside || (protocol !== 'smtp' && protocol !== 'dns')) return undefined;
   const addresses = new Set(checks.map(({ address }) => address));
   const reachedAnother = [...state.tried.values()].some(
     ({ of, answeredAtMs }) =>
@@ -259,9 +268,9 @@ function notQualified(state: ServicesState, one: Tried, nowMs: number): string |
       !of.inside &&
       answeredAtMs !== undefined &&
       nowMs - answeredAtMs < qualifiedForMs &&
-      of.checks.every(({ address }) => !addresses.has(address)),
+      (protocol === 'dns' || of.checks.every(({ address }) => !addresses.has(address))),
   );
   if (reachedAnother) return undefined;
-  const what = protocol === 'smtp' ? 'mail server' : 'name server';
-  return `this box reached no other ${what} in the last hour, so it may be its own line`;
+  const what = protocol === 'smtp' ? 'other mail server' : 'name server';
+  return `this box reached no ${what} in the last hour, so it may be its own line`;
 }

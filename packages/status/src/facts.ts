@@ -5,6 +5,8 @@ import type {
   FriendState,
   LineStatus,
   MailStatus,
+  ServiceState,
+  ServiceStatus,
   ZoneProblem,
 } from './status-document.ts';
 
@@ -118,6 +120,26 @@ export interface AwayFacts {
   note: string | undefined;
 }
 
+/** A service of somebody in the circle, as all who are heard see it. */
+export interface ServiceFacts {
+  owner: string;
+  service: string;
+  target: string;
+  state: ServiceState;
+  confirmed: boolean;
+  sinceAtMs: number | undefined;
+  upBy: readonly string[];
+  downBy: readonly string[];
+  inside: 'up' | 'down' | undefined;
+  fault: ServiceStatus['fault'];
+  /** All of it in a sentence or two. */
+  text: string;
+  /** Is it this box's owner's? */
+  isOwn: boolean;
+  /** What can be done about it, where it does not answer. */
+  hint: string;
+}
+
 /** Everything that the status document is made of. The agent collects it from the rooms at one instant. */
 export interface StatusFacts {
   name: string;
@@ -162,6 +184,7 @@ export interface StatusFacts {
   mail: readonly MailFacts[];
   /** What is wrong with mail that friends keep for this owner, and the command that tells more. */
   mailTroubles?: readonly { text: string; command: string }[];
+  services?: readonly ServiceFacts[];
   takeovers: readonly {
     owner: string;
     service: string;

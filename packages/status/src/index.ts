@@ -10,11 +10,12 @@
  * others is escaped for where it is shown. Does not collect the facts and does not serve them: the agent does both.
  */
 
-export type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+export type { FriendFacts, MailFacts, ServiceFacts, StatusFacts, ZoneFacts } from './facts.ts';
 export { mailReceiptsText, type ReceiptStatus } from './mail-receipts.ts';
 export { type MetricCounters, metricsText } from './metrics.ts';
 export { renderPage } from './page.ts';
 export { primaryLines } from './primary-text.ts';
+export { servicesTable } from './service-text.ts';
 export { buildStatus } from './status.ts';
 export type {
   AddressInfo,
@@ -30,6 +31,8 @@ export type {
   MailListDocument,
   MailStatus,
   MessageInfo,
+  ServiceState,
+  ServiceStatus,
   StatusDocument,
   TakeoverStatus,
   Todo,

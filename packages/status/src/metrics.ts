@@ -14,6 +14,14 @@ export interface MetricCounters {
   mailDelivered: readonly { domain: string; count: number }[];
   refused: readonly { step: string; count: number }[];
   lineBytes: readonly { direction: 'sent' | 'received'; class: string; bytes: number }[];
+  /** What this box found of the services that it tries. */
+  probes?: readonly {
+    owner: string;
+    service: string;
+    target: string;
+    state: 'up' | 'down' | 'unknown';
+    tookMs: number | undefined;
+  }[];
   residentMemoryBytes: number;
 }
 
@@ -61,6 +69,10 @@ export function metricsText(options: {
     status.zones.map((zone) => ({ labels: { origin: zone.origin }, value: value(zone) }));
   const mail = (value: (domain: StatusDocument['mail'][number]) => number): Sample[] =>
     status.mail.map((domain) => ({ labels: { domain: domain.domain }, value: value(domain) }));
+  const probes = (counters.probes ?? []).map(({ owner, service, target, ...found }) => ({
+    ...found,
+    labels: { owner, service, target },
+  }));
   return [
     gauge('copain_info', 'Always 1; says who and which version.', [
       { labels: { name: status.name, version: status.version }, value: 1 },
@@ -161,6 +173,27 @@ export function metricsText(options: {
       'copain_mail_delivered_total',
       'Messages delivered to their owner or his mail server.',
       counters.mailDelivered.map(({ domain, count }) => ({ labels: { domain }, value: count })),
+    ),
+    gauge(
+      'copain_service_up',
+      '1 while a friend reaches the service, 0 where two friends agree that it does not answer.',
+      status.services.map(({ owner, service, target, state, confirmed }) => ({
+        labels: { owner, service, target },
+        value: state === 'up' || state === 'partial' ? 1 : state === 'down' && confirmed ? 0 : undefined,
+      })),
+    ),
+    gauge(
+      'copain_probe_success',
+      '1 while this box reaches the service, 0 while it does not.',
+      probes.map(({ state, labels }) => ({
+        labels,
+        value: state === 'unknown' ? undefined : state === 'up' ? 1 : 0,
+      })),
+    ),
+    gauge(
+      'copain_probe_duration_seconds',
+      'How long the service took to answer this box.',
+      probes.map(({ tookMs, labels }) => ({ labels, value: seconds(tookMs) })),
     ),
     gauge(
       'copain_takeover_active',

@@ -2,10 +2,12 @@ import { formatSize, humanDuration } from '@copain/core';
 import { type Html, html, noHtml } from './html.ts';
 import { statusLimits } from './limits.ts';
 import { pageStyle } from './page-style.ts';
+import { insideWords, seenByWords, serviceWords } from './service-text.ts';
 import type {
   FriendState,
   FriendStatus,
   MailStatus,
+  ServiceStatus,
   StatusDocument,
   VerdictLevel,
   ZoneStatus,
@@ -215,6 +217,38 @@ function mailSection(mail: readonly MailStatus[], nowMs: number): Html {
 ${table({ caption: 'What waits on this box, and who keeps mail while the owner is away', columns, rows })}</section>`;
 }
 
+const serviceStates: Record<ServiceStatus['state'], { shape: Shape; tone: Tone }> = {
+  up: { shape: 'full', tone: 'good' },
+  partial: { shape: 'half', tone: 'warn' },
+  down: { shape: 'cross', tone: 'bad' },
+  unknown: { shape: 'ring', tone: 'dim' },
+};
+
+function servicesSection(services: readonly ServiceStatus[], nowMs: number): Html {
+  if (services.length === 0) return noHtml;
+  const rows = services.map((one) => {
+    const { shape, tone } = serviceStates[one.state];
+    return {
+      head: html`${one.service}<br><span class="dim">of ${one.owner}</span>`,
+      cells: [
+        html`<span class="${tone}">${icon(shape)}${serviceWords(one, nowMs)}</span>`,
+        text(one.target),
+        text(seenByWords(one)),
+        text(insideWords(one)),
+      ],
+    };
+  });
+  const columns = [
+    { label: 'Service' },
+    { label: 'State' },
+    { label: 'At' },
+    { label: 'Reached by' },
+    { label: 'On its box' },
+  ];
+  return html`<section aria-labelledby="services"><h2 id="services">Services</h2>
+${table({ caption: 'Mail and name servers, as friends reach them from outside', columns, rows })}</section>`;
+}
+
 function takeoversSection(status: StatusDocument, nowMs: number): Html {
   if (status.takeovers.length === 0) return noHtml;
   const items = status.takeovers.map(
@@ -264,6 +298,7 @@ ${takeoversSection(status, nowMs)}
 ${friendsSection(status.friends, nowMs)}
 ${zonesSection(status, nowMs)}
 ${mailSection(status.mail, nowMs)}
+${servicesSection(status.services, nowMs)}
 ${lineSection(status)}
 ${eventsSection(status, nowMs)}
 </main>

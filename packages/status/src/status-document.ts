@@ -161,6 +161,29 @@ export interface MailStatus {
   backups: string[];
 }
 
+/** `partial`: some reach it, others do not; `unknown`: nobody can say. */
+export type ServiceState = 'up' | 'partial' | 'down' | 'unknown';
+
+/** A mail server, a name server, or what its owner calls it, as friends see it from outside. */
+export interface ServiceStatus {
+  owner: string;
+  /** `smtp`, `backup-mx`, `dns`, or a name that the owner gave. */
+  service: string;
+  /** What is tried: a host and port, a zone at a name server, a URL. */
+  target: string;
+  state: ServiceState;
+  /** down: observers in two networks agree; up: somebody reached it. */
+  confirmed: boolean;
+  sinceAt: string | null;
+  upBy: string[];
+  downBy: string[];
+  /** How it looks on its owner's own box; null where that does not say. */
+  inside: 'up' | 'down' | null;
+  /** `service`: it does not answer on its own box either; `way`: there it does, and friends do not reach it. */
+  fault: 'none' | 'service' | 'way' | 'unknown';
+  text: string;
+}
+
 /** One service that a friend has taken over by agreement. */
 export interface TakeoverStatus {
   owner: string;
@@ -235,6 +258,7 @@ export interface StatusDocument {
   friends: FriendStatus[];
   zones: ZoneStatus[];
   mail: MailStatus[];
+  services: ServiceStatus[];
   takeovers: TakeoverStatus[];
   line: LineStatus;
   /** Newest first. */

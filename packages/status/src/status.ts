@@ -1,7 +1,14 @@
 import { isoTime } from '@copain/core';
-import type { AwayFacts, FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+import type { AwayFacts, FriendFacts, MailFacts, ServiceFacts, StatusFacts, ZoneFacts } from './facts.ts';
 import { statusLimits } from './limits.ts';
-import type { AwayStatus, FriendStatus, MailStatus, StatusDocument, ZoneStatus } from './status-document.ts';
+import type {
+  AwayStatus,
+  FriendStatus,
+  MailStatus,
+  ServiceStatus,
+  StatusDocument,
+  ZoneStatus,
+} from './status-document.ts';
 import { judge } from './verdict.ts';
 
 const time = (atMs: number | undefined): string | null => (atMs === undefined ? null : isoTime(atMs));
@@ -102,6 +109,23 @@ function mailStatus({ oldestAtMs, alsoHeldBy, backups, ...mail }: MailFacts): Ma
   };
 }
 
+function serviceStatus(facts: ServiceFacts): ServiceStatus {
+  const { owner, service, target, state, confirmed, sinceAtMs, upBy, downBy, inside, fault, text } = facts;
+  return {
+    owner,
+    service,
+    target,
+    state,
+    confirmed,
+    sinceAt: time(sinceAtMs),
+    upBy: [...upBy],
+    downBy: [...downBy],
+    inside: inside ?? null,
+    fault,
+    text,
+  };
+}
+
 /** The status document of one instant, judged. Friends, zones and mail keep the order of the facts. */
 export function buildStatus(facts: StatusFacts, nowMs: number): StatusDocument {
   const { line, address } = facts;
@@ -138,6 +162,7 @@ export function buildStatus(facts: StatusFacts, nowMs: number): StatusDocument {
     friends: facts.friends.map(friendStatus),
     zones: facts.zones.map(zoneStatus),
     mail: facts.mail.map(mailStatus),
+    services: (facts.services ?? []).map(serviceStatus),
     takeovers: facts.takeovers.map(({ sinceAtMs, votes, ...takeover }) => ({
       ...takeover,
       sinceAt: isoTime(sinceAtMs),

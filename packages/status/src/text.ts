@@ -1,5 +1,6 @@
 import { formatSize, humanDuration, visible } from '@copain/core';
 import { primaryFailingText } from './primary-text.ts';
+import { servicesTable } from './service-text.ts';
 import type {
   AwayStatus,
   FriendState,
@@ -245,6 +246,7 @@ export function statusText(status: StatusDocument, options: TextOptions): string
     status.friends.length > 0 ? friendsTable(status.friends, options) + witnesses(status) : '',
     status.zones.length > 0 ? zonesTable(status.zones, options) : '',
     status.mail.length > 0 ? mailTable(status.mail, options) : '',
+    status.services.length > 0 ? servicesTable(status.services, options) : '',
     `line ${lineWords(status.line)}\n`,
   ];
   return [head + verdictText(status, options), ...tables.filter((text) => text !== '')].join('\n');
@@ -347,6 +349,17 @@ export function statusPlain(status: StatusDocument): string {
       mail.messages,
       mail.bytes,
       mail.oldestAt,
+    ]),
+    ...status.services.map(({ owner, service, target, state, sinceAt, upBy, downBy, inside }) => [
+      'service',
+      owner,
+      service,
+      target,
+      state,
+      sinceAt,
+      upBy.join(',') || null,
+      downBy.join(',') || null,
+      inside,
     ]),
     ['line', status.line.state, status.line.sentBytes, status.line.receivedBytes],
   ]);

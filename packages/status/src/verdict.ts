@@ -3,6 +3,7 @@ import type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts'
 import { type Finding, groupBy } from './finding.ts';
 import { agedCopiesFindings, friendsZonesFindings } from './freshness-findings.ts';
 import { statusLimits } from './limits.ts';
+import { serviceFindings } from './service-findings.ts';
 import type { Todo, Verdict, VerdictLevel } from './status-document.ts';
 import { count, isNewerSerial, joinNames, shellWord } from './wording.ts';
 
@@ -369,6 +370,7 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
     ...friendsZonesFindings(facts, nowMs),
     ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),
     ...(facts.mailTroubles ?? []).map((todo): Finding => ({ weight: 'attention', todo })),
+    ...serviceFindings(facts),
     ...awayFindings(circle),
     ...friendFindings(circle),
     ...reachFindings(circle),

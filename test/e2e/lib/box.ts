@@ -20,6 +20,8 @@ export interface BoxOptions {
   /** Inside a network namespace a box has 53 and 25 for itself, and all its commands run there. */
   namespace?: string;
   ports?: Partial<Record<'mesh' | 'dns' | 'smtp' | 'http', number>>;
+  /** The command that runs its agent; default: `peer up`. */
+  program?: (home: string) => readonly string[];
 }
 
 /** One friend's box: a home of its own, the commands of `peer`, and the agent as a child process. */
@@ -93,7 +95,8 @@ export function createBox(options: BoxOptions): Box {
 
   async function up(env: NodeJS.ProcessEnv = {}): Promise<void> {
     if (agent) throw new Error(`${name} is up already`);
-    const [program, args] = within(namespace, [peerCommand, '--home', home, 'up']);
+    const command = options.program?.(home) ?? [peerCommand, '--home', home, 'up'];
+    const [program, args] = within(namespace, command);
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },

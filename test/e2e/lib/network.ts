@@ -19,6 +19,9 @@ export interface Network extends AsyncDisposable {
   /** Every packet to and from this box vanishes; its link stays up. */
   cut(box: string): Promise<void>;
   heal(box: string): Promise<void>;
+  /** What comes to this port of the box over TCP vanishes, as at a provider that blocks it. */
+  block(box: string, port: number): Promise<void>;
+  unblock(box: string): Promise<void>;
   /** Gives this box another address, as a provider does overnight; from then on `host` names the new one. */
   move(box: string): Promise<void>;
   /** What the box sends passes at `rate` (`128kbit`) through a queue of `queue` (`2s`). */
@@ -139,6 +142,14 @@ export async function startNetwork(
     },
     heal: async (box) => {
       await port(box, '3');
+    },
+    block: async (box, blocked) => {
+      const rule = `ip daddr ${host(box)} tcp dport ${blocked} drop`;
+      const table = `table bridge block { chain pass { type filter hook forward priority 0;\n${rule}\n}\n}`;
+      await runWell(['nft', '-f', '-'], { namespace: router(box), stdin: `${table}\n` });
+    },
+    unblock: async (box) => {
+      await runWell(['nft', 'delete', 'table', 'bridge', 'block'], { namespace: router(box) });
     },
     move: async (box) => {
       const before = host(box);

@@ -28,6 +28,8 @@ export interface PostfixOptions {
   name: string;
   address: Address;
   namespace?: string | undefined;
+  /** What it calls itself; default: its name in `test`. */
+  hostname?: string;
   /** An owner's server: takes mail for these addresses of one domain, and 550 for all others. */
   owner?: {
     domain: string;
@@ -170,7 +172,7 @@ data_directory = ${base}/lib
 maillog_file = ${base}/log/maillog
 maillog_file_prefixes = ${base}
 syslog_name = postfix-${options.name}
-myhostname = ${options.name}.test
+myhostname = ${options.hostname ?? `${options.name}.test`}
 mydomain = test
 mydestination =
 local_recipient_maps =

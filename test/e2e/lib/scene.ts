@@ -97,10 +97,11 @@ export interface Trio {
   address: (n: number) => string;
 }
 
-/** Starts the boxes and makes them one circle, whose first invited all others. */
-async function intoOneCircle(boxes: readonly Box[]): Promise<void> {
+/** Starts the boxes and makes them one circle, whose first invited all others. `prepare`: before a box starts. */
+export async function oneCircle(boxes: readonly Box[], prepare?: (box: Box) => Promise<void>): Promise<void> {
   for (const box of boxes) {
     await box.init();
+    await prepare?.(box);
     await box.up();
   }
   const [host, ...guests] = boxes;
@@ -118,7 +119,7 @@ export async function threeFriendsIn(
   host?: string,
 ): Promise<Omit<Trio, 'address'>> {
   const boxes = boxesIn(scene, network, ['alice', 'bob', 'carol'], host);
-  await intoOneCircle(boxes);
+  await oneCircle(boxes);
   const [alice, bob, carol] = boxes;
   return { alice, bob, carol };
 }
@@ -130,6 +131,6 @@ export async function threeFriends(scene: Scene): Promise<Trio> {
     scene.box({ name, host: block.of(index + 1) }),
   );
   const [alice, bob, carol] = boxes as [Box, Box, Box];
-  await intoOneCircle(boxes);
+  await oneCircle(boxes);
   return { alice, bob, carol, address: block.of };
 }

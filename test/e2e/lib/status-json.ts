@@ -14,6 +14,19 @@ export interface StatusJson {
     friends: { name: string; serial: number }[];
   }[];
   mail: { domain: string; owner: string; role: string; state: string; messages: number; bytes: number }[];
+  services: {
+    owner: string;
+    service: string;
+    target: string;
+    state: string;
+    confirmed: boolean;
+    downBy: string[];
+    upBy: string[];
+    inside: string | null;
+    fault: string;
+    text: string;
+  }[];
+  takeovers: object[];
   line: { state: string };
   events: { at: string; kind: string; text: string }[];
 }

@@ -12,6 +12,7 @@ import { providers } from '../wiring.ts';
 import { type Box, openBox } from './box.ts';
 import { type BoxView, boxView } from './box-view.ts';
 import { type CircleService, circleService } from './circle.ts';
+import { startCircleServices } from './circle-services.ts';
 import type { Dialback } from './dialback.ts';
 import type { EventLog } from './event-log.ts';
 import { startFriendsWatch } from './friends-watch.ts';
@@ -28,6 +29,7 @@ import { startReceipts } from './receipts.ts';
 import { recordRouter, takeVote } from './record-router.ts';
 import type { RecordStore } from './record-store.ts';
 import { saveBox } from './save-box.ts';
+import type { ServicePace } from './services.ts';
 import { openSignedLater, type SignedLater } from './signed-later.ts';
 import type { Standing } from './standing.ts';
 import { startZones, type Zones } from './zones.ts';
@@ -93,6 +95,7 @@ export interface AgentOptions {
   random: Random;
   /** The faults after which this process starts the box again. */
   faults: FaultHistory | undefined;
+  servicePace?: ServicePace | undefined;
 }
 
 const tickEveryMs = 1000;
@@ -204,6 +207,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const running = await startMeshRoom(box, { watch, zones, mail, circle }, starting);
   mesh = running;
 
+  const services = startCircleServices(box, { watch, zones, mesh: running, pace: options.servicePace });
+
   const sayNotYet = (): void => {
     const unused = notYet(config);
     if (unused.length > 0)
@@ -250,6 +255,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     standing.take({ kind: 'tick' });
     running.tick();
     zones.tick();
+    services.tick();
   }, tickEveryMs);
   starting.defer(() => clearInterval(ticking));
   running.dialer.tick(new Set());
@@ -262,7 +268,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const parts = starting.move();
   let stopped: Promise<void> | undefined;
   return {
-    ...boxView(box, { mesh: running, watch, zones, mail, mailProofs, later }),
+    ...boxView(box, { mesh: running, watch, zones, mail, mailProofs, later, services }),
     identity,
     version,
     ready: () => !stopping.signal.aborted,

@@ -1,12 +1,14 @@
 import { isLoopback } from '@copain/core';
 import { buildStatus, metricsText, type StatusDocument } from '@copain/status';
 import type { Config } from '../config-schema.ts';
-import { type NetFacts, ownHosts } from '../doctor-net.ts';
+import { type Check, type NetFacts, ownHosts } from '../doctor-net.ts';
+import { serviceChecks } from '../service-text.ts';
 import type { Box } from './box.ts';
 import type { MailProofs } from './mail-proof.ts';
 import type { MailRoom } from './mail-room.ts';
 import type { MeshRoom } from './mesh-room.ts';
 import { interfaceHosts } from './own-interfaces.ts';
+import type { Services } from './services.ts';
 import type { SignedLater } from './signed-later.ts';
 import { collectStatus } from './status-collect.ts';
 import type { Watch } from './watch.ts';
@@ -17,6 +19,8 @@ export interface BoxView {
   status(): StatusDocument;
   metrics(): string;
   netFacts(): NetFacts;
+  /** How services of this box's owner look, those of these names. */
+  serviceChecks(services: readonly string[]): Check[];
 }
 
 export function boxView(
@@ -28,10 +32,11 @@ export function boxView(
     mail: MailRoom;
     mailProofs: MailProofs;
     later: SignedLater;
+    services: Services;
   },
 ): BoxView {
   const { identity, version, startedAtMs, records, names, events, standing, clock, config } = box;
-  const { mesh, watch, zones, later, mailProofs } = rooms;
+  const { mesh, watch, zones, later, mailProofs, services } = rooms;
   const { mail } = rooms.mail;
   const relays = (): string[] => mesh.relaying.listening().map(names.ofPeer);
   /** What the operator set; else what friends see now; else, right after a start, what was agreed before. */
@@ -64,6 +69,7 @@ export function boxView(
       events,
       standing,
       later,
+      services: services.facts(),
       details: mesh.details,
       viaOf: (peer) => {
         const connections = mesh.host.connections(peer);
@@ -88,10 +94,12 @@ export function boxView(
         mailDelivered: domains.map(({ domain, deliveredTotal }) => ({ domain, count: deliveredTotal })),
         lineBytes: mesh.traffic.byClass(),
         refused: box.refusals.totals(),
+        probes: services.findings().map(({ owner, ...one }) => ({ ...one, owner: names.ofOwner(owner) })),
         residentMemoryBytes: process.memoryUsage.rss(),
       };
       return metricsText({ status: status(), nowMs: clock.nowMs(), counters });
     },
+    serviceChecks: (wanted) => serviceChecks(services.facts(), identity.ownerId, names, wanted),
     netFacts: () => {
       const view = box.publicAddress.believed();
       const { dns, smtp } = config();

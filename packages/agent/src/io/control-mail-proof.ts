@@ -11,7 +11,8 @@ export function mailProofHandlers(
   return {
     'doctor.mail': async () => {
       await agent.mailProofs.askNow();
-      return { checks: mailChecks(agent.mailProofs.facts()) };
+      const servers = agent.serviceChecks(['smtp', 'backup-mx']);
+      return { checks: [...servers, ...mailChecks(agent.mailProofs.facts())] };
     },
     'mail.receipts': async (args) => {
       const { friend } = args;

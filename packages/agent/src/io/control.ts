@@ -153,7 +153,7 @@ export function controlHandlers(
       const [port] = dialback.meshPorts();
       const isOpen = port === undefined || dialback.port(port).answer === undefined;
       if (args.askFriends === true || isOpen) await dialback.askNow(doctorAskMs);
-      return { checks: netChecks(agent.netFacts()) };
+      return { checks: [...netChecks(agent.netFacts()), ...agent.serviceChecks(['smtp', 'backup-mx'])] };
     },
 
     ...diskHandlers(agent),
@@ -162,7 +162,8 @@ export function controlHandlers(
       const mine = agent.status().zones.filter(({ primary }) => primary !== null);
       await Promise.all(mine.map(async ({ origin }) => await agent.zones.renew(origin)));
       const { zones } = agent.status();
-      return { checks: dnsChecks({ nowMs: lifecycle.nowMs(), listening: agent.zones.addresses(), zones }) };
+      const dns = dnsChecks({ nowMs: lifecycle.nowMs(), listening: agent.zones.addresses(), zones });
+      return { checks: [...dns, ...agent.serviceChecks(['dns'])] };
     },
 
     events: async (args, { item, signal }) => {

@@ -8,9 +8,11 @@ import {
   encodeHoldsRecord,
   encodeMemberRecord,
   encodeOffersRecord,
+  encodeProbesRecord,
   type GrantsRecord,
   type HoldsRecord,
   type OffersRecord,
+  type ProbesRecord,
 } from '@copain/trust';
 import type { Identity } from './identity.ts';
 import type { RecordStore } from './record-store.ts';
@@ -27,7 +29,11 @@ export interface OwnRecords {
   /** Says that this box may be off, or with undefined that it is back. */
   away(away: Away | undefined): Promise<void>;
   holds(zones: HoldsRecord['zones']): Promise<void>;
+  /** How services look from here. */
+  probes(services: ProbesRecord['services']): Promise<void>;
 }
+
+type OwnKind = 'offers' | 'grants' | 'address' | 'holds' | 'probes';
 
 /** What is to be said while nothing may be signed is kept, the newest of each kind, and signed once it may. */
 export function ownRecords(
@@ -48,7 +54,7 @@ export function ownRecords(
 
   /** Publishes `encode(sequence)` unless the record under `kind` says the same already. One at a time. */
   const publish = async (
-    kind: 'offers' | 'grants' | 'address' | 'holds',
+    kind: OwnKind,
     encode: (sequence: number) => Uint8Array,
     empty: boolean,
   ): Promise<void> => {
@@ -122,6 +128,13 @@ export function ownRecords(
         away === undefined,
       );
     },
+    probes: async (services) => {
+      await publish(
+        'probes',
+        (sequence) => encodeProbesRecord({ sequence, services }),
+        services.length === 0,
+      );
+    },
     holds: async (zones) => {
       // What is said of hundreds of zones that arrive together is said once they are here, not once for each; and while
       // a change is on its way to everybody, nobody is busy with who has it already.
@@ -140,7 +153,7 @@ export function ownRecords(
   };
 }
 
-function encodeKnown(kind: 'offers' | 'grants' | 'address' | 'holds', record: unknown): Uint8Array {
+function encodeKnown(kind: OwnKind, record: unknown): Uint8Array {
   switch (kind) {
     case 'offers':
       return encodeOffersRecord(record as OffersRecord);
@@ -150,5 +163,7 @@ function encodeKnown(kind: 'offers' | 'grants' | 'address' | 'holds', record: un
       return encodeAddressRecord(record as AddressRecord);
     case 'holds':
       return encodeHoldsRecord(record as HoldsRecord);
+    case 'probes':
+      return encodeProbesRecord(record as ProbesRecord);
   }
 }

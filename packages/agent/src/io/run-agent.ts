@@ -14,6 +14,7 @@ import { type ControlCommand, controlCommands, controlHandlers } from './control
 import { type ControlHandler, startControlSocket } from './control-socket.ts';
 import { loadIdentity } from './identity.ts';
 import { makeLog } from './log.ts';
+import type { ServicePace } from './services.ts';
 import { startStatusHttp } from './status-http.ts';
 
 const systemClock: Clock = { nowMs: () => Date.now() };
@@ -103,6 +104,8 @@ interface RunOptions {
   paths: HomePaths;
   env: Readonly<Record<string, string | undefined>>;
   version: string;
+  /** Default: as users have it. */
+  servicePace?: ServicePace;
 }
 
 interface LifeOptions extends RunOptions {
@@ -177,6 +180,7 @@ async function runOnce(options: LifeOptions): Promise<Ending> {
           clock: systemClock,
           random: systemRandom,
           faults: history,
+          servicePace: options.servicePace,
         }),
       );
     } catch (error) {

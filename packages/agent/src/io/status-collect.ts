@@ -1,7 +1,7 @@
 import { formatHostPort } from '@copain/core';
 import type { Mail } from '@copain/mail/io';
 import type { VersionGap } from '@copain/mesh';
-import type { FriendState, StatusFacts } from '@copain/status';
+import type { FriendState, ServiceFacts, StatusFacts } from '@copain/status';
 import { offered } from '@copain/trust';
 import { awayOf, shownState } from '../away.ts';
 import { clockSkew } from '../clock-skew.ts';
@@ -10,6 +10,8 @@ import { type MailProof, mailChecks } from '../doctor-mail.ts';
 import type { FaultHistory } from '../fault.ts';
 import { recordsOf } from '../known-records.ts';
 import { membershipOf } from '../membership.ts';
+import type { ServiceFact } from '../service-facts.ts';
+import { serviceHint, serviceText } from '../service-text.ts';
 import { versionGapText } from '../version-gap-text.ts';
 import { providers } from '../wiring.ts';
 import type { EventLog } from './event-log.ts';
@@ -50,6 +52,7 @@ export interface StatusSources {
   events: EventLog;
   standing: Standing;
   later: SignedLater;
+  services: readonly ServiceFact[];
   details: ReadonlyMap<string, FriendDetails>;
   /** The friend's box that relays what this one sends, or undefined where it goes directly. */
   viaOf(peer: string): string | undefined;
@@ -66,6 +69,25 @@ function primaryFacts(primary: PrimaryFact | undefined): StatusFacts['zones'][nu
     nextCheckAtMs: nextAtMs,
     failing: failing && { sinceMs: failing.sinceMs, text: failing.why },
   };
+}
+
+function serviceRows({ services, identity, names }: StatusSources): ServiceFacts[] {
+  const { ownerId: self } = identity;
+  return services.map((fact) => ({
+    owner: names.ofOwner(fact.ownerId),
+    service: fact.service,
+    target: fact.target,
+    state: fact.verdict.state,
+    confirmed: fact.verdict.confirmed,
+    sinceAtMs: fact.verdict.sinceMs,
+    upBy: fact.verdict.upBy.map(names.ofPeer).toSorted(),
+    downBy: fact.verdict.downBy.map(names.ofPeer).toSorted(),
+    inside: fact.inside?.state,
+    fault: fact.fault,
+    text: serviceText(fact, self, names),
+    isOwn: fact.ownerId === self,
+    hint: serviceHint(fact),
+  }));
 }
 
 /** How a friend's boxes are ordered, when one stands for him. */
@@ -222,6 +244,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     },
     away: awayNow,
     membership: { ...membership, by: membership.by.map(names.ofOwner) },
+    services: serviceRows(sources),
     takeovers: [],
     line: {
       state: watch.line(),

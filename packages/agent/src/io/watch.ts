@@ -12,6 +12,8 @@ export interface Watch {
   heard: () => string[];
   lastHeardAtMs(peer: string): number | undefined;
   line(): 'ok' | 'cut' | 'unknown';
+  /** This box hears enough of the circle to judge others. */
+  mayJudge(): boolean;
 }
 
 const lineCheckTimeoutMs = 5000;
@@ -93,5 +95,6 @@ export function startWatch(options: {
     heard: () => heardNow(view).map((friend) => friend.peer),
     lastHeardAtMs: (peer) => view.friends.get(peer)?.lastHeardAtMs,
     line: () => line,
+    mayJudge: () => !view.frozen,
   };
 }

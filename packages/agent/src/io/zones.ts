@@ -8,16 +8,19 @@ import {
   type Table,
 } from '@copain/core';
 import {
+  addressesIn,
   type DeltaShelf,
   deltaBetween,
   type FreshnessStage,
   freshnessStage,
+  isAtOrBelow,
   isNotify,
   type NameKey,
   nameKey,
   nameOf,
   parseName,
   shelveDelta,
+  type Zone,
   type ZoneDelta,
   type ZoneProblem,
   type ZoneVersion,
@@ -99,6 +102,10 @@ export interface Zones extends AsyncDisposable {
   /** Answers a friend who asks for a zone's records. */
   serve(stream: FrameStream, peer: string): Promise<void>;
   facts(): ZoneFact[];
+  /** The zones that are answered here, as their owners signed them. */
+  contents(): { ownerId: string; zone: Zone }[];
+  /** Where a host is by the zone of its name that is answered here; undefined where none is. */
+  addressesOf(host: string): string[] | undefined;
   queryCounts(): { rcode: string; transport: string; count: number }[];
   /** What came from hidden primaries. */
   receivedCounts: OwnZones['received'];
@@ -366,6 +373,23 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
         }),
       ),
     ],
+    contents: () => {
+      const ownerOf = owners() ?? new Map<NameKey, string>();
+      return [...held.served().filter(({ expired }) => !expired), ...own.served()].flatMap(({ zone }) => {
+        const ownerId = ownerOf.get(zone.originKey);
+        return ownerId === undefined ? [] : [{ ownerId, zone }];
+      });
+    },
+    addressesOf: (host) => {
+      const parsed = parseName(host);
+      if (parsed.kind !== 'name') return undefined;
+      const { name } = parsed;
+      const zones = [...held.served().filter(({ expired }) => !expired), ...own.served()]
+        .map(({ zone }) => zone)
+        .filter(({ origin }) => isAtOrBelow(name, origin));
+      const [closest] = zones.toSorted((a, b) => b.origin.length - a.origin.length);
+      return closest === undefined ? undefined : addressesIn(closest, host);
+    },
     queryCounts: () => pool.counts(),
     limitedCounts: () => pool.limited(),
     receivedCounts: own.received,

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
 import type { HostPort } from '@copain/core';
 import { AUTHORITATIVE_ANSWER, decode, encode } from 'dns-packet';
 
@@ -46,6 +47,52 @@ export function querySoa(options: {
           questions: [{ type: 'SOA', name: origin.replace(/\.$/, '') }],
         }),
       );
+    });
+  });
+}
+
+/** The same question over TCP (RFC 7766). */
+export function querySoaOverTcp(options: {
+  server: HostPort;
+  origin: string;
+  timeoutMs: number;
+}): Promise<SoaAnswer> {
+  const { server, origin, timeoutMs } = options;
+  const id = randomInt(65_536);
+  return new Promise((resolve) => {
+    const startedAtMs = performance.now();
+    const socket = connect({ host: server.host, port: server.port });
+    let isDone = false;
+    const finish = (answer: SoaAnswer): void => {
+      if (isDone) return;
+      isDone = true;
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(
+      () => finish({ kind: 'failed', cause: new Error(`no answer within ${timeoutMs} ms`) }),
+      timeoutMs,
+    );
+    let received = Buffer.alloc(0);
+    socket.once('error', (cause) => finish({ kind: 'failed', cause }));
+    socket.once('close', () => finish({ kind: 'failed', cause: new Error('closed without an answer') }));
+    socket.once('connect', () => {
+      const question = encode({
+        type: 'query',
+        id,
+        flags: 0,
+        questions: [{ type: 'SOA', name: origin.replace(/\.$/, '') }],
+      });
+      socket.write(Buffer.concat([Buffer.from([question.length >> 8, question.length & 255]), question]));
+    });
+    socket.on('data', (piece) => {
+      received = Buffer.concat([received, piece]);
+      if (received.length < 2) return;
+      const length = received.readUInt16BE(0);
+      if (received.length < 2 + length) return;
+      const answer = readSoa(received.subarray(2, 2 + length), id, performance.now() - startedAtMs);
+      finish(answer ?? { kind: 'failed', cause: new Error('the answer to another question') });
     });
   });
 }

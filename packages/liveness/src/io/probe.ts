@@ -11,6 +11,8 @@ export interface ProbeOptions {
   address: string;
   /** Private and loopback addresses may be tried too; else they are not, and the result is `unknown`. */
   allowPrivate: boolean;
+  /** Default: `probeTimeoutMs`. */
+  timeoutMs?: number;
   /** Stops the attempt, which then rejects nothing and is `unknown`. */
   signal?: AbortSignal;
   /** For checks of DNS, which this room knows nothing about. */
@@ -26,11 +28,11 @@ export interface ProbeOptions {
  * no redirect, so that nobody's answer leads a friend's box to an address inside his own network.
  */
 export async function probe(check: ServiceCheck, options: ProbeOptions): Promise<ProbeResult> {
-  const { address, allowPrivate } = options;
+  const { address, allowPrivate, timeoutMs = probeTimeoutMs } = options;
   if (isIP(address) === 0) return { kind: 'unknown', why: `${address} is no address` };
   if (!allowPrivate && (isPrivate(address) || isLoopback(address)))
     return { kind: 'unknown', why: `${address} is a private address, which friends do not try` };
-  const timeout = AbortSignal.timeout(probeTimeoutMs);
+  const timeout = AbortSignal.timeout(timeoutMs);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   const startedAtMs = performance.now();
   const tookMs = (): number => performance.now() - startedAtMs;
@@ -49,7 +51,7 @@ export async function probe(check: ServiceCheck, options: ProbeOptions): Promise
     }
   } catch (error) {
     if (options.signal?.aborted === true) return { kind: 'unknown', why: 'stopped' };
-    return failure(error, timeout.aborted);
+    return failure(error, timeout.aborted ? timeoutMs : undefined);
   }
 }
 
@@ -73,9 +75,9 @@ const isCertificateFault = (code: string): boolean =>
   code.includes('SELF_SIGNED') ||
   code.startsWith('UNABLE_TO_');
 
-function failure(error: unknown, isLate: boolean): ProbeResult {
+function failure(error: unknown, lateAfterMs: number | undefined): ProbeResult {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (isLate) return { kind: 'down', why: `no answer within ${probeTimeoutMs / 1000} s` };
+  if (lateAfterMs !== undefined) return { kind: 'down', why: `no answer within ${lateAfterMs / 1000} s` };
   if (ownFaults.has(code)) return { kind: 'unknown', why: `this box cannot try it (${code})` };
   if (isCertificateFault(code))
     return { kind: 'unknown', why: `it answers with a certificate that does not fit (${code})` };

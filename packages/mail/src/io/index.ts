@@ -17,3 +17,4 @@ export { type Mail, type MailOptions, startMail } from './mail.ts';
 export { askFlush, askList, askRecord } from './mail-questions.ts';
 export { type OpenedRecord, openSpoolRecord } from './seal.ts';
 export { type OpenedHead, openRecordHead } from './sealed-head.ts';
+export { tryMta } from './try-mta.ts';
