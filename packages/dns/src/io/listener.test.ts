@@ -9,7 +9,7 @@ import { loadZone } from '../load-zone.ts';
 import { nameOf } from '../name.ts';
 import { sha1 } from './hash.ts';
 import { type DnsServerEvents, type DnsServerOptions, startDnsServer } from './listener.ts';
-import { querySoa } from './query-client.ts';
+import { querySoa, querySoaOverTcp } from './query-client.ts';
 
 const text = '$TTL 300\n@ SOA ns hostmaster 2026112201 4h 1h 2w 60\n@ NS ns\nns A 192.0.2.53\n';
 const { zone } = loadZone({ text, file: 'z', origin: nameOf('alice.example') });
@@ -64,6 +64,19 @@ it('answers over UDP', async () => {
   await using _ = server;
   const answer = await querySoa({ server: address, origin: 'alice.example', timeoutMs: 5000 });
   expect(answer).toMatchObject({ kind: 'answer', rcode: 'NOERROR', authoritative: true, serial: 2026112201 });
+});
+
+it('answers a probe over TCP, which fails where nothing listens', async () => {
+  const { server, address } = await start();
+  const asking = { server: address, origin: 'alice.example', timeoutMs: 5000 };
+  expect(await querySoaOverTcp(asking)).toMatchObject({
+    kind: 'answer',
+    rcode: 'NOERROR',
+    authoritative: true,
+    serial: 2026112201,
+  });
+  await server[Symbol.asyncDispose]();
+  expect(await querySoaOverTcp(asking)).toMatchObject({ kind: 'failed' });
 });
 
 it('answers many queries on one TCP connection, wherever their octets are split (RFC 7766 §6.2.1.1, §8)', async () => {

@@ -1,0 +1,124 @@
+import { expect, it } from 'vitest';
+import type { ServiceFacts, StatusFacts } from './facts.ts';
+import { metricsText } from './metrics.ts';
+import { renderPage } from './page.ts';
+import { buildStatus } from './status.ts';
+import { statusPlain, statusText } from './text.ts';
+
+const nowMs = Date.UTC(2026, 10, 22, 12, 0, 0);
+const service = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
+  owner: 'alice',
+  service: 'smtp',
+  target: 'mail.alice.example:25',
+  state: 'up',
+  confirmed: true,
+  sinceAtMs: nowMs - 3_600_000,
+  upBy: ['bob', 'carol'],
+  downBy: [],
+  inside: 'up',
+  fault: 'none',
+  text: 'Your mail server answers.',
+  isOwn: true,
+  hint: '',
+  ...more,
+});
+const down = service({
+  state: 'down',
+  upBy: [],
+  downBy: ['bob', 'carol'],
+  fault: 'way',
+  text: 'Your mail server does not answer: the port is blocked.',
+});
+const statusOf = (services: readonly ServiceFacts[]) => {
+  const facts: StatusFacts = {
+    name: 'alice',
+    id: '12D3Koo-alice',
+    version: '0.1.0',
+    startedAtMs: nowMs - 86_400_000,
+    address: { ipv4: undefined, ipv6: undefined, changedAtMs: undefined },
+    clock: undefined,
+    friends: [],
+    zones: [],
+    mail: [],
+    services,
+    takeovers: [],
+    standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
+    membership: { state: 'member', by: [], atMs: undefined },
+    line: {
+      state: 'ok',
+      sentBytes: 0,
+      receivedBytes: 0,
+      sentBytesPerSecond: 0,
+      receivedBytesPerSecond: 0,
+      limitBytesPerSecond: undefined,
+    },
+    events: [],
+  };
+  return buildStatus(facts, nowMs);
+};
+const todos = (services: readonly ServiceFacts[]): [string, string][] =>
+  statusOf(services)
+    .verdict.todo.filter(({ command }) => command.startsWith('peer doctor'))
+    .map(({ weight, command }) => [weight, command]);
+
+it('says what friends reach and what they do not, and where the fault lies, as text, lines and page', () => {
+  const status = statusOf([service({ target: 'mx2' }), down]);
+  const text = statusText(status, { nowMs, shapes: 'ascii' });
+  expect(text).toMatch(/smtp +alice +mx2 +\[\+\] up +bob and carol +up\n/);
+  expect(text).toMatch(
+    /smtp +alice +mail\.alice\.example:25 +\[x\] down 60 min +not bob and carol +answers there: the port is blocked\n/,
+  );
+  expect(statusPlain(status)).toContain('service\talice\tsmtp\tmail.alice.example:25\tdown\t');
+  const page = renderPage(status, { nonce: 'n', refreshMs: 10_000 });
+  expect(page).toContain('<h2 id="services">Services</h2>');
+  expect(page).toContain('answers there: the port is blocked');
+});
+
+it('a service of one’s own that two friends do not reach is a thing to look at, a friend’s a hint, one voice neither', () => {
+  expect(todos([down])).toEqual([['attention', 'peer doctor mail']]);
+  expect(todos([{ ...down, isOwn: false }])).toEqual([['hint', 'peer doctor mail']]);
+  expect(todos([{ ...down, confirmed: false }])).toEqual([]);
+  expect(todos([{ ...down, state: 'partial', confirmed: false }])).toEqual([]);
+  expect(todos([{ ...down, service: 'dns' }])).toEqual([['attention', 'peer doctor dns']]);
+  expect(todos([service({ inside: 'down', fault: 'service' })])).toEqual([['attention', 'peer doctor mail']]);
+});
+
+it('what comes from others cannot write markup into the page', () => {
+  const page = renderPage(statusOf([service({ service: '<b>', target: '"><script>', upBy: ['<i>'] })]), {
+    nonce: 'n',
+    refreshMs: 10_000,
+  });
+  expect(page).not.toMatch(/<script>|<b>|<i>/);
+});
+
+it('is measured by what is agreed and by what this box found; nothing is said of what nobody knows', () => {
+  const metrics = metricsText({
+    status: statusOf([service(), { ...down, target: 'mx2' }, { ...down, target: 'mx3', confirmed: false }]),
+    nowMs,
+    counters: {
+      dnsQueries: [],
+      dnsLimited: [],
+      dnsTransfers: [],
+      zonesReceived: [],
+      mailAccepted: [],
+      mailDelivered: [],
+      refused: [],
+      lineBytes: [],
+      residentMemoryBytes: 1,
+      probes: [
+        { owner: 'bob', service: 'dns', target: 'b at ns', state: 'up', tookMs: 12 },
+        { owner: 'bob', service: 'smtp', target: 'mx:25', state: 'unknown', tookMs: undefined },
+      ],
+    },
+  });
+  expect(metrics).toContain(
+    'copain_service_up{owner="alice",service="smtp",target="mail.alice.example:25"} 1\n',
+  );
+  expect(metrics).toContain('copain_service_up{owner="alice",service="smtp",target="mx2"} 0\n');
+  expect(metrics).not.toContain('target="mx3"');
+  expect(metrics).toContain('copain_probe_success{owner="bob",service="dns",target="b at ns"} 1\n');
+  expect(metrics).toContain(
+    'copain_probe_duration_seconds{owner="bob",service="dns",target="b at ns"} 0.012\n',
+  );
+  expect(metrics).not.toContain('target="mx:25"');
+});
