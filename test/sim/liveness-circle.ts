@@ -20,7 +20,8 @@ interface SignedVote {
 
 /** What boxes say: a beat carries the bits and, like the digest exchange of the real one, every vote known. */
 type Message =
-  | { kind: 'beat'; heard: string[]; votes: SignedVote[] }
+  | { kind: 'beat'; heard: string[]; votes: SignedVote[]; sentAtMs: number }
+  | { kind: 'ack'; sentAtMs: number }
   | { kind: 'vote'; vote: SignedVote }
   | { kind: 'bye' };
 
@@ -131,7 +132,10 @@ export function circle(options: CircleOptions): Circle {
     give(box, { kind: box.connected.has(from) ? 'heard' : 'connected', peer: from });
     box.connected.add(from);
     if (message.kind === 'vote') learn(box, message.vote);
+    else if (message.kind === 'ack')
+      give(box, { kind: 'round-trip', peer: from, rttMs: net.nowMs() - message.sentAtMs });
     else {
+      net.send(to, from, { kind: 'ack', sentAtMs: message.sentAtMs });
       give(box, { kind: 'heard-bits', from, peers: message.heard });
       for (const vote of message.votes) learn(box, vote);
     }
@@ -204,7 +208,7 @@ export function circle(options: CircleOptions): Circle {
     const beatTo = (friend: string) => {
       if (!alive()) return;
       const heard = heardNow(box.view).map(({ peer }) => peer);
-      net.send(name, friend, { kind: 'beat', heard, votes: [...box.votes.values()] });
+      net.send(name, friend, { kind: 'beat', heard, votes: [...box.votes.values()], sentAtMs: net.nowMs() });
       net.after(9_000 + 2_000 * random.fraction(), () => beatTo(friend));
     };
     net.after(1000 * random.fraction(), tick);

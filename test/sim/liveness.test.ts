@@ -1,3 +1,4 @@
+import { emptyView, facts } from '@copain/liveness';
 import { expect, it } from 'vitest';
 import { afflict, circle } from './liveness-circle.ts';
 
@@ -83,6 +84,24 @@ it('whoever is out of reach for one of four only is partial there and up elsewhe
   expect([run.stateOf('box0', 'box1'), run.stateOf('box1', 'box0')]).toEqual(['partial', 'partial']);
   expect([run.stateOf('box2', 'box0'), run.stateOf('box3', 'box1')]).toEqual(['up', 'up']);
   expect(run.verdicts).toEqual([]);
+});
+
+it('a box behind a full queue is slow and nothing else, and up again when the queue is gone', () => {
+  const run = circle({ boxes: 4, seed: 5 });
+  const shown = (observer: string, about: string) =>
+    facts(run.boxes.get(observer)?.view ?? emptyView()).find(({ peer }) => peer === about)?.state;
+  run.net.runUntil(2 * minuteMs);
+  run.net.lag('box0', 1900);
+  run.net.runUntil(4 * minuteMs);
+  for (const name of ['box1', 'box2', 'box3']) {
+    expect([shown(name, 'box0'), shown('box0', name)]).toEqual(['slow', 'slow']);
+    expect(run.stateOf(name, 'box0')).toBe('up');
+  }
+  expect([shown('box1', 'box2'), shown('box2', 'box3')]).toEqual(['up', 'up']);
+  expect([run.verdicts, run.broken]).toEqual([[], []]);
+  run.net.lag('box0', 0);
+  run.net.runUntil(6 * minuteMs);
+  expect(shown('box1', 'box0')).toBe('up');
 });
 
 it('the same seed gives the same run, another seed another', () => {

@@ -14,6 +14,8 @@ export function friendText(change: {
   switch (to) {
     case 'up':
       return `${name} is up.`;
+    case 'slow':
+      return `${name} answers late: a line that is full, or a box that is busy.`;
     case 'suspect':
       return `${name} is silent: suspect${seen}.`;
     case 'partial':

@@ -3,8 +3,8 @@ import type { ServiceFact } from './service-facts.ts';
 
 /** How people are called in texts: by owner id and by the PeerId of a box. */
 export interface Names {
-  ofOwner(ownerId: string): string;
-  ofPeer(peer: string): string;
+  ofOwner: (ownerId: string) => string;
+  ofPeer: (peer: string) => string;
 }
 
 const nouns: Record<string, string> = {
@@ -14,7 +14,7 @@ const nouns: Record<string, string> = {
 };
 
 /** `the mail server of alice (mail.alice.example:25)`; of one's own, `your mail server`. */
-export function serviceNoun(
+function serviceNoun(
   { ownerId, service, target }: Pick<ServiceFact, 'ownerId' | 'service' | 'target'>,
   self: string,
   names: Names,

@@ -12,6 +12,8 @@ export interface SimulatedNet<Message> {
   heal(from: string, to: string): void;
   /** Cuts all paths between both groups, in both directions; the answer heals exactly these. */
   separate(these: readonly string[], those: readonly string[]): () => void;
+  /** What one box sends takes so much longer from now on, as behind a full queue; 0: as it was. */
+  lag(from: string, extraMs: number): void;
   /** Would a message sent now, from one to the other, arrive but for loss? */
   reaches(from: string, to: string): boolean;
   /** Runs everything planned until that instant, and ends there. */
@@ -38,6 +40,7 @@ export function simulatedNet<Message>(options: {
   const [least, most] = options.delayMs;
   const agenda = heap();
   const cuts = new Map<string, number>();
+  const lags = new Map<string, number>();
   let nowMs = 0;
   let order = 0;
 
@@ -55,7 +58,7 @@ export function simulatedNet<Message>(options: {
     after,
     send: (from, to, message) => {
       const lost = random.fraction() < loss;
-      const delayMs = least + random.fraction() * (most - least);
+      const delayMs = least + random.fraction() * (most - least) + (lags.get(from) ?? 0);
       if (lost || !reaches(from, to)) return;
       after(delayMs, () => {
         if (reaches(from, to)) deliver(to, from, message);
@@ -81,6 +84,7 @@ export function simulatedNet<Message>(options: {
         }
       };
     },
+    lag: (from, extraMs) => void lags.set(from, extraMs),
     reaches,
     runUntil: (atMs) => {
       for (let next = agenda.peek(); next && next.atMs <= atMs; next = agenda.peek()) {

@@ -75,3 +75,12 @@ export const probesAtOnceMax = 8;
 
 /** Services that one box tries; those beyond are not tried. */
 export const probeTargetsMax = 128;
+
+/** Round trips, one a beat, that decide whether a friend is slow: half a minute, so that one full moment is nothing. */
+export const roundTripsJudged = 3;
+
+/** A round trip from here on is slow: the other side of the world takes 0.3 s, the queue of a full home line 1 to 2 s. */
+export const slowFromMs = 1000;
+
+/** Below this it is not slow any more. */
+export const fastBelowMs = 500;

@@ -1,4 +1,5 @@
 import { lineCheckEveryMs, secondDialAfterMs, stallMs, suspectAfterMs, voteAfterMs } from './limits.ts';
+import { noSlowness, withRoundTrip } from './slowness.ts';
 import { hearsEnough, isClaimed, judge, lineState, mayJudge } from './verdict.ts';
 import {
   type Friend,
@@ -6,6 +7,7 @@ import {
   heardNow,
   type LineState,
   type LivenessState,
+  shownAs,
   type Vote,
   votersAgainst,
   withRoster,
@@ -24,6 +26,8 @@ export type LivenessInput =
   | { kind: 'connected'; peer: string }
   /** Any byte from him. */
   | { kind: 'heard'; peer: string }
+  /** How long he took to answer a beat, in ms. */
+  | { kind: 'round-trip'; peer: string; rttMs: number }
   /** The last connection with him is gone (FIN, RST, or closed on this side). */
   | { kind: 'disconnected'; peer: string }
   /**
@@ -72,6 +76,8 @@ export function step(
     case 'connected':
     case 'heard':
       return heard(view, input.peer, nowMs);
+    case 'round-trip':
+      return answeredIn(view, input, nowMs);
     case 'disconnected':
       return settle(view, disconnected(view, input.peer, nowMs), nowMs);
     case 'vote':
@@ -107,6 +113,23 @@ function heard(view: LivenessState, peer: string, nowMs: number): [LivenessState
   const mine = friend.votes.get(view.self);
   if (friend.state === 'up' && !mine?.silent) return [withFriend(view, now), []];
   return settle(view, withFriend(view, now), nowMs);
+}
+
+/** Whoever answers is heard, so that late answers change how he is shown and nothing else. */
+function answeredIn(
+  view: LivenessState,
+  { peer, rttMs }: LivenessInput & { kind: 'round-trip' },
+  nowMs: number,
+): [LivenessState, LivenessEffect[]] {
+  const friend = view.friends.get(peer);
+  if (friend?.state !== 'up') return [view, []];
+  const now: Friend = { ...friend, slowness: withRoundTrip(friend.slowness, rttMs, nowMs) };
+  const [from, to] = [shownAs(friend), shownAs(now)];
+  const settled: Friend = from === to || to === 'slow' ? now : { ...now, sinceAtMs: nowMs };
+  return [
+    withFriend(view, settled),
+    from === to ? [] : [{ kind: 'changed', peer, from, to, confirmed: true, seenDownBy: [] }],
+  ];
 }
 
 /**
@@ -208,6 +231,7 @@ function withSilence(friend: Friend, nowMs: number, effects: LivenessEffect[]): 
     ...friend,
     secondDialled: friend.secondDialled || dial,
     state: suspect ? 'suspect' : friend.state,
+    slowness: suspect ? noSlowness : friend.slowness,
     confirmed: suspect ? false : friend.confirmed,
   };
 }
@@ -260,7 +284,7 @@ function withChanges(
     effects.push({
       kind: 'changed',
       peer: friend.peer,
-      from,
+      from: was === undefined ? from : shownAs(was),
       to: friend.state,
       confirmed: friend.confirmed,
       seenDownBy: votersAgainst(view, friend),

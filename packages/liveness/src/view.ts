@@ -1,6 +1,10 @@
 import { friendsMax } from './limits.ts';
+import { noSlowness, type Slowness } from './slowness.ts';
 
-/** What a box says about a friend. `slow` and `away` are part of the vocabulary, and are not yet decided here. */
+/**
+ * What a box says about a friend. `slow` is shown of one who is heard (`up` in a `Friend`) and answers late; `away` is
+ * what its owner said, and is decided by whoever knows that.
+ */
 export type FriendState = 'up' | 'slow' | 'suspect' | 'partial' | 'down' | 'away' | 'unknown';
 
 /** My own line to the circle: `cut` is me and not them. */
@@ -28,6 +32,8 @@ export interface Friend {
   readonly clockAtMs: number;
   /** His side ended the last connection, and nothing was heard since. */
   readonly closed: boolean;
+  /** How late he answers; begins anew whenever he was not heard. */
+  readonly slowness: Slowness;
   readonly secondDialled: boolean;
   /** Whom he said, in his last beat, to have heard; and when that beat came. */
   readonly heardByHim: ReadonlySet<string>;
@@ -111,6 +117,7 @@ function stranger(peer: string, nowMs: number): Friend {
     lastHeardAtMs: undefined,
     clockAtMs: nowMs,
     closed: false,
+    slowness: noSlowness,
     secondDialled: false,
     heardByHim: new Set(),
     heardByHimAtMs: 0,
@@ -128,7 +135,7 @@ export function heardNow(view: LivenessState): Friend[] {
 export interface FriendFacts {
   peer: string;
   state: FriendState;
-  /** up: always. down: two networks agree. Everything else: false. */
+  /** up and slow: always. down: two networks agree. Everything else: false. */
   confirmed: boolean;
   sinceAtMs: number;
   lastHeardAtMs: number | undefined;
@@ -136,13 +143,18 @@ export interface FriendFacts {
   seenDownBy: string[];
 }
 
+/** Up and late is `slow`; all else is as it is. */
+export function shownAs({ state, slowness }: Pick<Friend, 'state' | 'slowness'>): FriendState {
+  return state === 'up' && slowness.slowSinceMs !== undefined ? 'slow' : state;
+}
+
 /** What the status page shows of each friend, in the order of their PeerIds. */
 export function facts(view: LivenessState): FriendFacts[] {
   return [...view.friends.values()].map((friend) => ({
     peer: friend.peer,
-    state: friend.state,
+    state: shownAs(friend),
     confirmed: friend.confirmed,
-    sinceAtMs: friend.sinceAtMs,
+    sinceAtMs: friend.slowness.slowSinceMs ?? friend.sinceAtMs,
     lastHeardAtMs: friend.lastHeardAtMs,
     seenDownBy: votersAgainst(view, friend),
   }));

@@ -23,12 +23,13 @@ export function startFriendsWatch(
       const away = awayOf(records.knowledge(), peer, clock.nowMs());
       const shown = shownState(to, away);
       // Suspect, down, confirmed: of somebody who said that he is away it is one event.
-      if (shown !== 'away' || from === 'up')
+      if (shown !== 'away' || from === 'up' || from === 'slow')
         events.add(
           `friend.${shown}`,
           friendText({ name: names.ofBox(peer), to: shown, confirmed, witnesses, away }),
         );
-      if (to !== 'up') rooms.mail().silent(peer);
+      const isHeard = to === 'up' || to === 'slow';
+      if (!isHeard) rooms.mail().silent(peer);
       // Silence may end without a new stream; where there is none yet, its hello tells mail.
       else if (rooms.mesh()?.sync.peers().includes(peer) === true) rooms.mail().heard(peer);
     },

@@ -246,7 +246,10 @@ export async function startMeshRoom(
       lastSeen: standing.lastSeen,
       ownTold: (friend) => standing.take({ kind: 'answered', friend }),
       failed: (peer, error) => log.debug({ friend: names.ofPeer(peer), err: error }, 'a sync stream ended'),
-      roundTrip: (peer, rttMs) => noteDetails(peer, { rttMs }),
+      roundTrip: (peer, rttMs) => {
+        noteDetails(peer, { rttMs });
+        watch.take({ kind: 'round-trip', peer, rttMs });
+      },
     },
   });
   starting.defer(() => sync.stop());
@@ -360,7 +363,8 @@ export async function startMeshRoom(
       ]);
       for (const friend of watch.facts()) {
         // An old connection stays blind long after an outage: keep trying beside it.
-        if (friend.state !== 'up' && running.connections(friend.peer).length > 0) dialer.second(friend.peer);
+        const isHeard = friend.state === 'up' || friend.state === 'slow';
+        if (!isHeard && running.connections(friend.peer).length > 0) dialer.second(friend.peer);
       }
       sync.tick((peer) => watch.lastHeardAtMs(peer));
     },

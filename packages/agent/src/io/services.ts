@@ -30,7 +30,7 @@ import type { Watch } from './watch.ts';
 import type { Zones } from './zones.ts';
 
 /** As many boxes look at an owner's services from outside; more would only ask the same again. */
-export const serviceObservers = 3;
+const serviceObservers = 3;
 
 /** How quickly services are looked for and tried; tests are quicker. */
 export interface ServicePace extends ProbePace {

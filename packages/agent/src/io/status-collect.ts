@@ -125,6 +125,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
       const details = sources.details.get(box.peer);
       const away = awayOf(records.knowledge(), box.peer, sources.nowMs);
       const state = shownState(alive?.state ?? 'unknown', away);
+      const isHeard = state === 'up' || state === 'slow';
       const via = sources.viaOf(box.peer);
       return [
         {
@@ -140,8 +141,8 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           sinceAtMs: alive?.sinceAtMs,
           lastHeardAtMs: alive?.lastHeardAtMs,
           rttMs: details?.rttMs,
-          path: state === 'up' ? (via === undefined ? ('direct' as const) : ('relayed' as const)) : undefined,
-          via: state === 'up' && via !== undefined ? names.ofPeer(via) : undefined,
+          path: isHeard ? (via === undefined ? ('direct' as const) : ('relayed' as const)) : undefined,
+          via: isHeard && via !== undefined ? names.ofPeer(via) : undefined,
           seenDownBy: (alive?.seenDownBy ?? []).map(names.ofPeer),
           may: offered(roster, agreements, identity.ownerId, member.ownerId),
           offers: offered(roster, agreements, member.ownerId, identity.ownerId),
