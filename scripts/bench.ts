@@ -17,7 +17,7 @@ import { measurePropagation } from './measure/propagate.ts';
 const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|accept|all] [--json]
   circle   a circle of three on loopback addresses: start, a zone change, held mail, memory (2 minutes)
   dns      answers a second of one core, beside NSD, Knot, BIND and a bare Node echo, by dnsperf; start and memory with
-           1,000 zones (2 minutes; Debian packages dnsperf nsd knot bind9)
+           1,000 zones, of four friends and of one with three friends (5 minutes; Debian packages dnsperf nsd knot bind9)
            --rounds 5       rounds of 2 s for each server
   packets  mutated DNS messages: the slowest by itself, memory left behind (2 minutes)
            --count 1000000  how many       --seed 1   which

@@ -10,7 +10,7 @@ import type { Figures } from './figures.ts';
 import { awayOwner, domain } from './mail-circle.ts';
 import { type MailLoad, sendLoad } from './mail-load.ts';
 import { cpuSeconds } from './process-cost.ts';
-import { rssMiB } from './rss.ts';
+import { rssMiB } from './process-use.ts';
 import { slowFlushes } from './slow-flush.ts';
 
 const recipient = `u@${domain}`;

@@ -16,7 +16,7 @@ import { startRecordingMta } from '../../test/e2e/lib/recording-mta.ts';
 import { send } from '../../test/e2e/lib/smtp-dialogue.ts';
 import { zoneText } from '../../test/e2e/lib/zone-text.ts';
 import type { Figures } from './figures.ts';
-import { rssMiB } from './rss.ts';
+import { rssMiB } from './process-use.ts';
 
 const domain = 'alice.example';
 export async function measureCircle({ record }: Figures): Promise<void> {

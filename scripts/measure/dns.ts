@@ -8,7 +8,7 @@ import { freshBlock } from '../../test/e2e/lib/loopback.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { runWell } from '../../test/e2e/lib/run.ts';
 import { benchOrigin, type DnsServerBeside, startAnchors } from './dns-anchors.ts';
-import { measureManyZones } from './dns-zones.ts';
+import { measureManyZones, measureZonesOfOneOwner } from './dns-zones.ts';
 import type { Figures } from './figures.ts';
 
 /** The clock of /proc/PID/stat on Linux. */
@@ -75,6 +75,7 @@ export async function measureDns(figures: Figures, options: { rounds: number }):
   const ours = medians.get('copain') ?? [];
   figures.record('dns: p50, copain to nsd', 'x', quotients(ours, medians.get('nsd') ?? []));
   await measureManyZones(figures, { zones: 1000, hostOf: (n) => block.of(n + 2) });
+  await measureZonesOfOneOwner(figures, { zones: 1000, friends: 3, hostOf: (n) => block.of(n + 10) });
 }
 
 function quotients(ours: readonly number[], theirs: readonly number[]): number[] {

@@ -8,7 +8,7 @@ import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { run, runWell, within } from '../../test/e2e/lib/run.ts';
 import { allTogether, join } from '../../test/e2e/lib/scene.ts';
 import type { Figures } from './figures.ts';
-import { rssMiB } from './rss.ts';
+import { rssMiB } from './process-use.ts';
 
 /**
  * Until what joining set in motion has ended, and a digest exchange that brings nothing would show itself. serf pushes and

@@ -4,7 +4,7 @@ import { formatProblem, type ZoneProblem } from './master-file.ts';
 import { type DomainName, lowerName, sameName } from './name.ts';
 import { RecordType } from './record-types.ts';
 import type { Zone } from './zone.ts';
-import { contentWithSerial, decodeZone, encodeZone, nodeRecords } from './zone-encoding.ts';
+import { contentWithSerial, encodeZone, nodeRecords } from './zone-encoding.ts';
 import { patchZone } from './zone-patch.ts';
 import { addToSerial, isNewerSerial } from './zone-serial.ts';
 import type { ZoneVersion } from './zone-version.ts';
@@ -49,7 +49,7 @@ export type PrimaryEffect =
   | { kind: 'problem'; problems: readonly ZoneProblem[] }
   | { kind: 'note'; text: string };
 
-/** The state at start; `published` is what was stored by the last run, if anything. */
+/** The state at start; `published` is what was stored by the last run, if anything, and was checked as it was read. */
 export function startPrimaryState(
   options: {
     owner: string;
@@ -59,13 +59,13 @@ export function startPrimaryState(
   },
   sha256: Sha256,
 ): PrimaryState {
-  const zone = options.published && decodeZone(options.published.body, options.origin);
+  const { published } = options;
   return {
     owner: options.owner,
     origin: lowerName(options.origin),
     expiresAfterMs: options.expiresAfterMs ?? expiresAfterDefaultMs,
-    published: options.published?.header,
-    bareHash: zone && options.published && sha256(contentWithSerial(options.published.body, 0)),
+    published: published?.header,
+    bareHash: published && sha256(contentWithSerial(published.body, 0)),
     problems: [],
     fileSerial: undefined,
   };

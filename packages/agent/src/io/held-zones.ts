@@ -2,6 +2,8 @@ import { type Clock, equalBytes, type Files, type FrameStream, type Table, toHex
 import {
   compareZoneVersions,
   type DomainName,
+  type NameKey,
+  nameKey,
   parseName,
   type SecondaryEffect,
   type SecondaryInput,
@@ -46,6 +48,12 @@ interface HeldZoneFact {
   term: Term | undefined;
 }
 
+interface Duty {
+  ownerId: string;
+  origin: DomainName;
+  originKey: NameKey;
+}
+
 /** Friends' zones: fetched from whoever has them, stored, and only then answered from. */
 export interface HeldZones extends AsyncDisposable {
   configure(duties: readonly { ownerId: string; origin: string }[]): void;
@@ -56,8 +64,10 @@ export interface HeldZones extends AsyncDisposable {
   /** Every second. */
   tick: () => void;
   served(): (ServedZone & ZoneOfContent)[];
+  /** What it is to serve, and whose it is. */
+  duties(): { ownerId: string; originKey: NameKey }[];
   /** Origins of zones that this box is to serve and has not got yet. */
-  awaited(): DomainName[];
+  awaited(): NameKey[];
   /** The content hash of the version that is answered from. */
   contentHash(zone: { owner: string; origin: DomainName }): Uint8Array | undefined;
   /** What our `holds` record says. */
@@ -99,7 +109,7 @@ export async function openHeldZones(options: {
 }): Promise<HeldZones> {
   const { self, files, clock, records, events, refusals, log } = options;
   const held = new Map<ZoneKey, Held>();
-  let duties = new Map<ZoneKey, { ownerId: string; origin: DomainName }>();
+  let duties = new Map<ZoneKey, Duty>();
   /** What was fetched and is not served yet, and the envelopes that announced it, by version. */
   const arrived = new Map<string, ZoneContent & { header: ZoneVersion }>();
   const envelopes = new Map<string, { header: ZoneVersion; envelope: Uint8Array }>();
@@ -328,11 +338,16 @@ export async function openHeldZones(options: {
 
   return {
     configure: (wanted) => {
-      const next = new Map<ZoneKey, { ownerId: string; origin: DomainName }>();
+      const next = new Map<ZoneKey, Duty>();
       for (const { ownerId, origin } of wanted) {
         const parsed = parseName(origin);
         if (parsed.kind !== 'name') continue;
-        next.set(zoneKey({ owner: ownerId, origin: parsed.name }), { ownerId, origin: parsed.name });
+        const { name } = parsed;
+        next.set(zoneKey({ owner: ownerId, origin: name }), {
+          ownerId,
+          origin: name,
+          originKey: nameKey(name),
+        });
       }
       duties = next;
       for (const key of secondary.zones.keys()) if (!next.has(key)) step({ kind: 'retired', key });
@@ -357,7 +372,8 @@ export async function openHeldZones(options: {
         const { contentHash } = header;
         return { zone, contentHash, expired: state?.expired ?? false, expiresAtMs: state?.freshUntilMs };
       }),
-    awaited: () => [...duties].flatMap(([key, { origin }]) => (held.has(key) ? [] : [origin])),
+    duties: () => [...duties.values()],
+    awaited: () => [...duties].flatMap(([key, { originKey }]) => (held.has(key) ? [] : [originKey])),
     contentHash: (zone) => held.get(zoneKey(zone))?.header.contentHash,
     holds: () =>
       [...held.values()].map(({ header }) => ({

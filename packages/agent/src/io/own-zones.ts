@@ -9,7 +9,6 @@ import {
 } from '@copain/core';
 import {
   compareZoneVersions,
-  type DomainName,
   diffBodies,
   encodeZone,
   encodeZoneVersion,
@@ -41,6 +40,7 @@ import type { PublicAddress } from './public-address.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
 import type { ZoneOfContent } from './transfer-journal.ts';
+import { inTurns } from './turns.ts';
 import {
   contentFile,
   fetchContent,
@@ -55,6 +55,8 @@ import { zoneSources } from './zone-sources.ts';
 const openTimeoutMs = 30_000;
 /** Contents that nobody gave are asked for again this often. */
 const fetchAgainAfterMs = 5000;
+/** Zones opened at once: a thousand together would each hold the memory that unpacking takes, and the process keeps it. */
+const openingsAtOnce = 8;
 
 /** The serial of a file beside the one that is published. */
 interface SerialComparison {
@@ -83,8 +85,10 @@ export interface OwnZones extends AsyncDisposable {
   compare: (origin: string, file: string, found: SourceContent) => SerialComparison | undefined;
   history: (origin: string) => Promise<ZoneVersion[]>;
   served(): ZoneOfContent[];
+  /** Of all zones, whether they have a version or not. */
+  origins(): NameKey[];
   /** Origins of zones that have no version yet. */
-  awaited(): DomainName[];
+  awaited(): NameKey[];
   facts(): OwnZoneFact[];
   /** The zone of this name that comes from a hidden primary. */
   notifiable: (origin: NameKey) => NotifiableZone | undefined;
@@ -123,6 +127,7 @@ export function ownZones(options: {
   const zones = new Map<string, OwnZone>();
   const writing = new Set<string>();
   const sources = zoneSources({ ...options, told: () => options.told() });
+  const openings = inTurns(openingsAtOnce);
   let isSaying = false;
 
   /** The epoch of our owner record, under which zones are signed. */
@@ -332,12 +337,16 @@ export function ownZones(options: {
     };
     zones.set(config.origin, zone);
     zone.opened = inTurn(zone, async () => {
-      await follow(zone);
+      await openings.run('content', () => follow(zone));
     });
-    void inTurn(zone, async () => {
-      await zone.source.open(zone.zone);
-      await read(zone);
-    });
+    void inTurn(
+      zone,
+      async () =>
+        await openings.run('source', async () => {
+          await zone.source.open(zone.zone);
+          await read(zone);
+        }),
+    );
   };
 
   return {
@@ -435,7 +444,9 @@ export function ownZones(options: {
       [...zones.values()].flatMap(({ zone, contentHash }) =>
         zone === undefined ? [] : [{ zone, contentHash }],
       ),
-    awaited: () => [...zones.values()].flatMap(({ zone, origin }) => (zone === undefined ? [origin] : [])),
+    origins: () => [...zones.values()].map(({ originKey }) => originKey),
+    awaited: () =>
+      [...zones.values()].flatMap(({ zone, originKey }) => (zone === undefined ? [originKey] : [])),
     facts: () => [...zones.values()].map((zone) => factOf(zone, clock.nowMs())),
     notifiable: (origin) => {
       const primary = [...zones.values()].find(({ originKey }) => originKey === origin)?.primary;

@@ -56,6 +56,12 @@ async function packedToSend(files: Files, contentHash: Uint8Array): Promise<Uint
   return body === undefined || body.length < bareFromBytes ? stored : await deflate(body);
 }
 
+/** The output limit is the signed size, so that a small file cannot grow into a large one; and no more memory is taken for it. */
+const inflatedTo = (sizeBytes: number): { maxOutputLength: number; chunkSize: number } => ({
+  maxOutputLength: sizeBytes,
+  chunkSize: Math.min(Math.max(sizeBytes, 64), chunkBytes),
+});
+
 /** The records of a version from disk: whole, and exactly what was signed; else undefined. */
 export async function readContent(files: Files, header: ZoneVersion): Promise<ZoneContent | undefined> {
   const packed = await files.read(contentFile(header.contentHash));
@@ -65,16 +71,14 @@ export async function readContent(files: Files, header: ZoneVersion): Promise<Zo
 /** The octets of a version's records from disk, exactly what was signed, without reading the records; else undefined. */
 export async function readBody(files: Files, header: ZoneVersion): Promise<Uint8Array | undefined> {
   const packed = await files.read(contentFile(header.contentHash));
-  const body =
-    packed && (await inflate(packed, { maxOutputLength: header.sizeBytes }).catch(() => undefined));
+  const body = packed && (await inflate(packed, inflatedTo(header.sizeBytes)).catch(() => undefined));
   if (body === undefined || !equalBytes(sha256(body), header.contentHash)) return undefined;
   return new Uint8Array(body);
 }
 
 /** The records of a version out of their compressed form: undefined unless size and hash are those that were signed. */
 async function unpack(packed: Uint8Array, header: ZoneVersion): Promise<ZoneContent | undefined> {
-  // The output limit is the signed size, so that a small file cannot grow into a large one.
-  const body = await inflate(packed, { maxOutputLength: header.sizeBytes }).catch(() => undefined);
+  const body = await inflate(packed, inflatedTo(header.sizeBytes)).catch(() => undefined);
   if (body === undefined) return undefined;
   const bytes = new Uint8Array(body);
   const opened = openZoneBody(header, bytes, sha256);

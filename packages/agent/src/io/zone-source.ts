@@ -1,6 +1,8 @@
+import { equalBytes } from '@copain/core';
 import {
   cutFile,
   type DomainName,
+  encodeZone,
   type FilesRead,
   mayBeHalfWritten,
   type Zone,
@@ -30,6 +32,8 @@ export interface ZoneSource extends AsyncDisposable {
 
 /** What looks half written is taken when it has been the same for so long. */
 const settleMs = 2000;
+/** From this size on it is worth the memory to keep how the files were read: their next version is then read by what changed. */
+const keptFromBytes = 16_384;
 
 /** A master file and what it includes, watched. */
 export function masterFileSource(options: {
@@ -59,8 +63,12 @@ export function masterFileSource(options: {
   };
   const take = (read: ZoneFile): ZoneFile => {
     suspect = undefined;
-    taken = { ends: read.ends, zone: read.zone ?? taken?.zone };
-    return read;
+    const before = taken?.zone;
+    const zone = read.zone && before && isSameZone(before, read) ? before : read.zone;
+    taken = { ends: read.ends, zone: zone ?? before };
+    const result = { ...read, zone };
+    if (found === read) found = result;
+    return result;
   };
 
   return {
@@ -80,7 +88,7 @@ export function masterFileSource(options: {
     isCurrent: () => true,
     read: async (why) => {
       const read = await readZoneFile({ path, origin, before: found });
-      found = read;
+      found = sizeOf(read) < keptFromBytes ? undefined : read;
       watch?.follow(read.files);
       if (why === 'shown') return read;
       clearTimeout(again);
@@ -101,6 +109,19 @@ export function masterFileSource(options: {
       await watch?.[Symbol.asyncDispose]();
     },
   };
+}
+
+const sizeOf = ({ ends }: ZoneFile): number =>
+  [...ends.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+
+/** Most files say at the start what is answered from already: one zone in memory is enough. */
+function isSameZone(before: Zone, { zone, content }: ZoneFile): boolean {
+  if (zone === undefined || content === undefined || before === zone) return before === zone;
+  return (
+    before.serial === zone.serial &&
+    before.nodes.size === zone.nodes.size &&
+    equalBytes(encodeZone(before), content)
+  );
 }
 
 function cutShort(file: string): ZoneProblem {

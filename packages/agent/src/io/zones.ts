@@ -16,8 +16,6 @@ import {
   isAtOrBelow,
   isNotify,
   type NameKey,
-  nameKey,
-  nameOf,
   parseName,
   shelveDelta,
   type Zone,
@@ -37,6 +35,7 @@ import { startAnswering } from './answering.ts';
 import type { EventLog } from './event-log.ts';
 import { openHeldZones } from './held-zones.ts';
 import type { Identity } from './identity.ts';
+import { inBursts } from './in-bursts.ts';
 import { receiveNotifies } from './notifies.ts';
 import { type OwnZones, ownZones } from './own-zones.ts';
 import type { PrimaryFact } from './primary-source.ts';
@@ -160,7 +159,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
   let awaited: ReadonlySet<NameKey> = new Set();
   /** Known, and not here yet: a new set where it changed. */
   const nowAwaited = (): ReadonlySet<NameKey> => {
-    const now = new Set([...own.awaited(), ...held.awaited()].map(nameKey));
+    const now = new Set([...own.awaited(), ...held.awaited()]);
     return now.size === awaited.size && [...now].every((key) => awaited.has(key)) ? awaited : now;
   };
 
@@ -172,12 +171,12 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
   const owners = (): Map<NameKey, string> | undefined =>
     isConfigured
       ? new Map([
-          ...held.facts().map(({ origin, ownerId }) => [nameKey(nameOf(origin)), ownerId] as const),
-          ...own.facts().map(({ origin }) => [nameKey(nameOf(origin)), identity.ownerId] as const),
+          ...held.duties().map(({ originKey, ownerId }) => [originKey, ownerId] as const),
+          ...own.origins().map((originKey) => [originKey, identity.ownerId] as const),
         ])
       : undefined;
 
-  const refresh = (): void => {
+  const serveNow = (): void => {
     awaited = nowAwaited();
     const mine = own.served().map((zone) => ({ ...zone, expired: false }));
     const served = [...held.served(), ...mine];
@@ -192,6 +191,8 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     options.holds(held.holds());
     options.changed();
   };
+  const serving = starting.use(inBursts(serveNow));
+  const refresh = (): void => serving.ask();
 
   /** Removes the contents that no version on this box needs any more. Never rejects: the next sweep finds them too. */
   const sweep = async (): Promise<void> => {
@@ -328,9 +329,18 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       freshness.tick();
       transfers.tick();
     },
-    opened: async () => await own.opened(),
-    push: own.push,
-    renew: own.renew,
+    opened: async () => {
+      await own.opened();
+      serving.settle();
+    },
+    push: async (origin, asked) => {
+      await own.push(origin, asked);
+      serving.settle();
+    },
+    renew: async (origin) => {
+      await own.renew(origin);
+      serving.settle();
+    },
     diff: own.diff,
     compare: own.compare,
     addressChanged: own.addressChanged,
@@ -350,29 +360,33 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
         },
       );
     },
-    facts: () => [
-      ...own.facts().map((zone): ZoneFact => {
-        const copies = copiesOf(zone.origin);
-        const ends = [...copies.values()].map((copy) => copy.expiresAtMs);
-        const latest = ends.length > 0 ? Math.max(...ends) : zone.expiresAtMs;
-        const expiresAtMs = zone.serial === undefined ? undefined : latest;
-        return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs, agedPercent: 0, copies };
-      }),
-      ...held.facts().map(
-        ({ term, ...zone }): ZoneFact => ({
-          ...zone,
-          role: 'secondary',
-          expiresAtMs: term?.freshUntilMs,
-          agedPercent: term === undefined ? 0 : freshnessStage(term, clock.nowMs()),
-          copies: new Map(),
-          file: undefined,
-          fileSerial: undefined,
-          problems: [],
-          held: undefined,
-          primary: undefined,
+    facts: () => {
+      // Whoever is told of a version may ask for it at once.
+      serving.settle();
+      return [
+        ...own.facts().map((zone): ZoneFact => {
+          const copies = copiesOf(zone.origin);
+          const ends = [...copies.values()].map((copy) => copy.expiresAtMs);
+          const latest = ends.length > 0 ? Math.max(...ends) : zone.expiresAtMs;
+          const expiresAtMs = zone.serial === undefined ? undefined : latest;
+          return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs, agedPercent: 0, copies };
         }),
-      ),
-    ],
+        ...held.facts().map(
+          ({ term, ...zone }): ZoneFact => ({
+            ...zone,
+            role: 'secondary',
+            expiresAtMs: term?.freshUntilMs,
+            agedPercent: term === undefined ? 0 : freshnessStage(term, clock.nowMs()),
+            copies: new Map(),
+            file: undefined,
+            fileSerial: undefined,
+            problems: [],
+            held: undefined,
+            primary: undefined,
+          }),
+        ),
+      ];
+    },
     contents: () => {
       const ownerOf = owners() ?? new Map<NameKey, string>();
       return [...held.served().filter(({ expired }) => !expired), ...own.served()].flatMap(({ zone }) => {

@@ -1,6 +1,6 @@
-import { type FSWatcher, watch } from 'node:fs';
 import { lstat, readlink, stat } from 'node:fs/promises';
 import { basename, dirname, join, parse, resolve, sep } from 'node:path';
+import { type FolderWatch, watchFolder } from './watch-folder.ts';
 
 export interface ZoneFileWatchOptions {
   path: string;
@@ -45,7 +45,7 @@ class RunningWatch implements ZoneFileWatch {
   #signature = '';
   /** By folder: which of its names count. */
   #places: ReadonlyMap<string, ReadonlySet<string>> = new Map();
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #watchers = new Map<string, FolderWatch>();
   #debounce: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
   #disposed = false;
@@ -86,23 +86,22 @@ class RunningWatch implements ZoneFileWatch {
   #watchFolder(folder: string): void {
     if (this.#watchers.has(folder) || this.#disposed) return;
     try {
-      const watcher = watch(folder, { persistent: false }, (event, name) => {
-        if (name === null || this.#places.get(folder)?.has(name)) this.#changed(event === 'rename');
-      });
+      const watcher = watchFolder(
+        folder,
+        (event, name) => {
+          if (name === null || this.#places.get(folder)?.has(name)) this.#changed(event === 'rename');
+        },
+        () => this.#unwatch(folder),
+      );
       this.#watchers.set(folder, watcher);
-      watcher.on('error', () => this.#unwatch(folder));
     } catch {
       // No such folder, or no more watches to be had: the poll goes on and tries again.
     }
   }
 
   #unwatch(folder: string): void {
-    this.#watchers.get(folder)?.close();
+    this.#watchers.get(folder)?.[Symbol.dispose]();
     this.#watchers.delete(folder);
-  }
-
-  #unwatchAll(): void {
-    for (const folder of this.#watchers.keys()) this.#unwatch(folder);
   }
 
   #changed(isRenamed = false): void {
@@ -136,10 +135,12 @@ class RunningWatch implements ZoneFileWatch {
     if (signature !== this.#signature) {
       this.#signature = signature;
       // A folder that was replaced is watched under its old self; watch it anew.
-      this.#unwatchAll();
+      for (const watcher of this.#watchers.values()) watcher.abandon();
+      this.#watchers.clear();
       this.#changed();
     }
-    await this.#watchPlaces();
+    // Where the way to the files changed, so did what they look like.
+    if ([...this.#places.keys()].some((folder) => !this.#watchers.has(folder))) await this.#watchPlaces();
     this.#schedulePoll();
   }
 
@@ -156,7 +157,7 @@ class RunningWatch implements ZoneFileWatch {
     this.#disposed = true;
     clearTimeout(this.#debounce);
     clearTimeout(this.#poll);
-    this.#unwatchAll();
+    for (const folder of this.#watchers.keys()) this.#unwatch(folder);
   }
 }
 

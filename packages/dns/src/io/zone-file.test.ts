@@ -156,6 +156,37 @@ it('notices by polling what the folder does not tell: included files, a folder r
   await change.wait();
 });
 
+it('many zones in one folder hear each of its own file, also after some were let go, and after the folder was replaced', async () => {
+  const inner = join(folder, 'zones');
+  await mkdir(inner);
+  const files = Array.from({ length: 20 }, (_, n) => join(inner, `${n}.zone`));
+  for (const file of files) await writeFile(file, head);
+  const heard = new Set<string>();
+  const change = nextChange();
+  await using watches = new AsyncDisposableStack();
+  for (const file of files) {
+    const onChange = (): void => {
+      heard.add(file);
+      change.onChange();
+    };
+    const watch = await watchZoneFile({ path: file, onChange, debounceMs: 5, pollMs: 20 });
+    if (file === files[0]) await watch[Symbol.asyncDispose]();
+    else watches.use(watch);
+  }
+  const [gone = '', first = '', second = ''] = files;
+  await writeFile(gone, `${head};1\n`);
+  await writeFile(first, `${head};1\n`);
+  await change.wait();
+  expect([...heard]).toEqual([first]);
+  await rename(inner, `${inner}-old`);
+  while (heard.size < files.length - 1) await change.wait();
+  await mkdir(inner);
+  heard.clear();
+  await writeFile(second, `${head};again\n`);
+  while (!heard.has(second)) await change.wait();
+  expect(heard.has(gone)).toBe(false);
+});
+
 it('a file that is the same is not read again, one that includes another is', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'copain-zone-again-'));
   try {
