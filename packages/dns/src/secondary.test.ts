@@ -83,7 +83,7 @@ it('goes to a known holder next, then to anyone, when a source fails', () => {
     nobody,
     [0, peers('alice', 'bob', 'carol')],
     [0, announced(version(1))],
-    [1, { kind: 'holder', peer: 'carol', key, epoch: 1, sequence: 1 }],
+    [1, { kind: 'holder', peer: 'carol', zones: [{ key, epoch: 1, sequence: 1 }] }],
     [2, failed('alice')],
     [3, failed('carol')],
     [4, failed('bob')],

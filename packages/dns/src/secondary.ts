@@ -42,7 +42,7 @@ export interface SecondaryState {
 export type SecondaryInput =
   | { kind: 'announced'; header: ZoneVersion; from: string; direct: boolean }
   | { kind: 'peers'; connected: readonly string[] }
-  | { kind: 'holder'; peer: string; key: ZoneKey; epoch: number; sequence: number }
+  | { kind: 'holder'; peer: string; zones: readonly { key: ZoneKey; epoch: number; sequence: number }[] }
   | { kind: 'fetched'; header: ZoneVersion; from: string }
   | { kind: 'fetch-failed'; key: ZoneKey; from: string; why: string }
   | { kind: 'owner-current'; key: ZoneKey }
@@ -122,7 +122,7 @@ export function stepSecondary(
         return pursue({ ...zone, fetching: undefined, tried }, state, nowMs);
       });
     case 'holder':
-      return oneZone(state, input.key, (zone) => pursue(withHolder(zone, input.peer, input), state, nowMs));
+      return holder(state, input, nowMs);
     case 'owner-current':
       return oneZone(state, input.key, (zone) => renew(zone, input.key, nowMs, nowMs));
   }
@@ -137,6 +137,26 @@ function oneZone(
   if (!zone) return [state, []];
   const [changed, effects] = change(zone);
   return [{ ...state, zones: new Map(state.zones).set(key, changed) }, effects];
+}
+
+/** A friend says which versions he has. He says so of all his zones each time, and most of it is no news. */
+function holder(
+  state: SecondaryState,
+  { peer, zones }: Extract<SecondaryInput, { kind: 'holder' }>,
+  nowMs: number,
+): Step<SecondaryState> {
+  const changed = new Map<ZoneKey, HeldZone>();
+  const effects: SecondaryEffect[] = [];
+  for (const { key, ...version } of zones) {
+    const zone = changed.get(key) ?? state.zones.get(key);
+    if (!zone) continue;
+    const [next, more] = pursue(withHolder(zone, peer, version), state, nowMs);
+    if (next !== zone) changed.set(key, next);
+    effects.push(...more);
+  }
+  return changed.size === 0
+    ? [state, []]
+    : [{ ...state, zones: new Map([...state.zones, ...changed]) }, effects];
 }
 
 function everyZone(

@@ -17,6 +17,7 @@ import type { Dialback } from './dialback.ts';
 import type { EventLog } from './event-log.ts';
 import { startFriendsWatch } from './friends-watch.ts';
 import { adoptOwner, type Identity } from './identity.ts';
+import { inBursts } from './in-bursts.ts';
 import { type LineMeasure, measureLine } from './line-measure.ts';
 import type { MailDesk } from './mail-desk.ts';
 import { type MailProofs, startMailProofs } from './mail-proof.ts';
@@ -99,6 +100,8 @@ export interface AgentOptions {
 }
 
 const tickEveryMs = 1000;
+/** What is served is said again no sooner than after so long for each zone: every friend reads all of it each time. */
+const saidRestMsPerZone = 2;
 
 /**
  * Starts a box in the order in which its parts need each other: records, zones (answering from disk before any friend
@@ -146,6 +149,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     isTooMuch = said.length < servedForOthers.length;
     void box.own.holds(said).catch(box.failed('announcing what is served'));
   };
+  const announcing = starting.use(
+    inBursts(announceServed, { restMs: () => servedForOthers.length * saidRestMsPerZone }),
+  );
   const zones = starting.use(
     await startZones({
       ...box,
@@ -158,7 +164,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       providers: (ownerId, origin) => providers(knowledge(), ownerId, { service: 'dns', name: origin }),
       holds: (list) => {
         servedForOthers = list;
-        announceServed();
+        announcing.ask();
       },
       nameOf: names.ofOwner,
       changed: box.changes.note,

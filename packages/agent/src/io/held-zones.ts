@@ -113,6 +113,8 @@ export async function openHeldZones(options: {
   /** What was fetched and is not served yet, and the envelopes that announced it, by version. */
   const arrived = new Map<string, ZoneContent & { header: ZoneVersion }>();
   const envelopes = new Map<string, { header: ZoneVersion; envelope: Uint8Array }>();
+  /** Of what friends say that they hold: what was taken in already. */
+  let told = new WeakSet<object>();
   let renewedAtMs = clock.nowMs();
   let disposed = false;
 
@@ -301,14 +303,14 @@ export async function openHeldZones(options: {
 
   const tellHolders = (): void => {
     for (const { signed } of recordsOf(records.knowledge(), 'holds')) {
-      if (signed.signer === self) continue;
-      for (const { owner, origin, epoch, sequence } of signed.record.zones) {
+      if (signed.signer === self || told.has(signed)) continue;
+      told.add(signed);
+      const zones = signed.record.zones.flatMap(({ owner, origin, epoch, sequence }) => {
         const parsed = parseName(origin);
         const key = parsed.kind === 'name' ? zoneKey({ owner, origin: parsed.name }) : undefined;
-        if (key !== undefined && duties.has(key)) {
-          step({ kind: 'holder', peer: signed.signer, key, epoch, sequence });
-        }
-      }
+        return key !== undefined && duties.has(key) ? [{ key, epoch, sequence }] : [];
+      });
+      step({ kind: 'holder', peer: signed.signer, zones });
     }
   };
 
@@ -352,6 +354,8 @@ export async function openHeldZones(options: {
       duties = next;
       for (const key of secondary.zones.keys()) if (!next.has(key)) step({ kind: 'retired', key });
       for (const [key, duty] of next) announce(key, duty);
+      // What was said of zones that were no duty before counts now.
+      told = new WeakSet();
       tellHolders();
     },
     announced: (ownerId, origin) => {

@@ -9,7 +9,7 @@ afterEach(() => {
 });
 
 /** Work that takes 10 ms of a clock that only it and the test move. */
-function worked() {
+function worked(more: { restMs?: () => number } = {}) {
   let nowMs = 0;
   const doneAtMs: number[] = [];
   const bursts = inBursts(
@@ -17,7 +17,7 @@ function worked() {
       nowMs += 10;
       doneAtMs.push(nowMs);
     },
-    () => nowMs,
+    { nowMs: () => nowMs, ...more },
   );
   const pass = (ms: number): void => {
     nowMs += ms;
@@ -66,4 +66,18 @@ it('what waits is left undone once it is disposed of', () => {
   bursts[Symbol.dispose]();
   pass(1000);
   expect(doneAtMs).toHaveLength(1);
+});
+
+it('rests as long as it is told to', () => {
+  let restMs = 500;
+  const { bursts, doneAtMs, pass } = worked({ restMs: () => restMs });
+  bursts.ask();
+  restMs = 0;
+  bursts.ask();
+  pass(499);
+  expect(doneAtMs).toHaveLength(1);
+  pass(1);
+  expect(doneAtMs).toHaveLength(2);
+  bursts.ask();
+  expect(doneAtMs).toHaveLength(3);
 });

@@ -7,13 +7,19 @@ export interface InBursts extends Disposable {
 }
 
 /** So many times as long as the work took, it is not done again: in a burst it has a quarter of the time at most. */
-const restFactor = 3;
+const threeTimes = (tookMs: number): number => 3 * tookMs;
 
 /**
  * One change alone is taken in at once. When a thousand zones open one after the other, each would else mean work that
- * grows with all that are there already.
+ * grows with all that are there already. `restMs`: how long it is left undone after each time.
  */
-export function inBursts(work: () => void, nowMs: () => number = () => performance.now()): InBursts {
+export function inBursts(
+  work: () => void,
+  {
+    restMs = threeTimes,
+    nowMs = () => performance.now(),
+  }: { restMs?: (tookMs: number) => number; nowMs?: () => number } = {},
+): InBursts {
   let restUntilMs = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   const run = (): void => {
@@ -21,8 +27,8 @@ export function inBursts(work: () => void, nowMs: () => number = () => performan
     timer = undefined;
     const sinceMs = nowMs();
     work();
-    const tookMs = nowMs() - sinceMs;
-    restUntilMs = sinceMs + tookMs * (1 + restFactor);
+    const doneMs = nowMs();
+    restUntilMs = doneMs + restMs(doneMs - sinceMs);
   };
   return {
     ask: () => {
