@@ -11,6 +11,7 @@ const frameFiles = {
   live: 'packages/mail/src/live-frames.ts',
   raw: 'packages/mail/src/raw-frames.ts',
   drain: 'packages/mail/src/drain-frames.ts',
+  copy: 'packages/mail/src/copy-frames.ts',
   mail: 'packages/mail/src/question-frames.ts',
   policy: 'packages/mail/src/policy-frames.ts',
   bulk: 'packages/mesh/src/bulk-frames.ts',

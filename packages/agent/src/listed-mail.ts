@@ -13,6 +13,8 @@ export interface MailCopy {
   holder: string;
   reply: string | undefined;
   nextTryAtMs: number | undefined;
+  /** Name of another holder, as this one says. */
+  alsoAt?: string | undefined;
 }
 
 /** What is nearest to the mailbox is what a message is said to be. */
@@ -38,7 +40,11 @@ export function mergeCopies(copies: readonly MailCopy[]): MessageInfo[] {
         recipients: [...new Set(group.flatMap(({ recipients }) => recipients))],
         sizeBytes: best.sizeBytes,
         receivedAt: isoTime(Math.min(...group.map(({ receivedAtMs }) => receivedAtMs))),
-        heldBy: [...new Set(group.map(({ holder }) => holder))],
+        heldBy: [
+          ...new Set(
+            group.flatMap(({ holder, alsoAt }) => [holder, ...(alsoAt === undefined ? [] : [alsoAt])]),
+          ),
+        ],
         state: best.state,
         nextTryAt: best.nextTryAtMs === undefined ? null : isoTime(best.nextTryAtMs),
         lastReply: best.reply ?? null,

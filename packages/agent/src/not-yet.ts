@@ -5,9 +5,5 @@ import type { Config } from './config-schema.ts';
  * so that nobody relies on what is not there.
  */
 export function notYet(config: Config): string[] {
-  const { mail } = config;
-  return [
-    ...(mail.some((domain) => domain.copies > 1) ? ['[[mail]] copies'] : []),
-    ...(config.alerts.length === 0 ? [] : ['[[alert]]']),
-  ];
+  return config.alerts.length === 0 ? [] : ['[[alert]]'];
 }

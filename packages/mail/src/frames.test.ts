@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
+  type CopyAnswer,
+  type CopyRequest,
+  decodeCopyAnswer,
+  decodeCopyRequest,
+  encodeCopyAnswer,
+  encodeCopyRequest,
+} from './copy-frames.ts';
+import {
   type DrainAnswer,
   type DrainRequest,
   decodeDrainAnswer,
@@ -122,6 +130,38 @@ const policyRequests: PolicyRequest[] = [
   { t: 'refused', digests: new Uint8Array() },
   { t: 'done' },
 ];
+const copyOffer = {
+  t: 'offer',
+  id: 'x-1',
+  ownerId: 'a1',
+  domain: 'alice.test',
+  sizeBytes: 10,
+  tags: [new Uint8Array(16)],
+  give: false,
+} as const;
+const note = {
+  t: 'note',
+  domain: 'alice.test',
+  what: 'moved',
+  to: 'c3',
+  messages: 2,
+  bytes: 20,
+  sinceMs: 1,
+  untilMs: instantMaxMs,
+} as const;
+const copyRequests: CopyRequest[] = [
+  { t: 'hello', version: 1 },
+  { ...copyOffer, tags: [new Uint8Array(16)] },
+  { t: 'part', id: 'x-1', offset: 3, bytes: Uint8Array.of(9), last: true },
+  { t: 'gone', id: 'x-1' },
+  note,
+];
+const copyAnswers: CopyAnswer[] = [
+  { t: 'want', id: 'x-1' },
+  { t: 'have', id: 'x-1' },
+  { t: 'not', id: 'x-1', why: 'no room' },
+  { t: 'noted' },
+];
 const policyAnswers: PolicyAnswer[] = [{ t: 'have' }, { t: 'want' }, { t: 'not', why: 'x' }];
 const rawFrames: RawFrame[] = [
   { t: 'hello', version: 1, client },
@@ -140,6 +180,8 @@ const kinds: { decode: (frame: Uint8Array) => unknown; sent: { value: unknown; f
   ]),
   kind(decodeDrainRequest, encodeDrainRequest, drainRequests),
   kind(decodeDrainAnswer, encodeDrainAnswer, drainAnswers),
+  kind(decodeCopyRequest, encodeCopyRequest, copyRequests),
+  kind(decodeCopyAnswer, encodeCopyAnswer, copyAnswers),
   kind(decodeMailQuestion, encodeMailQuestion, questions),
   kind(decodeMailQuestionAnswer, encodeMailQuestionAnswer, questionAnswers),
   kind(decodePolicyRequest, encodePolicyRequest, policyRequests),
@@ -191,6 +233,22 @@ it('refuses what could hurt: addresses that break a line, false clients, chunks 
     [{ ...item, id: 'x'.repeat(65) }],
   ])
     expect(decodeDrainRequest(encodeDrainRequest({ t: 'offer', items }))).toBeUndefined();
+});
+
+it('refuses copies without tags or size, parts without bytes, and notes of no calendar; any reason is a no', () => {
+  const part = { t: 'part', id: 'x-1', offset: 0, last: true } as const;
+  const bad: CopyRequest[] = [
+    { ...copyOffer, tags: [] },
+    { ...copyOffer, tags: [new Uint8Array(16)], sizeBytes: 0 },
+    { ...copyOffer, tags: [new Uint8Array(16)], id: 'x'.repeat(65) },
+    { ...part, bytes: new Uint8Array() },
+    { ...part, bytes: new Uint8Array(chunkBytes + 1) },
+    { ...note, untilMs: instantMaxMs + 1 },
+    { ...note, messages: 0 },
+  ];
+  for (const request of bad) expect(decodeCopyRequest(encodeCopyRequest(request))).toBeUndefined();
+  const later = encodeCopyAnswer({ t: 'not', id: 'x-1', why: 'a word of later' as 'busy' });
+  expect(decodeCopyAnswer(later)).toEqual({ t: 'not', id: 'x-1', why: 'busy' });
 });
 
 it('refuses a listed message with a time that no calendar has, with false tags or too much of it', () => {

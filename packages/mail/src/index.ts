@@ -14,6 +14,7 @@
  * messages.
  */
 
+export type { OwnerNote } from './copy-frames.ts';
 export { diskFloorBytes } from './limits.ts';
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { matchesId, messageId } from './message-id.ts';

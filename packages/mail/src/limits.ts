@@ -221,3 +221,27 @@ export const pendingTagsMax = 5000;
 
 /** Gaps in one friend's numbers that are kept apart; above it the last ones are shown as one. */
 export const receiptGapsMax = 32;
+
+/** The client waits this long after its dot for a second friend to have the message; then it hears 250 with one copy. */
+export const secondCopyMs = 5000;
+
+/** Messages on the way to one friend at once: each is a conversation of its own, so that none waits for another's reply. */
+export const copiesAtOnce = 16;
+
+/** Messages that one friend may be sending at once; a little more than a friend of ours does. */
+export const copiesArrivingMax = 24;
+
+/** How long a friend has to answer an offered copy, and to have it on his disk once he has all of it. */
+export const copyAnswerMs = 30_000;
+
+/** A stream for copies on which nothing is to be said is closed after this. */
+export const copyIdleMs = 30_000;
+
+/** How often it is looked through what has to go to another friend. */
+export const copyLookEveryMs = 2000;
+
+/** Mail leaves this box for another friend's once this box has kept none for its domain for so long: a word that is taken back at once moves nothing. */
+export const giveUpAfterMs = 5000;
+
+/** Rows of notes for owners, over all owners: sums by domain and friend, so few. More are told in the log only. */
+export const ownerNotesMax = 1000;

@@ -19,6 +19,8 @@ export interface MailDomain {
   deliver?: HostPort;
   /** Role `own` only; `none` where it is missing. */
   client?: ClientForm;
+  /** This box keeps no mail for it any more; what lies here waits for its owner, or for another friend to take it. */
+  ended?: true;
   /** Role `own` only: how friends are to treat its mail; all accepted, one copy, where it is missing. */
   wish?: RecipientWish;
 }
@@ -40,6 +42,8 @@ export interface MessageInfo {
   reply: string | undefined;
   /** When it is tried again, undefined where it waits for a friend or for a decision. */
   nextTryAtMs: number | undefined;
+  /** Owner id of another friend who has it as well, as far as this box knows. */
+  copyAt: string | undefined;
 }
 
 /** What the status page says of one domain. Totals count from the start of this process. */
@@ -55,6 +59,10 @@ export interface MailFact {
   oldestAtMs: number | undefined;
   acceptedTotal: number;
   deliveredTotal: number;
+  /** Owner ids of friends who have something of it as well, as far as this box knows. */
+  alsoAt: string[];
+  /** This box keeps no mail for it any more, and has some all the same. */
+  ended: boolean;
 }
 
 export interface MailFacts {

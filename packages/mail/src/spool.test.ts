@@ -23,16 +23,24 @@ const held = (change: Partial<HeldMessage> = {}): HeldMessage => ({
   state: 'held',
   failures: 0,
   notBeforeMs: 0,
+  copyAt: undefined,
+  asking: undefined,
   ...change,
 });
 
 describe('a held message', () => {
-  it('goes only by an acknowledgement, whatever else happens to it', () => {
+  it('goes only by an acknowledgement, or when whoever is asked to answer for it has it', () => {
     const input = fc.constantFrom(
       { kind: 'offered' } as const,
       { kind: 'postponed', fraction: 0.5 } as const,
       { kind: 'interrupted' } as const,
       { kind: 'flush' } as const,
+      { kind: 'asked', to: 'carol', give: false } as const,
+      { kind: 'asked', to: 'carol', give: true } as const,
+      { kind: 'had', by: 'dave' } as const,
+      { kind: 'kept' } as const,
+      { kind: 'told', by: 'dave' } as const,
+      { kind: 'doubted' } as const,
     );
     fc.assert(
       fc.property(fc.array(input, { maxLength: 20 }), (inputs) => {
@@ -49,6 +57,22 @@ describe('a held message', () => {
         ]);
       }),
     );
+  });
+
+  it('is known to be with a friend as well from his word on, until that is in doubt; an unasked word is none', () => {
+    const after = (...inputs: Parameters<typeof stepHeld>[1][]): HeldMessage | undefined =>
+      inputs.reduce<HeldMessage | undefined>((one, input) => one && stepHeld(one, input, 0)[0], held());
+    const ask = { kind: 'asked', to: 'carol', give: false } as const;
+    const give = { kind: 'asked', to: 'carol', give: true } as const;
+    const had = { kind: 'had', by: 'carol' } as const;
+    expect(after(had)?.copyAt).toBeUndefined();
+    expect(after(ask, had)?.copyAt).toBe('carol');
+    expect(after(ask, { kind: 'kept' }, had)?.copyAt).toBeUndefined();
+    expect(after(ask, had, { kind: 'doubted', by: 'dave' })?.copyAt).toBe('carol');
+    expect(after(ask, had, { kind: 'doubted' })?.copyAt).toBeUndefined();
+    expect(after(give, { kind: 'had', by: 'dave' })).toBeDefined();
+    expect(after(give, { kind: 'kept' }, had)).toBeDefined();
+    expect(stepHeld(after(give) ?? held(), had, 0)).toEqual([undefined, [{ kind: 'remove', id: 'h1' }]]);
   });
 
   it('that the owner could not take waits longer every time, and not at all after a flush', () => {

@@ -1,8 +1,8 @@
 import { retryDelayMs } from './retry-schedule.ts';
 
 /**
- * A message at a friend: `held` until the owner asks for it, `offered` while a hand-over is on its way. It leaves only by
- * the owner's acknowledgement.
+ * A message at a friend: `held` until the owner asks for it, `offered` while a hand-over is on its way. It leaves by the
+ * owner's acknowledgement, or when another friend answers for it.
  */
 export interface HeldMessage {
   id: string;
@@ -17,6 +17,13 @@ export interface HeldMessage {
   failures: number;
   /** Not offered before this; 0 for at once. */
   notBeforeMs: number;
+  /** Owner id of the friend who said that it is on his disk too; asked anew after each start, and when he comes back. */
+  copyAt: string | undefined;
+  /**
+   * Owner id of the friend who is being asked to have it too, or, with `give`, to answer for it from now on: until he did,
+   * nobody else may rely on the one here.
+   */
+  asking: { to: string; give: boolean } | undefined;
 }
 
 export type HeldInput =
@@ -27,12 +34,22 @@ export type HeldInput =
   | { kind: 'postponed'; fraction: number }
   /** The stream ended before an answer. */
   | { kind: 'interrupted' }
-  | { kind: 'flush' };
+  | { kind: 'flush' }
+  /** A friend is asked to have it too, or to answer for it. */
+  | { kind: 'asked'; to: string; give: boolean }
+  /** He has it durably; counts only while he is asked. Where it was to be given, he answers for it now. */
+  | { kind: 'had'; by: string }
+  /** He does not, or did not say. */
+  | { kind: 'kept' }
+  /** A friend who asked us to have it too has it, of course. */
+  | { kind: 'told'; by: string }
+  /** What anybody, or this friend, said about having it does not stand any more. */
+  | { kind: 'doubted'; by?: string };
 
 /** `remove` makes the record's end durable; nothing else may delete it. */
 export type HeldEffect = { kind: 'remove'; id: string };
 
-/** What becomes of a held message; undefined once it is gone. Called by the friend's drain. */
+/** What becomes of a held message; undefined once it is gone. Called by the friend's drain, and by whoever copies it. */
 export function stepHeld(
   message: HeldMessage,
   input: HeldInput,
@@ -52,6 +69,21 @@ export function stepHeld(
       return [{ ...message, state: 'held' }, []];
     case 'flush':
       return [{ ...message, notBeforeMs: 0 }, []];
+    case 'asked':
+      return [{ ...message, asking: { to: input.to, give: input.give } }, []];
+    case 'had':
+      if (message.asking?.to !== input.by) return [message, []];
+      return message.asking.give
+        ? [undefined, [{ kind: 'remove', id: message.id }]]
+        : [{ ...message, copyAt: input.by, asking: undefined }, []];
+    case 'kept':
+      return [{ ...message, asking: undefined }, []];
+    case 'told':
+      return [{ ...message, copyAt: input.by }, []];
+    case 'doubted': {
+      const isMeant = input.by === undefined || input.by === message.copyAt;
+      return [isMeant ? { ...message, copyAt: undefined } : message, []];
+    }
   }
 }
 

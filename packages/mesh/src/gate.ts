@@ -18,6 +18,7 @@ export const protocols = {
   live: ['/copain/live/1'],
   raw: ['/copain/raw/1'],
   drain: ['/copain/drain/1'],
+  copy: ['/copain/copy/1'],
   policy: ['/copain/policy/1'],
   bulk: ['/copain/bulk/1'],
   dialback: ['/copain/dialback/1'],
@@ -67,6 +68,7 @@ export const protocolClass: Readonly<Record<ProtocolName, TrafficClass>> = {
   live: 'live-mail',
   raw: 'live-mail',
   drain: 'held-mail',
+  copy: 'held-mail',
   policy: 'held-mail',
   bulk: 'bulk',
   dialback: 'control',
@@ -90,6 +92,7 @@ const limitsOf: Readonly<Partial<Record<ProtocolName, { streams: number; lastsMs
   live: { streams: 32, lastsMs: 7_200_000 },
   raw: { streams: 32, lastsMs: 7_200_000 },
   drain: { streams: 4, lastsMs: 21_600_000 },
+  copy: { streams: 4, lastsMs: 21_600_000 },
   // A person reads a mail of 50 MB over the friend's uplink.
   mail: { streams: 4, lastsMs: 3_600_000 },
   policy: { streams: 2, lastsMs: 3_600_000 },

@@ -108,7 +108,12 @@ export interface MailFacts {
   messages: number;
   bytes: number;
   oldestAtMs: number | undefined;
+  /** Friends who have something of what lies here as well. */
   alsoHeldBy: readonly string[];
+  /** This box keeps no mail for the domain any more, and still has some. */
+  isEnded?: boolean;
+  /** Of a domain of ours: on how many friends' disks a message is to be before it is accepted. */
+  copies?: number;
   /** Friends who take mail for the domain while its owner is away: granted and offered. */
   backups: readonly string[];
 }

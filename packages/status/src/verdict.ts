@@ -320,7 +320,7 @@ function ownZoneFindings(circle: Circle, zone: ZoneFacts): Finding[] {
 }
 
 function mailFindings(circle: Circle, mail: MailFacts): Finding[] {
-  const { domain, owner, role, messages, oldestAtMs } = mail;
+  const { domain, owner, role, messages, oldestAtMs, backups, copies = 1, isEnded = false } = mail;
   const shown = visible(domain);
   const waitsMs = oldestAtMs === undefined ? 0 : circle.nowMs - oldestAtMs;
   const isLate = messages > 0 && waitsMs > statusLimits.mailWaitsAfterMs;
@@ -333,6 +333,14 @@ function mailFindings(circle: Circle, mail: MailFacts): Finding[] {
     const whom = role === 'primary' ? 'your mail server' : visible(owner);
     const text = `${count(messages, 'message')} for ${shown} ${messages === 1 ? 'waits' : 'wait'} for ${whom}, the oldest for ${humanDuration(waitsMs)}.`;
     findings.push({ weight: 'attention', todo: { text, command: `peer mail flush ${shellWord(domain)}` } });
+  }
+  if (role === 'primary' && copies > 1 && backups.length === 1) {
+    const text = `${shown} is to be kept by two friends (copies = 2), and only ${visible(backups[0] ?? '')} keeps mail for it: mail is taken with one copy.`;
+    findings.push({ weight: 'attention', todo: { text, command: 'peer friends' } });
+  }
+  if (isEnded) {
+    const text = `${count(messages, 'message')} for ${shown} ${messages === 1 ? 'is' : 'are'} still here, though this box keeps no mail for ${visible(owner)} any more: no other friend has taken ${messages === 1 ? 'it' : 'them'} yet.`;
+    findings.push({ weight: 'attention', todo: { text, command: 'peer mail list --here' } });
   }
   return findings;
 }

@@ -14,6 +14,8 @@ export async function send(to: Address, recipient: string, subject: string): Pro
 /** The same with these very bytes (one for each character) after DATA and before the dot, whatever they are. */
 export async function sendData(to: Address, recipient: string, data: string): Promise<string> {
   const socket = connect({ ...to });
+  // A server that is killed ends the conversation; what was not answered says so.
+  socket.on('error', () => {});
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   const answer = async (): Promise<string> => {
     for (;;) {

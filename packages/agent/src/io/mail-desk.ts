@@ -43,6 +43,7 @@ export function startMailDesk(options: {
   mail: Mail;
   identities: () => readonly string[];
   ownName: () => string;
+  nameOfOwner: (ownerId: string) => string;
   /** Boxes that may hold mail of this owner and are heard now. */
   holders: () => readonly string[];
   /** Names of those who may hold some and are not heard. */
@@ -95,7 +96,11 @@ export function startMailDesk(options: {
   };
 
   const local = async (): Promise<MailCopy[]> =>
-    (await mail.list()).map((message) => ({ ...message, holder: options.ownName() }));
+    (await mail.list()).map(({ copyAt, ...message }) => ({
+      ...message,
+      holder: options.ownName(),
+      alsoAt: copyAt === undefined ? undefined : options.nameOfOwner(copyAt),
+    }));
 
   const copyOf = async (peer: string, entry: HeldEntry): Promise<MailCopy> => {
     const opened = await openRecordHead(entry.head, entry.sizeBytes, identities());

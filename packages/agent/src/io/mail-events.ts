@@ -1,10 +1,15 @@
-import { formatSize, visible } from '@copain/core';
+import { formatSize, isoTime, visible } from '@copain/core';
+import type { OwnerNote } from '@copain/mail';
 import type { MailEvents } from '@copain/mail/io';
 import type { Logger } from 'pino';
 import type { EventLog } from './event-log.ts';
 
 /** What the mail room tells, as log lines; what a friend wants to know next morning also goes to the page. */
-export function mailEvents(log: Logger, events: EventLog, changed: () => void): MailEvents {
+export function mailEvents(
+  log: Logger,
+  events: EventLog,
+  { changed, nameOf }: { changed: () => void; nameOf: (ownerId: string) => string },
+): MailEvents {
   return {
     passed: (fact) => log.info({ ...fact }, 'mail was passed on live'),
     held: (fact) => {
@@ -25,6 +30,28 @@ export function mailEvents(log: Logger, events: EventLog, changed: () => void): 
       log.info({ ...fact }, 'held mail was handed over');
       events.add('mail.handed-over', `A message for ${fact.domain} was handed over to its owner.`);
     },
+    copied: ({ toId, ...fact }) => log.info({ ...fact, friend: nameOf(toId) }, 'held mail has a second copy'),
+    copyTaken: ({ fromId, ...fact }) => {
+      log.info({ ...fact, friend: nameOf(fromId) }, 'a copy of held mail was taken from a friend');
+      const what = fact.give ? 'took over a message' : 'has a copy of a message';
+      events.add('mail.copy-taken', `This box ${what} for ${fact.domain} from ${nameOf(fromId)}.`);
+    },
+    copyRefused: (fact) => log.info({ ...fact, why: visible(fact.why) }, 'a friend did not take a copy'),
+    moved: ({ ownerId, toId, ...fact }) => {
+      const [owner, friend] = [nameOf(ownerId), nameOf(toId)];
+      log.info({ ...fact, owner, friend }, 'held mail moved to another friend');
+      events.add(
+        'mail.moved',
+        `A message for ${fact.domain} moved to ${friend}, who answers for it now; ${owner} will be told.`,
+      );
+    },
+    noted: ({ fromId, ...note }) => {
+      log.info({ ...note, friend: nameOf(fromId) }, 'a friend told what became of mail with him');
+      events.add(
+        note.what === 'moved' ? 'mail.moved' : 'mail.single-copy',
+        noteText(nameOf(fromId), note, nameOf(note.to)),
+      );
+    },
     queued: (fact) => log.info({ ...fact }, 'mail arrived and waits for the mail server'),
     delivered: (fact) => {
       log.info({ ...fact }, 'mail was delivered');
@@ -44,4 +71,15 @@ export function mailEvents(log: Logger, events: EventLog, changed: () => void): 
     },
     changed,
   };
+}
+
+/** What a friend told about our mail, as a sentence. */
+function noteText(friend: string, note: OwnerNote, to: string): string {
+  const { domain, what: which, messages, bytes, sinceMs, untilMs } = note;
+  const [since, until] = [isoTime(sinceMs).slice(0, 16), isoTime(untilMs).slice(0, 16)];
+  const when = since === until ? since : `${since} to ${until}`;
+  const what = `${messages} ${messages === 1 ? 'message' : 'messages'} for ${visible(domain)} (${formatSize(bytes)}; ${when})`;
+  return which === 'moved'
+    ? `${friend} gave ${what} to ${to}, who answers for ${messages === 1 ? 'it' : 'them'} now.`
+    : `${friend} accepted ${what} while no second friend could have a copy.`;
 }

@@ -51,13 +51,24 @@ export async function startMailRoom(
   };
   const openTo = async (
     ownerId: string,
-    protocol: 'live' | 'drain' | 'raw',
+    protocol: 'live' | 'drain' | 'raw' | 'copy',
     signal: AbortSignal,
   ): Promise<FrameStream> => {
     const peer = mailBoxHeard(ownerId);
     if (peer === undefined) throw new Error('the owner is not reachable');
     return await wiring.host().open(peer, protocol, { signal });
   };
+  /** The boxes, heard now, of other friends who keep mail for this owner and domain as we do. */
+  const copyFriends = (domain: { ownerId: string; domain: string }): { peer: string; ownerId: string }[] => {
+    const granted = backupsOf(domain);
+    return wiring.heard().flatMap((peer) => {
+      const ownerId = names.ownerOf(peer);
+      const isOther = ownerId !== undefined && ownerId !== identity.ownerId && granted.includes(ownerId);
+      return isOther ? [{ peer, ownerId }] : [];
+    });
+  };
+  const backupsOf = ({ ownerId, domain: name }: { ownerId: string; domain: string }): string[] =>
+    providers(box.knowledge(), ownerId, { service: 'mail', name });
   /** The owner whose mail this box of his takes. */
   const mailOwnerOf = (peer: string): string | undefined => {
     const ownerId = names.ownerOf(peer);
@@ -115,6 +126,12 @@ export async function startMailRoom(
         }),
       openLive: (ownerId, signal) => openTo(ownerId, 'live', signal),
       openDrain: (ownerId, signal) => openTo(ownerId, 'drain', signal),
+      openCopy: async (to, signal) =>
+        'peer' in to
+          ? await wiring.host().open(to.peer, 'copy', { signal })
+          : await openTo(to.ownerId, 'copy', signal),
+      copyFriends,
+      isBackup: (friendId, domain) => backupsOf(domain).includes(friendId),
       openPolicy: async (peer, signal) => await wiring.host().open(peer, 'policy', { signal }),
       backups: () => backupsHeard(),
       raw: {
@@ -130,13 +147,14 @@ export async function startMailRoom(
       identities: () => identity.sealIdentities,
       clock: box.clock,
       random: box.random,
-      events: mailEvents(box.log, box.events, box.changes.note),
+      events: mailEvents(box.log, box.events, { changed: box.changes.note, nameOf: names.ofOwner }),
     }),
   );
   const desk = startMailDesk({
     mail,
     identities: () => identity.sealIdentities,
     ownName: () => names.ofBox(identity.box.peer),
+    nameOfOwner: names.ofOwner,
     nameOf: names.ofBox,
     open: async (peer, signal) => await wiring.host().open(peer, 'mail', { signal }),
     failed: (peer, error) =>
@@ -149,6 +167,9 @@ export async function startMailRoom(
     heard: (peer) => {
       const ownerId = mailOwnerOf(peer);
       if (ownerId !== undefined) mail.ownerReachable(ownerId);
+      const friendId = names.ownerOf(peer);
+      if (friendId !== undefined && friendId !== identity.ownerId)
+        mail.friendHeard({ peer, ownerId: friendId });
     },
     silent: (peer) => {
       const ownerId = mailOwnerOf(peer);

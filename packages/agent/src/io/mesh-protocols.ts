@@ -54,6 +54,12 @@ export function protocolHandlers(
     },
     // Whoever holds mail of ours may hand it over, also after the grant under which he took it has ended.
     drain: served((stream, peer) => mail.mail.handleDrain(stream, peer, names.ofPeer(peer))),
+    // A member may bring held mail, or word of it; whether it is taken is decided for each message.
+    copy: served(async (stream, peer) => {
+      const ownerId = names.ownerOf(peer);
+      if (ownerId === undefined) throw new Error('he is no member');
+      await mail.mail.handleCopy(stream, { peer, ownerId });
+    }),
     // Every box of a member hears of its own owner's mail, sealed; which key opens it is not this box's business.
     mail: served(async (stream, peer) => {
       const ownerId = names.ownerOf(peer);

@@ -212,7 +212,9 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     messages: domain.messages,
     bytes: domain.bytes,
     oldestAtMs: domain.oldestAtMs,
-    alsoHeldBy: [],
+    alsoHeldBy: domain.alsoAt.map(names.ofOwner).sort(),
+    isEnded: domain.ended,
+    copies: config.mail.find((one) => one.domain === domain.domain)?.copies ?? 1,
     backups: providers(records.knowledge(), domain.ownerId, { service: 'mail', name: domain.domain }).map(
       names.ofOwner,
     ),

@@ -1,3 +1,5 @@
+import type { OwnerNote } from '../copy-frames.ts';
+
 /** What the mail room tells; the agent logs it and counts it. No event carries a word of a message. */
 export interface MailEvents {
   /** The owner's MTA answered a message itself (its 250 or its refusal). */
@@ -28,6 +30,16 @@ export interface MailEvents {
     sizeBytes: number;
     waitedMs: number;
   }): void;
+  /** A second friend, `toId`, has a held message on his disk as well. */
+  copied(fact: { id: string; domain: string; toId: string; sizeBytes: number }): void;
+  /** A copy of a message that the friend `fromId` holds, or held, is on this disk now; `give`: he drops his. */
+  copyTaken(fact: { id: string; domain: string; fromId: string; sizeBytes: number; give: boolean }): void;
+  /** A friend's box did not take a copy; it is tried elsewhere, and there again later. */
+  copyRefused(fact: { peer: string; domain: string; why: string }): void;
+  /** A message that this box keeps no mail for any more, or has no room for, is now answered for by the friend `toId`. */
+  moved(fact: { id: string; domain: string; ownerId: string; toId: string; sizeBytes: number }): void;
+  /** What the friend `fromId` has to say about our mail with him. */
+  noted(fact: OwnerNote & { fromId: string }): void;
   /** A message arrived at its owner (from a friend, or at our own listener while our MTA was away). */
   queued(fact: { id: string; domain: string; from: string | undefined; sizeBytes: number }): void;
   /** Our MTA has it. */

@@ -25,6 +25,7 @@ export class HeldStore {
   readonly #events: MailEvents;
   readonly #byTag = new Map<string, string>();
   readonly #bytes = new Map<string, number>();
+  readonly #whenGone = new Map<string, (() => void)[]>();
 
   private constructor(segments: Segments, tallies: TallyStore, table: Table, events: MailEvents) {
     this.#segments = segments;
@@ -101,6 +102,21 @@ export class HeldStore {
     return tags.every((tag) => this.#byTag.has(toHex(tag)));
   }
 
+  /** The messages here that have these tags; undefined where one of the tags is not here. */
+  withTags(tags: readonly Uint8Array[]): HeldMessage[] | undefined {
+    const ids = new Set<string | undefined>(tags.map((tag) => this.#byTag.get(toHex(tag))));
+    const found = [...ids].flatMap((id) => (id === undefined ? [] : (this.messages.get(id) ?? [])));
+    return found.length === ids.size ? found : undefined;
+  }
+
+  /** Resolves when the message is not here any more. */
+  gone(id: string): Promise<void> {
+    if (!this.messages.has(id)) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenGone.set(id, [...(this.#whenGone.get(id) ?? []), resolve]);
+    });
+  }
+
   /** Stores a record; `stored` only once it is synced. */
   async add(
     record: Uint8Array | RecordSource,
@@ -149,6 +165,8 @@ export class HeldStore {
       state: 'held',
       failures: 0,
       notBeforeMs: 0,
+      copyAt: undefined,
+      asking: undefined,
     };
     this.messages.set(id, message);
     for (const tag of message.tags) this.#byTag.set(tag, id);
@@ -160,5 +178,7 @@ export class HeldStore {
     this.messages.delete(message.id);
     for (const tag of message.tags) if (this.#byTag.get(tag) === message.id) this.#byTag.delete(tag);
     this.#bytes.set(message.domain, this.heldBytes(message.domain) - message.sizeBytes);
+    for (const resolve of this.#whenGone.get(message.id) ?? []) resolve();
+    this.#whenGone.delete(message.id);
   }
 }

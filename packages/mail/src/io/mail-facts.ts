@@ -46,6 +46,7 @@ export function listMessages(
       state: 'held',
       reply: undefined,
       nextTryAtMs: undefined,
+      copyAt: message.copyAt,
     }),
   );
   const queued = [...inbox.queue.values()].map(
@@ -62,9 +63,22 @@ export function listMessages(
       state: isWaiting(message) ? 'queued' : 'quarantined',
       reply: message.reply === '' ? undefined : message.reply,
       nextTryAtMs: deliveries.nextTryAtMs(message),
+      copyAt: undefined,
     }),
   );
   return [...heldHere, ...queued].sort((a, b) => a.receivedAtMs - b.receivedAtMs);
+}
+
+/** Domains whose mail still lies here though this box keeps none for them any more. */
+export function endedDomains(held: HeldStore, domains: readonly MailDomain[]): MailDomain[] {
+  const known = new Set(domains.map(({ ownerId, domain }) => `${ownerId} ${domain}`));
+  const ended = new Map<string, MailDomain>();
+  for (const { ownerId, domain } of held.messages.values()) {
+    const key = `${ownerId} ${domain}`;
+    if (known.has(key) || ended.has(key)) continue;
+    ended.set(key, { domain, ownerId, ownerName: '', role: 'backup', sealTo: [], maxBytes: 0, ended: true });
+  }
+  return [...ended.values()];
 }
 
 /** What the status page says of one domain. */
@@ -84,8 +98,14 @@ export function fact({
   totals: Totals;
 }): MailFact {
   const own = domain.role === 'own';
-  const all = own ? [...inbox.queue.values()] : [...held.messages.values()];
-  const here = all.filter((message) => message.domain === domain.domain);
+  const heldHere = own
+    ? []
+    : [...held.messages.values()].filter(
+        (one) => one.domain === domain.domain && one.ownerId === domain.ownerId,
+      );
+  const here = own
+    ? [...inbox.queue.values()].filter((message) => message.domain === domain.domain)
+    : heldHere;
   const quarantined = own
     ? [...inbox.queue.values()].filter((one) => one.domain === domain.domain && !isWaiting(one)).length
     : 0;
@@ -108,5 +128,7 @@ export function fact({
     oldestAtMs: here.length > 0 ? oldest : undefined,
     acceptedTotal: totals.get('accepted', domain.domain),
     deliveredTotal: totals.get('delivered', domain.domain),
+    alsoAt: [...new Set(heldHere.flatMap(({ copyAt }) => copyAt ?? []))],
+    ended: domain.ended === true,
   };
 }

@@ -1,4 +1,5 @@
 import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@copain/core';
+import type { CopyFriend } from '../copies.ts';
 import type { MailDomain, MailFacts, MessageInfo } from '../mail-domain.ts';
 import { messageId } from '../message-id.ts';
 import { recipientForm } from '../recipient-form.ts';
@@ -6,6 +7,8 @@ import { judgeRecipient } from '../recipient-policy.ts';
 import type { Tally } from '../tally.ts';
 import { ArrivingRoom } from './arriving-message.ts';
 import { Certificates, type TlsFiles } from './certificates.ts';
+import { Copies, type CopyCount } from './copies.ts';
+import { type CopySender, handleCopy } from './copy-holder.ts';
 import { asError } from './deadline.ts';
 import { Deliveries } from './deliver.ts';
 import { Drains } from './drain-friend.ts';
@@ -15,9 +18,11 @@ import { framePair } from './frame-pair.ts';
 import { FriendPolicies } from './friend-policies.ts';
 import { HeldStore } from './held-store.ts';
 import { Inbox } from './inbox.ts';
+import { keepingViews } from './keeping-views.ts';
 import { handleLive } from './live-owner.ts';
-import { fact, listMessages, queuedUnder, Totals } from './mail-facts.ts';
+import { endedDomains, fact, listMessages, queuedUnder, Totals } from './mail-facts.ts';
 import { answerMailQuestions } from './mail-questions.ts';
+import { OwnerNotes } from './owner-notes.ts';
 import { type BackupBox, PolicyPush } from './policy-push.ts';
 import { type RawOptions, type RawRoom, startRawRoom } from './raw-room.ts';
 import { ReceiptChecks } from './receipt-checks.ts';
@@ -37,6 +42,12 @@ export interface MailOptions {
   /** A stream to the agent of an owner's box; rejects where none can be reached. */
   openLive: (ownerId: string, signal: AbortSignal) => Promise<FrameStream>;
   openDrain: (ownerId: string, signal: AbortSignal) => Promise<FrameStream>;
+  /** A stream for copies to the box of a friend who keeps mail for the same owner, or for notes to a box of an owner. */
+  openCopy: (to: { peer: string } | { ownerId: string }, signal: AbortSignal) => Promise<FrameStream>;
+  /** Boxes of friends, heard now, that keep mail for this owner and domain as we do. */
+  copyFriends: (domain: { ownerId: string; domain: string }) => readonly CopyFriend[];
+  /** Does that friend keep mail for this owner and domain, by grant and offer? */
+  isBackup: (friendId: string, domain: { ownerId: string; domain: string }) => boolean;
   /** A stream to a friend's box that takes our mail. */
   openPolicy: (peer: string, signal: AbortSignal) => Promise<FrameStream>;
   /** Friends' boxes that are heard now and take mail of a domain of ours. */
@@ -46,7 +57,7 @@ export interface MailOptions {
   segments: Segments;
   /** What is queued for our own MTA. */
   inbox: Segments;
-  /** Rows under `mail/`, `policy/`, `tally/`, `accepted/` and `receipt/`. */
+  /** Rows under `mail/`, `note/`, `policy/`, `tally/`, `accepted/` and `receipt/`. */
   table: Table;
   /** Where messages wait while they come in; on the disk that `segments` are on. */
   arrivingDir: string;
@@ -68,6 +79,10 @@ export interface Mail extends AsyncDisposable {
   handleLive(stream: FrameStream, fromPeer: string, fromName: string): Promise<void>;
   /** Serves one `/copain/drain/1` stream. The agent has checked that this friend may hold our mail. Never rejects. */
   handleDrain(stream: FrameStream, fromPeer: string, fromName: string): Promise<void>;
+  /** Serves one `/copain/copy/1` stream of a member's box. Never rejects. */
+  handleCopy(stream: FrameStream, from: CopySender): Promise<void>;
+  /** A friend's box is connected: it may keep copies now, and what it said before is asked anew. */
+  friendHeard(friend: CopyFriend): void;
   /** Serves one `/copain/policy/1` stream of a box of this owner. Never rejects. */
   handlePolicy(stream: FrameStream, ownerId: string): Promise<void>;
   /** What is known of the recipients of a domain; undefined where it is none of this box. */
@@ -124,6 +139,30 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     events,
     handedOver: delivered,
   });
+  const notes = await OwnerNotes.open({ table, clock });
+  const arriving = new ArrivingRoom(options.arrivingDir, events, options.freeBytes);
+  const keeping = keepingViews({ domains, clock, copies: (domain) => policies.policy(domain)?.copies ?? 1 });
+  const copies = new Copies({
+    held,
+    notes,
+    viewOf: keeping,
+    friends: options.copyFriends,
+    open: (peer, signal) => options.openCopy({ peer }, signal),
+    openOwner: (ownerId, signal) => options.openCopy({ ownerId }, signal),
+    isReachable: (ownerId) => drains.isReachable(ownerId),
+    clock,
+    random,
+    events,
+  });
+  const copyHolder = {
+    held,
+    arriving,
+    domains,
+    isBackup: options.isBackup,
+    events,
+    stored: ({ ownerId }: MailDomain) => drains.kick(ownerId),
+  };
+  const copying = new Map<string, FrameStream>();
   const partials = new PartialPulls();
   /** A friend hands over on one stream at a time; each pull is in memory until it is stored. */
   const handingOver = new Map<string, FrameStream>();
@@ -139,7 +178,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     },
     held,
     inbox,
-    arriving: new ArrivingRoom(options.arrivingDir, events, options.freeBytes),
+    arriving,
     judgeRecipient: (address, domain) => {
       const form = recipientForm(address.slice(0, address.lastIndexOf('@')));
       const view =
@@ -155,6 +194,10 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       // For a domain of ours the live conversation counts it itself, at its other end.
       if (how === 'live' && role === 'backup') totals.add('delivered', domain);
       events.changed();
+    },
+    secondCopy: async (messages) => {
+      const counts = await Promise.all(messages.map((message) => copies.second(message)));
+      return fewest(counts);
     },
     waiting: (domain) => {
       if (domain.role === 'own') deliveries.kick();
@@ -175,7 +218,9 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   const addresses: HostPort[] = [];
   const stop = async (): Promise<void> => {
     // All at once: together they must be done in the ten seconds of a clean stop.
-    await Promise.all([...listeners, drains, deliveries, push].map((part) => part[Symbol.asyncDispose]()));
+    await Promise.all(
+      [...listeners, drains, copies, deliveries, push].map((part) => part[Symbol.asyncDispose]()),
+    );
     clearInterval(forgetting);
     certificates?.[Symbol.dispose]();
     await book[Symbol.asyncDispose]();
@@ -217,6 +262,17 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       await handleDrain(stream, fromPeer, { inbox, partials, events, queued });
       if (handingOver.get(fromPeer) === stream) handingOver.delete(fromPeer);
     },
+    handleCopy: async (stream, from) => {
+      copying.get(from.peer)?.abort(new Error('replaced by a newer stream'));
+      copying.set(from.peer, stream);
+      await handleCopy(stream, from, copyHolder);
+      if (copying.get(from.peer) === stream) copying.delete(from.peer);
+    },
+    friendHeard: (friend) => {
+      copies
+        .friendHeard(friend)
+        .catch((error: unknown) => events.trouble({ where: 'copies at a friend', error: asError(error) }));
+    },
     handlePolicy: (stream, ownerId) => policies.handle(stream, ownerId),
     recipients: (name) => {
       const domain = domains().find((one) => one.domain === name);
@@ -229,7 +285,10 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       push.look();
       return done;
     },
-    ownerReachable: (ownerId) => drains.reachable(ownerId),
+    ownerReachable: (ownerId) => {
+      drains.reachable(ownerId);
+      copies.look();
+    },
     ownerGone: (ownerId) => drains.gone(ownerId),
     flush: async (domain) => (await drains.flush(domain)) + deliveries.flush(domain),
     list: async () => listMessages(held, inbox, deliveries, domains()),
@@ -254,10 +313,18 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       await answerMailQuestions(stream, asked);
     },
     facts: () => ({
-      domains: domains().map((domain) => fact({ domain, held, inbox, deliveries, drains, totals })),
+      domains: [...domains(), ...endedDomains(held, domains())].map((domain) =>
+        fact({ domain, held, inbox, deliveries, drains, totals }),
+      ),
     }),
     tallies: () => held.tallies,
     receipts,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** The worst that is to be said of several messages. */
+function fewest(counts: readonly CopyCount[]): CopyCount {
+  if (counts.includes('one of two')) return 'one of two';
+  return counts.includes('two') && !counts.includes('one') ? 'two' : 'one';
 }

@@ -9,8 +9,10 @@ import { hopsMax, messageMaxBytes } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import { scanMessage } from '../message-scan.ts';
 import { type Reply, reply, replyText } from '../smtp-reply.ts';
+import type { HeldMessage } from '../spool.ts';
 import { decodeSpoolRecord } from '../spool-record.ts';
 import { ArrivingMessage, type ArrivingRoom, diskLow } from './arriving-message.ts';
+import type { CopyCount } from './copies.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import type { HeldStore } from './held-store.ts';
@@ -35,6 +37,8 @@ export interface ReceptionOptions {
   events: MailEvents;
   /** Told with every 250 after a dot, and with every message that now waits here. */
   accepted: (domain: MailDomain, how: 'live' | 'held') => void;
+  /** Waits, not for long, until a second friend has what is held, where its owner wants that. */
+  secondCopy: (held: readonly HeldMessage[]) => Promise<CopyCount>;
   waiting: (domain: MailDomain) => void;
 }
 
@@ -218,7 +222,8 @@ export class Reception {
       recipientDsn: this.#recipients.map((to) => this.#recipientDsn.get(to) ?? noRecipientDsn),
     };
     const tags = tagsOf(ownerId, envelope, dataHash);
-    if (held.holdsAll(tags)) return this.#accept(domain);
+    const same = held.withTags(tags);
+    if (same) return await this.#acceptHeld(domain, same);
     if (await arriving.isDiskLow()) return this.#refuse(diskLow, domain);
     try {
       const { sealTo } = domain;
@@ -240,7 +245,7 @@ export class Reception {
       return this.#refuse(reply(451, '4.3.0 cannot hold this now, try later'), domain);
     }
     this.#options.waiting(domain);
-    return this.#accept(domain);
+    return await this.#acceptHeld(domain, held.withTags(tags) ?? []);
   }
 
   /** The refusal, or undefined when it is safely held. */
@@ -285,9 +290,11 @@ export class Reception {
     return outcome.kind === 'later' ? reply(451, '4.3.0 cannot take this now, try later') : undefined;
   }
 
-  #accept(domain: MailDomain): Reply {
+  /** Nothing is held any more where the owner has it by now, and mail of our own is in the queue. */
+  async #acceptHeld(domain: MailDomain, messages: readonly HeldMessage[]): Promise<Reply> {
+    const count = await this.#options.secondCopy(messages);
     this.#options.accepted(domain, 'held');
-    return reply(250, '2.0.0 Ok: held for the owner');
+    return reply(250, `2.0.0 Ok: held for the owner${count === 'two' ? ', by two friends' : ''}`);
   }
 
   #lost(outcome: LiveOutcome | undefined): void {

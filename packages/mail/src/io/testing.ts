@@ -45,6 +45,11 @@ export function recordEvents(): {
     'delivered',
     'deferred',
     'quarantined',
+    'copied',
+    'copyTaken',
+    'copyRefused',
+    'moved',
+    'noted',
     'rawEnded',
     'rawDeclined',
     'trouble',
@@ -174,6 +179,9 @@ export async function startOwner({
     openLive: unreachable,
     openDrain: unreachable,
     openPolicy: (peer) => openPolicy(peer),
+    openCopy: unreachable,
+    copyFriends: () => [],
+    isBackup: () => false,
     backups,
     raw: { doors: [], open: unreachable, claims },
     ...stores,
@@ -198,7 +206,14 @@ export interface FriendBox extends OwnerBox {
   rawAddress: HostPort;
   /** The raw streams that were opened, bob's ends. */
   rawStreams: FrameStream[];
+  /** Friends who keep mail for alice as well and can be reached, by their PeerId. */
+  friends: Map<string, { ownerId: string; mail: Mail }>;
+  /** The streams for copies that were opened, bob's ends. */
+  copyStreams: FrameStream[];
 }
+
+/** The owner id of the friend with this PeerId. */
+export const friendId = (peer: string): string => `owner of ${peer}`;
 
 export async function startFriend({
   stores,
@@ -212,9 +227,14 @@ export async function startFriend({
   arrivingDir = tmpdir(),
   clock = systemClock,
   sweepMs = sweepEveryMs,
+  isStranger = () => false,
+  random = noRandom,
 }: {
   stores: Stores;
   recipient: string;
+  /** Is whoever offers a copy no friend of alice? */
+  isStranger?: () => boolean;
+  random?: Random;
   hostname?: string;
   peer?: string;
   maxBytes?: number;
@@ -247,6 +267,16 @@ export async function startFriend({
   const liveStreams: FrameStream[] = [];
   const rawStreams: FrameStream[] = [];
   const box: { owner: Mail | undefined } = { owner: undefined };
+  const friends: FriendBox['friends'] = new Map();
+  const copyStreams: FrameStream[] = [];
+  const openCopy: Parameters<typeof startMail>[0]['openCopy'] = async (to) => {
+    const friend = 'peer' in to ? friends.get(to.peer)?.mail : box.owner;
+    if (!friend) throw new Error('not reachable');
+    const [here, there] = framePair();
+    copyStreams.push(here);
+    void friend.handleCopy(there, { peer, ownerId: friendId(peer) });
+    return here;
+  };
   const open = async (how: 'handleLive' | 'handleDrain', ownerId: string): Promise<FrameStream> => {
     if (!box.owner || ownerId !== aliceId) throw new Error('not reachable');
     const [here, there] = framePair();
@@ -268,6 +298,10 @@ export async function startFriend({
     domains: () => domains,
     openLive: (ownerId) => open('handleLive', ownerId),
     openDrain: (ownerId) => open('handleDrain', ownerId),
+    openCopy,
+    copyFriends: ({ domain }) =>
+      domain === 'alice.test' ? [...friends].map(([one, { ownerId }]) => ({ peer: one, ownerId })) : [],
+    isBackup: (_, { domain }) => domain === 'alice.test' && !isStranger(),
     openPolicy: async () => {
       throw new Error('bob owns no mail');
     },
@@ -283,7 +317,7 @@ export async function startFriend({
     identities: () => [],
     sweepMs,
     clock,
-    random: noRandom,
+    random,
     events,
   });
   const [address] = mail.addresses;
@@ -298,6 +332,8 @@ export async function startFriend({
     liveStreams,
     rawAddress,
     rawStreams,
+    friends,
+    copyStreams,
     get owner() {
       return box.owner;
     },
