@@ -37,16 +37,23 @@ function originOf(text: string, given: string | null | undefined): DomainName {
   return soa ?? records.reduce((common, { owner }) => (isAtOrBelow(common, owner) ? owner : common), first);
 }
 
-/** Undefined where the anchors disagree among themselves, so that there is nothing to agree with. */
-export function judgeZoneCheck(one: ZoneCheckCase): { id: string; wrong: string | undefined } | undefined {
+interface CheckVerdict {
+  id: string;
+  wrong: string | undefined;
+  /** Why there is nothing to agree with. */
+  notJudged?: string;
+}
+
+export function judgeZoneCheck(one: ZoneCheckCase): CheckVerdict {
   const text = Array.isArray(one.zone)
     ? `${one.zone.join('\n')}\n`
     : Buffer.from(one.input_b64 ?? '', 'base64').toString('latin1');
   // What it includes is not part of the set.
-  if (/^\$INCLUDE/im.test(text)) return undefined;
+  if (/^\$INCLUDE/im.test(text))
+    return notJudged(one.id, 'the zone includes a file that is not part of the set');
   if (one.expect) return judgeAgainstKnot(one, text);
   const wanted = one.bind_expects ? one.bind_expects !== 'bad' : unanimous(one.accepted_by ?? {});
-  if (wanted === undefined) return undefined;
+  if (wanted === undefined) return notJudged(one.id, 'BIND, NSD and Knot disagree');
   return verdict(one.id, wanted, check(text, one.origin));
 }
 
@@ -61,28 +68,27 @@ const knotTtl = 3600;
  * What Knot accepts loads, and what it calls fatal is refused. What it loads but complains of must be complained of here
  * too, unless it is about signatures: these are not checked here.
  */
-function judgeAgainstKnot(
-  one: ZoneCheckCase,
-  text: string,
-): { id: string; wrong: string | undefined } | undefined {
+function judgeAgainstKnot(one: ZoneCheckCase, text: string): CheckVerdict {
   const all = one.expect ?? [];
   const plain = all.filter(({ dnssec }) => !dnssec);
   const expected = plain.length > 0 ? plain : all;
   const got = check(text, expected[0]?.origin ?? null, { defaultTtl: knotTtl });
   if (expected.some(({ fatal }) => fatal > 0)) return verdict(one.id, false, got);
   if (expected.every(({ accepted }) => accepted)) return verdict(one.id, true, got);
-  if (/\bRRSIG\b/.test(text)) return undefined;
+  if (/\bRRSIG\b/.test(text)) return notJudged(one.id, 'what Knot complains of is a matter of signatures');
   return {
     id: one.id,
     wrong: got.problems.length > 0 ? undefined : 'nothing is said of what Knot complains of',
   };
 }
 
+const notJudged = (id: string, why: string): CheckVerdict => ({ id, wrong: undefined, notJudged: why });
+
 function verdict(
   id: string,
   wanted: boolean,
   got: { accepted: boolean; problems: ZoneProblem[] },
-): { id: string; wrong: string | undefined } {
+): CheckVerdict {
   if (wanted === got.accepted) return { id, wrong: undefined };
   const told = got.problems.map(({ severity, line, text }) => `${line}: ${severity}: ${text}`).join('; ');
   return { id, wrong: wanted ? `refused, should load: ${told}` : `loads, should be refused: ${told}` };
