@@ -243,5 +243,14 @@ export const copyLookEveryMs = 2000;
 /** Mail leaves this box for another friend's once this box has kept none for its domain for so long: a word that is taken back at once moves nothing. */
 export const giveUpAfterMs = 5000;
 
+/** A message that comes from one friend is waited for this long before the next one who has it is put off. */
+export const otherPullMs = 30_000;
+
+/** Slower than this, and what comes from one friend is pulled from the next one too: half of a line of 128 kbit/s. */
+export const otherPullBytesPerSecond = 8000;
+
+/** What a friend said about a copy is asked anew when he was away for so long: his disk may be another one. */
+export const copyDoubtMs: number = 600_000;
+
 /** Rows of notes for owners, over all owners: sums by domain and friend, so few. More are told in the log only. */
 export const ownerNotesMax = 1000;

@@ -172,6 +172,8 @@ export async function startMailRoom(
         mail.friendHeard({ peer, ownerId: friendId });
     },
     silent: (peer) => {
+      const friendId = names.ownerOf(peer);
+      if (friendId !== undefined) mail.friendSilent({ peer, ownerId: friendId });
       const ownerId = mailOwnerOf(peer);
       if (ownerId !== undefined && mailBoxHeard(ownerId) === undefined) mail.ownerGone(ownerId);
     },

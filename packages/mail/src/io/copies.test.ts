@@ -3,7 +3,7 @@ import { manualClock } from '@copain/core/testing';
 import { memorySegments } from '@copain/store';
 import { describe, expect, it } from 'vitest';
 import { decodeCopyAnswer, decodeCopyRequest, encodeCopyAnswer, encodeCopyRequest } from '../copy-frames.ts';
-import { copiesArrivingMax, giveUpAfterMs, secondCopyMs } from '../limits.ts';
+import { copiesArrivingMax, copyDoubtMs, giveUpAfterMs, secondCopyMs } from '../limits.ts';
 import { framePair } from './frame-pair.ts';
 import {
   ageKey,
@@ -189,6 +189,41 @@ describe('a domain that is to be kept twice', () => {
     comeBack(alice, carol);
     await mta.received(texts.length);
     expect(mta.messages.map(({ data }) => withoutTrace(data)).toSorted()).toEqual(texts.toSorted());
+  });
+
+  it('crosses the owner’s line once, however many friends bring it', async () => {
+    const [bob, carol] = [await friend('bob'), await friend('carol')];
+    meet({ bob, carol });
+    const texts = Array.from({ length: 12 }, (_, i) => message(`${i} ${'z'.repeat(60_000)}`));
+    const answers = await Promise.all(texts.map(async (text) => await say(bob, text)));
+    expect(answers.filter((answer) => !answer.includes('by two friends'))).toEqual([]);
+    const [listed] = [await bob.mail.list()];
+    const totalBytes = listed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const { alice, mta } = await owner();
+    comeBack(alice, bob, carol);
+    await mta.received(texts.length);
+    await eventually(async () => (await held(bob)) + (await held(carol)) === 0);
+    expect([...bob.parts, ...carol.parts].reduce((sum, bytes) => sum + bytes, 0)).toBe(totalBytes);
+    expect([bob.parts.length, carol.parts.length].every((count) => count > 0)).toBe(true);
+  });
+
+  it('is asked about anew when a friend was away for long, and not after a moment', async () => {
+    const [bob, carol] = [await friend('bob'), await friend('carol')];
+    meet({ bob, carol });
+    expect(await say(bob)).toMatch(/by two friends/);
+    const carolBox = { peer: 'carol', ownerId: friendId('carol') };
+    bob.friends.clear();
+    for (const [awayMs, isKnown] of [
+      [1000, true],
+      [copyDoubtMs, false],
+    ] as const) {
+      bob.mail.friendSilent(carolBox);
+      clock.advance(awayMs);
+      bob.mail.friendHeard(carolBox);
+      // Whatever is to be forgotten is forgotten within this turn of the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(bob.mail.facts().domains[0]?.alsoAt.length === 1).toBe(isKnown);
+    }
   });
 
   it('outlives a friend who breaks every stream, at any word', async () => {

@@ -1,6 +1,13 @@
 import type { Clock, FrameStream, Random } from '@copain/core';
 import { type CopyFriend, type CopyTask, friendsInTurn, type KeepingView, planCopies } from '../copies.ts';
-import { copiesAtOnce, copyIdleMs, copyLookEveryMs, liveOpenMs, secondCopyMs } from '../limits.ts';
+import {
+  copiesAtOnce,
+  copyDoubtMs,
+  copyIdleMs,
+  copyLookEveryMs,
+  liveOpenMs,
+  secondCopyMs,
+} from '../limits.ts';
 import { retryDelayMs } from '../retry-schedule.ts';
 import type { HeldMessage } from '../spool.ts';
 import { CopyLink, type CopyOutcome } from './copy-link.ts';
@@ -43,6 +50,7 @@ export class Copies implements AsyncDisposable {
   readonly #links = new Map<string, { link: Promise<CopyLink>; usedAtMs: number }>();
   /** Who is not asked for now: a box, a box about one domain, or a box about one message. */
   readonly #resting = new Map<string, Rest>();
+  readonly #silentSinceMs = new Map<string, number>();
   readonly #underWay = new Map<string, Promise<boolean>>();
   /** What the last look found; it is worked off before the next one. */
   #due: CopyTask[] = [];
@@ -78,12 +86,21 @@ export class Copies implements AsyncDisposable {
     return 'one of two';
   }
 
-  /** A friend's box is back: what it said before is asked anew, and it may be asked again. */
+  friendSilent({ peer }: CopyFriend): void {
+    if (!this.#silentSinceMs.has(peer)) this.#silentSinceMs.set(peer, this.#options.clock.nowMs());
+  }
+
+  /** A friend's box is back, and may be asked again; what it said before a long absence is asked anew. */
   async friendHeard({ peer, ownerId }: CopyFriend): Promise<void> {
-    const { held } = this.#options;
+    const { held, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    const sinceMs = this.#silentSinceMs.get(peer) ?? nowMs;
+    this.#silentSinceMs.delete(peer);
     for (const key of this.#resting.keys()) if (key.split(' ')[0] === peer) this.#resting.delete(key);
     this.#drop(peer, new Error('a new connection'));
-    for (const { id, copyAt } of held.messages.values())
+    // A clock that was set back says nothing about how long he was away.
+    const isLong = nowMs < sinceMs || nowMs - sinceMs >= copyDoubtMs;
+    for (const { id, copyAt } of isLong ? held.messages.values() : [])
       if (copyAt === ownerId) await held.step(id, { kind: 'doubted', by: ownerId }, 0);
     this.look();
   }

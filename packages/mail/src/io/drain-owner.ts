@@ -13,6 +13,7 @@ import { handOverTooSlow } from '../session-deadlines.ts';
 import { asError, withDeadline } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import type { Inbox } from './inbox.ts';
+import type { PullsUnderWay } from './pulls-under-way.ts';
 
 /** Messages that were being pulled when a stream broke, so that the next one goes on where it stopped. */
 export class PartialPulls {
@@ -35,6 +36,8 @@ export class PartialPulls {
 export interface DrainOwnerOptions {
   inbox: Inbox;
   partials: PartialPulls;
+  /** Shared by all friends. */
+  pulls: PullsUnderWay;
   events: MailEvents;
   /** Something was queued: deliver it. */
   queued: (domain: string) => void;
@@ -57,8 +60,13 @@ export async function handleDrain(
       const offer = await receive(stream);
       if (!offer) break;
       if (offer.t !== 'offer') throw new Error(`unexpected ${offer.t}`);
-      for (const item of [...offer.items].sort(smallAndOldFirst))
-        await send(stream, await answerItem(stream, fromPeer, item, options));
+      const items = offer.items.toSorted(smallAndOldFirst);
+      while (items.length > 0) {
+        // What another friend brings right now comes last: by then it is here.
+        const free = items.findIndex(({ tags }) => !options.pulls.has(tags));
+        for (const item of items.splice(Math.max(0, free), 1))
+          await send(stream, await answerItem(stream, fromPeer, item, options));
+      }
       await send(stream, { t: 'next' });
     }
     await stream.end();
@@ -72,14 +80,21 @@ async function answerItem(
   stream: FrameStream,
   fromPeer: string,
   item: OfferItem,
-  { inbox, partials, queued }: DrainOwnerOptions,
+  { inbox, partials, pulls, queued }: DrainOwnerOptions,
 ): Promise<DrainAnswer> {
   const { id } = item;
   if (await inbox.knowsAll(item.tags)) return { t: 'ack', id, duplicate: true };
   if (item.sizeBytes > recordMaxBytes) return { t: 'later', id, why: 'too large' };
-  const record = await pull(stream, `${fromPeer} ${id}`, item, partials);
-  if (!record) return { t: 'later', id, why: 'not there' };
-  const outcome = await inbox.take(record);
+  if (pulls.has(item.tags)) {
+    const isWorthIt = await pulls.waitedFor(item);
+    if (await inbox.knowsAll(item.tags)) return { t: 'ack', id, duplicate: true };
+    if (isWorthIt && pulls.has(item.tags)) return { t: 'later', id, why: 'comes from another friend' };
+  }
+  const outcome = await pulls.during(item.tags, async () => {
+    const record = await pull(stream, `${fromPeer} ${id}`, item, partials);
+    return record && (await inbox.take(record));
+  });
+  if (!outcome) return { t: 'later', id, why: 'not there' };
   if (outcome.kind === 'later') return { t: 'later', id, why: outcome.why };
   if (outcome.kind === 'stored') queued(outcome.domain);
   return { t: 'ack', id, duplicate: outcome.kind === 'duplicate' };

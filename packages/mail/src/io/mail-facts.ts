@@ -1,6 +1,6 @@
 import type { MailDomain, MailFact, MessageInfo } from '../mail-domain.ts';
 import { messageId } from '../message-id.ts';
-import { isWaiting, type QueuedMessage } from '../spool.ts';
+import { type HeldMessage, isWaiting, type QueuedMessage } from '../spool.ts';
 import type { Deliveries } from './deliver.ts';
 import type { Drains } from './drain-friend.ts';
 import type { HeldStore } from './held-store.ts';
@@ -73,7 +73,12 @@ export function listMessages(
 export function endedDomains(held: HeldStore, domains: readonly MailDomain[]): MailDomain[] {
   const known = new Set(domains.map(({ ownerId, domain }) => `${ownerId} ${domain}`));
   const ended = new Map<string, MailDomain>();
-  for (const { ownerId, domain } of held.messages.values()) {
+  let last: HeldMessage | undefined;
+  for (const message of held.messages.values()) {
+    const { ownerId, domain } = message;
+    // Neighbours are mostly of one domain, and there may be a hundred thousand.
+    if (last?.domain === domain && last.ownerId === ownerId) continue;
+    last = message;
     const key = `${ownerId} ${domain}`;
     if (known.has(key) || ended.has(key)) continue;
     ended.set(key, { domain, ownerId, ownerName: '', role: 'backup', sealTo: [], maxBytes: 0, ended: true });

@@ -24,6 +24,7 @@ import { endedDomains, fact, listMessages, queuedUnder, Totals } from './mail-fa
 import { answerMailQuestions } from './mail-questions.ts';
 import { OwnerNotes } from './owner-notes.ts';
 import { type BackupBox, PolicyPush } from './policy-push.ts';
+import { PullsUnderWay } from './pulls-under-way.ts';
 import { type RawOptions, type RawRoom, startRawRoom } from './raw-room.ts';
 import { ReceiptChecks } from './receipt-checks.ts';
 import type { ReceptionOptions } from './reception.ts';
@@ -81,8 +82,9 @@ export interface Mail extends AsyncDisposable {
   handleDrain(stream: FrameStream, fromPeer: string, fromName: string): Promise<void>;
   /** Serves one `/copain/copy/1` stream of a member's box. Never rejects. */
   handleCopy(stream: FrameStream, from: CopySender): Promise<void>;
-  /** A friend's box is connected: it may keep copies now, and what it said before is asked anew. */
+  /** A friend's box is connected: it may keep copies now. */
   friendHeard(friend: CopyFriend): void;
+  friendSilent(friend: CopyFriend): void;
   /** Serves one `/copain/policy/1` stream of a box of this owner. Never rejects. */
   handlePolicy(stream: FrameStream, ownerId: string): Promise<void>;
   /** What is known of the recipients of a domain; undefined where it is none of this box. */
@@ -164,6 +166,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   };
   const copying = new Map<string, FrameStream>();
   const partials = new PartialPulls();
+  const pulls = new PullsUnderWay();
   /** A friend hands over on one stream at a time; each pull is in memory until it is stored. */
   const handingOver = new Map<string, FrameStream>();
   const liveOwner = { inbox, domains, hostname, clock, events, delivered, learn };
@@ -259,7 +262,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     handleDrain: async (stream, fromPeer) => {
       handingOver.get(fromPeer)?.abort(new Error('replaced by a newer stream'));
       handingOver.set(fromPeer, stream);
-      await handleDrain(stream, fromPeer, { inbox, partials, events, queued });
+      await handleDrain(stream, fromPeer, { inbox, partials, pulls, events, queued });
       if (handingOver.get(fromPeer) === stream) handingOver.delete(fromPeer);
     },
     handleCopy: async (stream, from) => {
@@ -268,6 +271,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       await handleCopy(stream, from, copyHolder);
       if (copying.get(from.peer) === stream) copying.delete(from.peer);
     },
+    friendSilent: (friend) => copies.friendSilent(friend),
     friendHeard: (friend) => {
       copies
         .friendHeard(friend)

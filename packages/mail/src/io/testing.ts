@@ -10,6 +10,7 @@ import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@cop
 import { memorySegments, memoryTable } from '@copain/store';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterEach } from 'vitest';
+import { decodeDrainRequest } from '../drain-frames.ts';
 import { sweepEveryMs } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import type { ClaimView } from '../raw-plan.ts';
@@ -208,6 +209,8 @@ export interface FriendBox extends OwnerBox {
   rawStreams: FrameStream[];
   /** Friends who keep mail for alice as well and can be reached, by their PeerId. */
   friends: Map<string, { ownerId: string; mail: Mail }>;
+  /** The parts of messages that he handed over, by their bytes. */
+  parts: number[];
   /** The streams for copies that were opened, bob's ends. */
   copyStreams: FrameStream[];
 }
@@ -269,6 +272,7 @@ export async function startFriend({
   const box: { owner: Mail | undefined } = { owner: undefined };
   const friends: FriendBox['friends'] = new Map();
   const copyStreams: FrameStream[] = [];
+  const parts: number[] = [];
   const openCopy: Parameters<typeof startMail>[0]['openCopy'] = async (to) => {
     const friend = 'peer' in to ? friends.get(to.peer)?.mail : box.owner;
     if (!friend) throw new Error('not reachable');
@@ -282,7 +286,12 @@ export async function startFriend({
     const [here, there] = framePair();
     if (how === 'handleLive') liveStreams.push(here);
     void box.owner[how](there, peer, 'bob');
-    return here;
+    const send = async (frame: Uint8Array): Promise<void> => {
+      const request = how === 'handleDrain' ? decodeDrainRequest(frame) : undefined;
+      if (request?.t === 'part') parts.push(request.bytes.length);
+      await here.send(frame);
+    };
+    return { ...here, send };
   };
   const openRaw = async (): Promise<FrameStream> => {
     if (!box.owner) throw new Error('not reachable');
@@ -334,6 +343,7 @@ export async function startFriend({
     rawStreams,
     friends,
     copyStreams,
+    parts,
     get owner() {
       return box.owner;
     },
