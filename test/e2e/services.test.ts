@@ -156,4 +156,17 @@ describe.skipIf(skip)('services as friends see them, on ports 25 and 53, tried e
     await network.unblock('carol');
     await agree([alice], ['dns', nameServer('carol')], { state: 'up' });
   });
+
+  it('what was is remembered, over a restart too', async () => {
+    const before = await alice.well(['status', 'bob']);
+    expect(before).toMatch(/was up +24 h (100|9\d(\.\d)?) %/);
+    await alice.stop();
+    await alice.up();
+    const { services } = await alice.json<{
+      services: { service: string; history: { up24h: number } | null }[];
+    }>(['status']);
+    const smtp = services.find(({ service }) => service === 'smtp')?.history;
+    expect(smtp?.up24h).toBeGreaterThan(0);
+    expect(smtp?.up24h).toBeLessThan(1);
+  });
 });

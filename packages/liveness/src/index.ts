@@ -16,8 +16,17 @@
  */
 
 export {
+  emptyHistory,
+  type History,
+  type HistoryState,
+  historySummary,
+  withState,
+} from './history.ts';
+export { decodeHistory, encodeHistory } from './history-row.ts';
+export {
   downAloneAfterMs,
   friendsMax,
+  historiesMax,
   probeEveryMs,
   probeRetryMs,
   probeTimeoutMs,

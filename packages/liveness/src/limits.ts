@@ -84,3 +84,21 @@ export const slowFromMs = 1000;
 
 /** Below this it is not slow any more. */
 export const fastBelowMs = 500;
+
+/** Changes of state kept one by one, of each friend and service: a restless week. */
+export const historyChangesMax = 64;
+
+/** Hours kept: two weeks. */
+export const historyHours = 336;
+
+/** Days kept: a year, and a day for the one that is not over. */
+export const historyDays = 366;
+
+/** States are looked at every few seconds; after a longer pause nobody knows what was. */
+export const historyGapMs = 60_000;
+
+/** Friends and services of which a history is kept: of a full circle each friend, and three services of each. */
+export const historiesMax = 256;
+
+/** Bytes of one history on disk at most, all of it. */
+export const historyBytesMax = 24_576;

@@ -10,6 +10,16 @@ import type {
   ZoneProblem,
 } from './status-document.ts';
 
+/** What a year was like: the parts of the known time in which it was up, from 0 to 1; undefined where nothing is known. */
+export interface HistoryFacts {
+  day: number | undefined;
+  week: number | undefined;
+  month: number | undefined;
+  year: number | undefined;
+  /** Of the last 90 days, the oldest first. */
+  days: readonly (number | undefined)[];
+}
+
 /** A friend, in the agent's terms: instants in ms since 1970, undefined where nothing is known. */
 export interface FriendFacts {
   name: string;
@@ -33,6 +43,7 @@ export interface FriendFacts {
   tookForMe: { messages: number; bytes: number } | undefined;
   /** What he said about a planned absence, while that stands. */
   away?: AwayFacts | undefined;
+  history?: HistoryFacts | undefined;
   /** Why his box and this one cannot talk, where they share no protocol version. */
   incompatible: string | undefined;
   line?: readonly FriendLineStatus[];
@@ -143,6 +154,7 @@ export interface ServiceFacts {
   isOwn: boolean;
   /** What can be done about it, where it does not answer. */
   hint: string;
+  history?: HistoryFacts | undefined;
 }
 
 /** Everything that the status document is made of. The agent collects it from the rooms at one instant. */

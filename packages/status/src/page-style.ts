@@ -15,6 +15,7 @@ section{margin-top:1rem;padding:1rem;background:var(--card);border:1px solid var
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}.calm{color:var(--calm)}
 .verdict{border-left:.4rem solid currentColor}.verdict>*{color:var(--text)}.verdict h2{color:inherit}
 svg{width:.9em;height:.9em;vertical-align:-.08em;margin-right:.35em;fill:currentColor;stroke:currentColor}
+svg.days{width:7.5rem;height:1rem;stroke:none}
 code{font:.9em ui-monospace,monospace;background:var(--bg);border:1px solid var(--edge);border-radius:.25rem;padding:.05rem .3rem}
 .wide{position:relative;overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}

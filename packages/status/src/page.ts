@@ -1,4 +1,5 @@
 import { formatSize, humanDuration } from '@copain/core';
+import { heightOf, historyWords, upWords } from './history-text.ts';
 import { type Html, html, noHtml } from './html.ts';
 import { statusLimits } from './limits.ts';
 import { pageStyle } from './page-style.ts';
@@ -6,6 +7,7 @@ import { insideWords, seenByWords, serviceWords } from './service-text.ts';
 import type {
   FriendState,
   FriendStatus,
+  HistoryStatus,
   MailStatus,
   ServiceStatus,
   StatusDocument,
@@ -84,6 +86,24 @@ ${shown.map(
 
 const text = (value: string): Html => html`${value}`;
 
+/** The last 30 days as columns, three paths for as many colours; the words say the same. */
+function historyCell(history: HistoryStatus | null): Html {
+  if (history === null) return noHtml;
+  const days = history.days.slice(-30);
+  const paths: Record<'good' | 'warn' | 'bad', string> = { good: '', warn: '', bad: '' };
+  days.forEach((part, index) => {
+    if (part === null) return;
+    const height = 2 * (heightOf(part) + 1);
+    const tone = part >= 0.9995 ? 'good' : part >= 0.95 ? 'warn' : 'bad';
+    paths[tone] += `M${index * 4} 16v-${height}h3v${height}z`;
+  });
+  const drawn = (['good', 'warn', 'bad'] as const)
+    .filter((tone) => paths[tone] !== '')
+    .map((tone) => html`<path class="${tone}" d="${paths[tone]}"/>`);
+  const words = `30 d ${upWords(history.up30d)}`;
+  return html`<svg class="days" viewBox="0 0 120 16" role="img" aria-label="${historyWords(history)}">${drawn}</svg><br><span class="dim">${words}</span>`;
+}
+
 const age = (time: string | null, nowMs: number): Html => {
   const atMs = instant(time);
   return atMs === undefined || time === null
@@ -124,6 +144,7 @@ function friendsSection(friends: readonly FriendStatus[], nowMs: number): Html {
         age(friend.lastHeardAt, nowMs),
         text(pathWords(friend)),
         friend.rttMs === null ? noHtml : html`${friend.rttMs} ms`,
+        historyCell(friend.history),
         text(friend.may.join(', ')),
         text(friend.offers.join(', ')),
       ],
@@ -135,6 +156,7 @@ function friendsSection(friends: readonly FriendStatus[], nowMs: number): Html {
     { label: 'Last heard' },
     { label: 'Path' },
     { label: 'Round trip', isNumber: true },
+    { label: 'Last 30 days' },
     { label: 'I do for them' },
     { label: 'They offer me' },
   ];
@@ -235,6 +257,7 @@ function servicesSection(services: readonly ServiceStatus[], nowMs: number): Htm
         text(one.target),
         text(seenByWords(one)),
         text(insideWords(one)),
+        historyCell(one.history),
       ],
     };
   });
@@ -244,6 +267,7 @@ function servicesSection(services: readonly ServiceStatus[], nowMs: number): Htm
     { label: 'At' },
     { label: 'Reached by' },
     { label: 'On its box' },
+    { label: 'Last 30 days' },
   ];
   return html`<section aria-labelledby="services"><h2 id="services">Services</h2>
 ${table({ caption: 'Mail and name servers, as friends reach them from outside', columns, rows })}</section>`;

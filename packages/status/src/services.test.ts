@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { ServiceFacts, StatusFacts } from './facts.ts';
+import type { HistoryFacts, ServiceFacts, StatusFacts } from './facts.ts';
+import { historyBar, historyWords } from './history-text.ts';
 import { metricsText } from './metrics.ts';
 import { renderPage } from './page.ts';
 import { buildStatus } from './status.ts';
@@ -81,6 +82,31 @@ it('a service of one’s own that two friends do not reach is a thing to look at
   expect(todos([{ ...down, state: 'partial', confirmed: false }])).toEqual([]);
   expect(todos([{ ...down, service: 'dns' }])).toEqual([['attention', 'peer doctor dns']]);
   expect(todos([service({ inside: 'down', fault: 'service' })])).toEqual([['attention', 'peer doctor mail']]);
+});
+
+const history: HistoryFacts = {
+  day: 1,
+  week: 0.99949,
+  month: 0.5,
+  year: undefined,
+  days: [...Array<undefined>(88).fill(undefined), 0.5, 1],
+};
+
+it('a year is shown at a glance: in words that never round up to all, as a bar, in JSON and on the page', () => {
+  const status = statusOf([service({ history }), service({ target: 'mx2', history: undefined })]);
+  const [shown, without] = status.services;
+  expect(without?.history).toBeNull();
+  expect(shown?.history).toMatchObject({ up24h: 1, up7d: 0.9995, up30d: 0.5, up365d: null });
+  expect(shown?.history?.days).toHaveLength(90);
+  if (!shown?.history) throw new Error('it has a history');
+  expect(historyWords({ ...shown.history, up7d: 0.99999 })).toBe(
+    '24 h 100 %, 7 d 99.9 %, 30 d 50 %, 365 d -',
+  );
+  expect(historyBar(shown.history, 'ascii')).toBe(`${'.'.repeat(28)}27`);
+  expect(historyBar(shown.history, 'unicode')).toBe(`${'·'.repeat(28)}▃█`);
+  const page = renderPage(status, { nonce: 'n', refreshMs: 10_000 });
+  expect(page).toMatch(/<svg class="days" [^>]*aria-label="24 h 100 %, 7 d 99.9 %, 30 d 50 %, 365 d -">/);
+  expect(page.match(/class="days"/g)).toHaveLength(1);
 });
 
 it('what comes from others cannot write markup into the page', () => {

@@ -31,6 +31,19 @@ export interface FriendBox {
   state: FriendState;
 }
 
+/**
+ * What the past was like: the part of the known time in which it was up, from 0 to 1, null where nothing is known. Planned
+ * absence counts as neither, and so does time in which this box was off or heard nobody.
+ */
+export interface HistoryStatus {
+  up24h: number | null;
+  up7d: number | null;
+  up30d: number | null;
+  up365d: number | null;
+  /** The last 90 days (UTC), the oldest first; the last one is today. */
+  days: (number | null)[];
+}
+
 /** One friend, as `peer friends --json` and the status document show him. */
 export interface FriendStatus {
   name: string;
@@ -60,6 +73,8 @@ export interface FriendStatus {
   tookForMe: { messages: number; bytes: number } | null;
   /** What he said about a planned absence, while that stands. */
   away: AwayStatus | null;
+  /** null where nothing was seen yet. */
+  history: HistoryStatus | null;
   /** Why his box and this one cannot talk, where they share no protocol version; else null. */
   incompatible: string | null;
   /** What went to him and came from him since the agent started, by class of traffic; before Noise, yamux and TCP. */
@@ -182,6 +197,7 @@ export interface ServiceStatus {
   /** `service`: it does not answer on its own box either; `way`: there it does, and friends do not reach it. */
   fault: 'none' | 'service' | 'way' | 'unknown';
   text: string;
+  history: HistoryStatus | null;
 }
 
 /** One service that a friend has taken over by agreement. */

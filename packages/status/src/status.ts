@@ -1,9 +1,18 @@
 import { isoTime } from '@copain/core';
-import type { AwayFacts, FriendFacts, MailFacts, ServiceFacts, StatusFacts, ZoneFacts } from './facts.ts';
+import type {
+  AwayFacts,
+  FriendFacts,
+  HistoryFacts,
+  MailFacts,
+  ServiceFacts,
+  StatusFacts,
+  ZoneFacts,
+} from './facts.ts';
 import { statusLimits } from './limits.ts';
 import type {
   AwayStatus,
   FriendStatus,
+  HistoryStatus,
   MailStatus,
   ServiceStatus,
   StatusDocument,
@@ -16,6 +25,16 @@ const time = (atMs: number | undefined): string | null => (atMs === undefined ? 
 function awayStatus(away: AwayFacts | undefined): AwayStatus | null {
   if (away === undefined) return null;
   return { since: isoTime(away.sinceMs), until: time(away.untilMs), note: away.note ?? null };
+}
+
+/** To a ten-thousandth: a year has 8,760 hours. */
+const part = (value: number | undefined): number | null =>
+  value === undefined ? null : Math.round(value * 10_000) / 10_000;
+
+function historyStatus(history: HistoryFacts | undefined): HistoryStatus | null {
+  if (history === undefined) return null;
+  const { day, week, month, year, days } = history;
+  return { up24h: part(day), up7d: part(week), up30d: part(month), up365d: part(year), days: days.map(part) };
 }
 
 function friendStatus(friend: FriendFacts): FriendStatus {
@@ -38,6 +57,7 @@ function friendStatus(friend: FriendFacts): FriendStatus {
     version: version ?? null,
     tookForMe: friend.tookForMe ?? null,
     away: awayStatus(friend.away),
+    history: historyStatus(friend.history),
     incompatible: incompatible ?? null,
     ...(friend.line === undefined ? {} : { line: [...friend.line] }),
   };
@@ -123,6 +143,7 @@ function serviceStatus(facts: ServiceFacts): ServiceStatus {
     inside: inside ?? null,
     fault,
     text,
+    history: historyStatus(facts.history),
   };
 }
 

@@ -1,10 +1,12 @@
 import { formatSize, humanDuration, visible } from '@copain/core';
+import { historyBar, historyWords } from './history-text.ts';
 import { primaryFailingText } from './primary-text.ts';
-import { servicesTable } from './service-text.ts';
+import { servicesTable, serviceWords } from './service-text.ts';
 import type {
   AwayStatus,
   FriendState,
   FriendStatus,
+  HistoryStatus,
   InviteInfo,
   LineStatus,
   MailStatus,
@@ -273,10 +275,12 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
   const mailOfHis = status.mail.filter(({ owner, role }) => owner === name && role === 'backup');
   const held = mailOfHis.reduce((sum, { messages }) => sum + messages, 0);
   const list = (items: readonly string[]): string => (items.length === 0 ? 'nothing' : items.join(', '));
+  const services = status.services.filter(({ owner }) => owner === name);
   const rows: [string, string][] = [
     ['state', `${stateWords(friend, nowMs)}${friend.confirmed ? '' : ' (not confirmed)'}`],
     ['heard', friend.lastHeardAt === null ? 'never' : `${ageSince(friend.lastHeardAt, nowMs)} ago`],
     ...(friend.away === null ? [] : [['says', awayWords(friend.away)] as [string, string]]),
+    ...historyRows(friend.history, options),
     ['not heard by', friend.seenDownBy.length === 0 ? 'nobody' : friend.seenDownBy.join(', ')],
     ['path', `${pathWords(friend)}${friend.rttMs === null ? '' : `, ${friend.rttMs} ms`}`],
     ['I do for them', list(friend.may)],
@@ -294,6 +298,10 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
             `${count(friend.tookForMe.messages, 'message')}, ${formatSize(friend.tookForMe.bytes)}, in all`,
           ] as [string, string],
         ]),
+    ...services.flatMap((one): [string, string][] => [
+      [one.service, `${one.target}: ${serviceWords(one, nowMs)}`],
+      ...historyRows(one.history, options),
+    ]),
     ['version', friend.version ?? 'not known'],
     ...(friend.incompatible === null ? [] : [['cannot talk', friend.incompatible] as [string, string]]),
     ['id', friend.id],
@@ -303,6 +311,14 @@ export function friendText(status: StatusDocument, name: string, options: TextOp
   ];
   const lines = rows.map(([label, value]) => `  ${label.padEnd(15)}${visible(value, 1000)}\n`);
   return `${(options.paint ?? unpainted)('bold', visible(friend.name))}\n${lines.join('')}`;
+}
+
+function historyRows(history: HistoryStatus | null, { shapes }: TextOptions): [string, string][] {
+  if (history === null) return [];
+  return [
+    ['was up', historyWords(history)],
+    ['last 30 days', historyBar(history, shapes)],
+  ];
 }
 
 /** `away since 2026-11-22 until 2026-11-29: in Brittany`. */

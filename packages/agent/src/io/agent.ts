@@ -12,10 +12,12 @@ import { providers } from '../wiring.ts';
 import { type Box, openBox } from './box.ts';
 import { type BoxView, boxView } from './box-view.ts';
 import { type CircleService, circleService } from './circle.ts';
+import { circleStates } from './circle-history.ts';
 import { startCircleServices } from './circle-services.ts';
 import type { Dialback } from './dialback.ts';
 import type { EventLog } from './event-log.ts';
 import { startFriendsWatch } from './friends-watch.ts';
+import { openHistories } from './history.ts';
 import { adoptOwner, type Identity } from './identity.ts';
 import { inBursts } from './in-bursts.ts';
 import { type LineMeasure, measureLine } from './line-measure.ts';
@@ -213,6 +215,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const running = await startMeshRoom(box, { watch, zones, mail, circle }, starting);
   mesh = running;
 
+  const histories = await openHistories({ table: box.table, clock, failed: box.failed('keeping histories') });
+  starting.defer(() => histories.close().catch(box.failed('keeping histories')));
   const services = startCircleServices(box, { watch, zones, mesh: running, pace: options.servicePace });
 
   const sayNotYet = (): void => {
@@ -262,6 +266,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     running.tick();
     zones.tick();
     services.tick();
+    histories.tick(() => circleStates(box, { watch, services }));
   }, tickEveryMs);
   starting.defer(() => clearInterval(ticking));
   running.dialer.tick(new Set());
@@ -274,7 +279,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const parts = starting.move();
   let stopped: Promise<void> | undefined;
   return {
-    ...boxView(box, { mesh: running, watch, zones, mail, mailProofs, later, services }),
+    ...boxView(box, { mesh: running, watch, zones, mail, mailProofs, later, services, histories }),
     identity,
     version,
     ready: () => !stopping.signal.aborted,

@@ -4,6 +4,7 @@ import type { Config } from '../config-schema.ts';
 import { type Check, type NetFacts, ownHosts } from '../doctor-net.ts';
 import { serviceChecks } from '../service-text.ts';
 import type { Box } from './box.ts';
+import type { Histories } from './history.ts';
 import type { MailProofs } from './mail-proof.ts';
 import type { MailRoom } from './mail-room.ts';
 import type { MeshRoom } from './mesh-room.ts';
@@ -33,10 +34,11 @@ export function boxView(
     mailProofs: MailProofs;
     later: SignedLater;
     services: Services;
+    histories: Histories;
   },
 ): BoxView {
   const { identity, version, startedAtMs, records, names, events, standing, clock, config } = box;
-  const { mesh, watch, zones, later, mailProofs, services } = rooms;
+  const { mesh, watch, zones, later, mailProofs, services, histories } = rooms;
   const { mail } = rooms.mail;
   const relays = (): string[] => mesh.relaying.listening().map(names.ofPeer);
   /** What the operator set; else what friends see now; else, right after a start, what was agreed before. */
@@ -70,6 +72,7 @@ export function boxView(
       standing,
       later,
       services: services.facts(),
+      history: (key) => histories.summary(key),
       details: mesh.details,
       viaOf: (peer) => {
         const connections = mesh.host.connections(peer);

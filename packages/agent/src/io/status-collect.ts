@@ -1,19 +1,21 @@
 import { formatHostPort } from '@copain/core';
 import type { Mail } from '@copain/mail/io';
 import type { VersionGap } from '@copain/mesh';
-import type { FriendState, ServiceFacts, StatusFacts } from '@copain/status';
+import type { HistoryFacts, ServiceFacts, StatusFacts } from '@copain/status';
 import { offered } from '@copain/trust';
 import { awayOf, shownState } from '../away.ts';
 import { clockSkew } from '../clock-skew.ts';
 import type { Config } from '../config-schema.ts';
 import { type MailProof, mailChecks } from '../doctor-mail.ts';
 import type { FaultHistory } from '../fault.ts';
+import { bestBox } from '../friend-state.ts';
 import { recordsOf } from '../known-records.ts';
 import { membershipOf } from '../membership.ts';
 import type { ServiceFact } from '../service-facts.ts';
 import { serviceHint, serviceText } from '../service-text.ts';
 import { versionGapText } from '../version-gap-text.ts';
 import { providers } from '../wiring.ts';
+import { friendHistoryKey, serviceHistoryKey } from './circle-history.ts';
 import type { EventLog } from './event-log.ts';
 import type { Identity } from './identity.ts';
 import type { PeerNames } from './peer-names.ts';
@@ -53,6 +55,7 @@ export interface StatusSources {
   standing: Standing;
   later: SignedLater;
   services: readonly ServiceFact[];
+  history: (key: string) => HistoryFacts | undefined;
   details: ReadonlyMap<string, FriendDetails>;
   /** The friend's box that relays what this one sends, or undefined where it goes directly. */
   viaOf(peer: string): string | undefined;
@@ -71,7 +74,7 @@ function primaryFacts(primary: PrimaryFact | undefined): StatusFacts['zones'][nu
   };
 }
 
-function serviceRows({ services, identity, names }: StatusSources): ServiceFacts[] {
+function serviceRows({ services, identity, names, history }: StatusSources): ServiceFacts[] {
   const { ownerId: self } = identity;
   return services.map((fact) => ({
     owner: names.ofOwner(fact.ownerId),
@@ -87,11 +90,9 @@ function serviceRows({ services, identity, names }: StatusSources): ServiceFacts
     text: serviceText(fact, self, names),
     isOwn: fact.ownerId === self,
     hint: serviceHint(fact),
+    history: history(serviceHistoryKey(fact)),
   }));
 }
-
-/** How a friend's boxes are ordered, when one stands for him. */
-const bestFirst: readonly FriendState[] = ['up', 'slow', 'partial', 'suspect', 'away', 'down', 'unknown'];
 
 /** The facts of every room in the words of the status document. Called for each page, JSON and metrics request. */
 export function collectStatus(sources: StatusSources): StatusFacts {
@@ -117,9 +118,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((member) => {
       const boxes = member.boxes.map((box) => ({ box, alive: liveness.get(box.peer) }));
-      const place = (state: FriendState | undefined): number => bestFirst.indexOf(state ?? 'unknown');
-      // A person is as well as his best box is.
-      const [best] = boxes.toSorted((a, b) => place(a.alive?.state) - place(b.alive?.state));
+      const best = bestBox(member, liveness);
       if (best === undefined) return [];
       const { box, alive } = best;
       const details = sources.details.get(box.peer);
@@ -148,6 +147,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
           offers: offered(roster, agreements, member.ownerId, identity.ownerId),
           version: details?.version,
           away,
+          history: sources.history(friendHistoryKey(member.ownerId)),
           tookForMe: tookForMe(member.ownerId),
           incompatible: details?.gap === undefined ? undefined : versionGapText(member.name, details.gap),
           line: sources.traffic.withFriend(box.peer),
