@@ -24,12 +24,6 @@ export function rememberedState(
   away: Away | undefined,
 ): 'up' | 'slow' | 'partial' | 'down' | 'away' | undefined {
   const shown = shownState(state, away);
-  switch (shown) {
-    case 'unknown':
-      return undefined;
-    case 'suspect':
-      return 'down';
-    default:
-      return shown;
-  }
+  if (shown === 'unknown') return undefined;
+  return shown === 'suspect' ? 'down' : shown;
 }

@@ -102,3 +102,9 @@ export const historiesMax = 256;
 
 /** Bytes of one history on disk at most, all of it. */
 export const historyBytesMax = 24_576;
+
+/**
+ * In a circle where a box has more friends than this, so many of them watch it and vote; with fewer all do. Two votes
+ * are enough, and with eight watchers six may be off themselves.
+ */
+export const watchersMax = 8;

@@ -411,3 +411,50 @@ it('whatever comes in whatever order: only being heard makes up, confirmed down 
     }),
   );
 });
+
+const circleOf = (many: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: many - 1 }, (_, index) => [`box${index}`, '']));
+
+it('up to eight friends all watch all; with more, eight watch each, and nobody else votes about him', () => {
+  expect([...box(circleOf(9)).view().friends.values()].map(({ watchers }) => watchers)).toEqual(
+    Array(8).fill(undefined),
+  );
+  const large = box(circleOf(20));
+  const all = Object.keys(circleOf(20));
+  large.pass(5, all);
+  const heard = all.slice(0, 11);
+  // More than half go on being heard, so that this box may judge the others.
+  large.pass(60, heard);
+  const silent = all.slice(11);
+  const watchedHere = silent.filter((peer) => large.view().friends.get(peer)?.watchers?.has('alice'));
+  expect(watchedHere.length).toBeGreaterThan(0);
+  expect(watchedHere.length).toBeLessThan(silent.length);
+  expect(
+    large
+      .all('vote')
+      .map(({ effect }) => effect.about)
+      .toSorted(),
+  ).toEqual(watchedHere.toSorted());
+});
+
+it('in a large circle only the votes of his watchers make a friend down for sure', () => {
+  const about = 'box0';
+  const votedBy = (isWatcher: boolean) => {
+    const large = box(circleOf(20));
+    const all = Object.keys(circleOf(20));
+    large.pass(5, all);
+    large.pass(
+      50,
+      all.filter((peer) => peer !== about),
+    );
+    const { watchers } = large.view().friends.get(about) ?? {};
+    const voters = all.filter((peer) => peer !== about && watchers?.has(peer) === isWatcher).slice(0, 2);
+    for (const voter of voters) large.vote(voter, about);
+    return large.stateOf(about);
+  };
+  expect(votedBy(true)).toMatchObject({ state: 'down', confirmed: true });
+  const { state, seenDownBy = [] } = votedBy(false) ?? {};
+  expect(state).toBe('suspect');
+  // What this box itself says counts where it is one of them.
+  expect(seenDownBy.filter((voter) => voter !== 'alice')).toEqual([]);
+});

@@ -7,6 +7,7 @@ import {
   heardNow,
   type LineState,
   type LivenessState,
+  type RosterInput,
   shownAs,
   type Vote,
   votersAgainst,
@@ -15,13 +16,8 @@ import {
 
 /** What happens to a box. Peers are PeerId texts; whoever is not on the roster is ignored. */
 export type LivenessInput =
-  /** First of all, and whenever the roster or a network changes. `network` is '' where it is not known or private. */
-  | {
-      kind: 'roster';
-      self: string;
-      selfNetwork: string;
-      friends: readonly { peer: string; network: string }[];
-    }
+  /** First of all, and whenever the roster or a network changes. */
+  | ({ kind: 'roster' } & RosterInput)
   /** An authenticated connection stands: his key answered just now, which counts as hearing him. */
   | { kind: 'connected'; peer: string }
   /** Any byte from him. */
@@ -252,7 +248,8 @@ function thawed(view: LivenessState, nowMs: number): LivenessState {
 function withOwnVote(view: LivenessState, friend: Friend, nowMs: number, effects: LivenessEffect[]): Friend {
   const mine = friend.votes.get(view.self);
   const silent = friend.state !== 'up';
-  const due = !silent || (nowMs - friend.clockAtMs >= voteAfterMs && mayJudge(view, friend));
+  const isWatched = friend.watchers?.has(view.self) !== false;
+  const due = !silent || (isWatched && nowMs - friend.clockAtMs >= voteAfterMs && mayJudge(view, friend));
   if (!due || (mine?.silent ?? false) === silent) return friend;
   const heardAtMs = friend.lastHeardAtMs ?? 0;
   effects.push({ kind: 'vote', about: friend.peer, heardAtMs, silent });

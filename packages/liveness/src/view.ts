@@ -1,5 +1,6 @@
-import { friendsMax } from './limits.ts';
+import { friendsMax, watchersMax } from './limits.ts';
 import { noSlowness, type Slowness } from './slowness.ts';
+import { type Candidate, watchersOf } from './watchers.ts';
 
 /**
  * What a box says about a friend. `slow` is shown of one who is heard (`up` in a `Friend`) and answers late; `away` is
@@ -34,6 +35,8 @@ export interface Friend {
   readonly closed: boolean;
   /** How late he answers; begins anew whenever he was not heard. */
   readonly slowness: Slowness;
+  /** Whose votes about him count, where not everybody's do; the same for all who know the same circle. */
+  readonly watchers: ReadonlySet<string> | undefined;
   readonly secondDialled: boolean;
   /** Whom he said, in his last beat, to have heard; and when that beat came. */
   readonly heardByHim: ReadonlySet<string>;
@@ -77,25 +80,50 @@ function networkOf(peer: string, network: string): string {
 }
 
 /**
+ * Who is in the circle. `network` is where votes are counted from, as this box sees it, '' where that is not known or
+ * private; `place` is the network that the box itself signed, for choosing watchers alike everywhere.
+ */
+export interface RosterInput {
+  self: string;
+  selfNetwork: string;
+  selfPlace?: string;
+  friends: readonly { peer: string; network: string; place?: string }[];
+}
+
+/**
+ * Who watches each box: everybody in a small circle (undefined); in a larger one `watchersMax` of them, so that what is
+ * signed about one outage does not grow with the circle.
+ */
+function watchersIn(
+  roster: RosterInput,
+  listed: RosterInput['friends'],
+): (peer: string) => ReadonlySet<string> | undefined {
+  if (listed.length <= watchersMax) return () => undefined;
+  const candidates: Candidate[] = [
+    { peer: roster.self, network: roster.selfPlace ?? '' },
+    ...listed.map(({ peer, place }) => ({ peer, network: place ?? '' })),
+  ];
+  return (peer) => new Set(watchersOf(peer, candidates, watchersMax));
+}
+
+/**
  * The view after the roster changed. Who stays keeps what is known about him, who is new starts unknown with his
  * silence clock at `nowMs`, who left is forgotten together with his votes.
  */
-export function withRoster(
-  view: LivenessState,
-  roster: { self: string; selfNetwork: string; friends: readonly { peer: string; network: string }[] },
-  nowMs: number,
-): LivenessState {
+export function withRoster(view: LivenessState, roster: RosterInput, nowMs: number): LivenessState {
   const listed = roster.friends
     .filter(({ peer }) => peer !== roster.self)
     .toSorted((a, b) => (a.peer < b.peer ? -1 : 1))
     .slice(0, friendsMax);
   const voters = new Set([roster.self, ...listed.map(({ peer }) => peer)]);
+  const watchers = watchersIn(roster, listed);
   const friends = new Map<string, Friend>();
   for (const { peer, network } of listed) {
     const known = view.friends.get(peer) ?? stranger(peer, nowMs);
     friends.set(peer, {
       ...known,
       network: networkOf(peer, network),
+      watchers: watchers(peer),
       votes: new Map([...known.votes].filter(([voter]) => voters.has(voter))),
     });
   }
@@ -118,6 +146,7 @@ function stranger(peer: string, nowMs: number): Friend {
     clockAtMs: nowMs,
     closed: false,
     slowness: noSlowness,
+    watchers: undefined,
     secondDialled: false,
     heardByHim: new Set(),
     heardByHimAtMs: 0,
@@ -161,13 +190,16 @@ export function facts(view: LivenessState): FriendFacts[] {
 }
 
 /**
- * Whose votes against a friend count: mine, and those of friends I hear now. The vote of somebody who has fallen
+ * Whose votes against a friend count: mine, and those of friends I hear now, as far as they are his watchers. The vote of somebody who has fallen
  * silent himself is old news that nobody would take back.
  */
 export function votersAgainst(view: LivenessState, friend: Friend): string[] {
   return [...friend.votes]
     .filter(
-      ([voter, { silent }]) => silent && (voter === view.self || view.friends.get(voter)?.state === 'up'),
+      ([voter, { silent }]) =>
+        silent &&
+        friend.watchers?.has(voter) !== false &&
+        (voter === view.self || view.friends.get(voter)?.state === 'up'),
     )
     .map(([voter]) => voter)
     .toSorted();

@@ -15,5 +15,5 @@ process.exitCode = await runAgent({
   },
   env: process.env,
   version: '0.0.0-test',
-  servicePace: { everyMs: 1500, retryMs: 500, lookEveryMs: 500, timeoutMs: 1000 },
+  servicePace: { everyMs: 700, retryMs: 250, lookEveryMs: 500, timeoutMs: 900 },
 });

@@ -2,6 +2,7 @@ import { isoTime, toHex } from '@copain/core';
 import type { RemovalRecord, Signed } from '@copain/trust';
 import type { Knowledge, KnownRecord } from '../known-records.ts';
 import { inviteTakenText, lostItsInvite } from '../lost-invite.ts';
+import { saidNetwork } from '../network-of.ts';
 import { ownerNews } from '../owner-news.ts';
 import { baseOffer, type Plan, plan } from '../wiring.ts';
 import type { Box } from './box.ts';
@@ -86,7 +87,12 @@ export function startPlanner(box: Box, rooms: () => PlannedRooms): Planner {
       kind: 'roster',
       self,
       selfNetwork: config().mesh.network ?? '',
-      friends: friendBoxes().map((peer) => ({ peer, network: mesh.networkOf(peer) })),
+      selfPlace: saidNetwork(knowledge(), self),
+      friends: friendBoxes().map((peer) => ({
+        peer,
+        network: mesh.networkOf(peer),
+        place: saidNetwork(knowledge(), peer),
+      })),
     });
     const dnsDuties = current.duties.filter((duty) => duty.service === 'dns');
     zones.configure(

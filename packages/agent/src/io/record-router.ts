@@ -29,6 +29,8 @@ export function recordRouter(
           break;
         case 'addresses':
           rooms.mesh()?.refreshDialer();
+          // Who watches whom in a large circle hangs on where boxes say that they are.
+          if (rooms.mesh() !== undefined) void planner.replan();
           break;
         case 'zone-announced':
           zones.announced(call.ownerId, call.origin);

@@ -20,7 +20,7 @@ import {
 import { probe } from '@copain/liveness/io';
 import { type ServiceStatement, statementsThatFit } from '@copain/trust';
 import { recordsOf } from '../known-records.ts';
-import { networkOf } from '../network-of.ts';
+import { saidNetwork } from '../network-of.ts';
 import { type Observer, type ServiceFact, serviceFacts } from '../service-facts.ts';
 import { publicTargets } from '../service-targets.ts';
 import type { Box } from './box.ts';
@@ -123,7 +123,7 @@ export function startServices(
           allowPrivate,
           timeoutMs: pace.timeoutMs,
           signal: stopping,
-          soa: probeSoa,
+          soa: (question, at) => probeSoa(question, at, Math.min(soaTimeoutMs, pace.timeoutMs)),
         });
         if (result.kind !== 'up') break;
       }
@@ -138,7 +138,7 @@ export function startServices(
     const candidates = [...roster.ownerOf].map(([peer, ownerId]) => ({
       peer,
       ownerId,
-      network: saidNetwork(box, peer),
+      network: saidNetwork(box.knowledge(), peer),
     }));
     const isObserver = (ownerId: string): boolean =>
       ownerId === identity.ownerId ||
@@ -270,20 +270,13 @@ const ownRecord = (box: Box) => {
 const saidBefore = (box: Box): ServiceFinding[] =>
   (ownRecord(box)?.services ?? []).map((one) => ({ ...one, tookMs: undefined }));
 
-/** The network that a box says it is in, by its signed address: the same for all who read it. */
-function saidNetwork(box: Box, peer: string): string {
-  const known = box.knowledge().records.get(`address/${peer}`);
-  const [address] = known?.kind === 'address' ? known.signed.record.addresses : [];
-  const host = address?.replace(/:\d+$/, '').replace(/^\[|\]$/g, '') ?? '';
-  return host === '' ? '' : networkOf(host);
-}
-
 async function probeSoa(
   { port, origin, serial, over }: Extract<ServiceCheck, { kind: 'dns' }>,
   address: string,
+  timeoutMs: number,
 ): Promise<ProbeResult> {
   const ask = over === 'tcp' ? querySoaOverTcp : querySoa;
-  const asking = { server: { host: address, port }, origin, timeoutMs: soaTimeoutMs };
+  const asking = { server: { host: address, port }, origin, timeoutMs };
   let answer = await ask(asking);
   // One datagram may be lost.
   if (answer.kind === 'failed' && over === 'udp') answer = await ask(asking);
