@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Box } from './lib/box.ts';
 import { authoritativeSerial } from './lib/dig.ts';
+import { startDovecot } from './lib/dovecot.ts';
 import { eventually } from './lib/eventually.ts';
+import { type Exim, startExim } from './lib/exim.ts';
 import { type Network, startNetwork } from './lib/network.ts';
 import { type Postfix, startPostfix } from './lib/postfix.ts';
 import { whyNot } from './lib/programs.ts';
@@ -12,28 +14,39 @@ import { zoneText } from './lib/zone-text.ts';
 
 const scene = openScene();
 const skip =
-  whyNot({ programs: ['postfix', 'swaks', 'dig', 'ip', 'bridge'], root: true }, 'mail by MX') !== undefined;
+  whyNot(
+    { programs: ['postfix', 'swaks', 'dig', 'ip', 'bridge', 'dovecot', 'exim4'], root: true },
+    'mail by MX',
+  ) !== undefined;
 const origin = 'alice.example';
+const anna = `anna@${origin}`;
+const from = 'erika@outside.test';
 let network: Network;
 let alice: Box;
 let bob: Box;
 let carol: Box;
-/** alice's own server, which knows anna and nobody else. */
+/** alice's own server, which knows anna and nobody else, and has a Dovecot store what it takes. */
 let owner: Postfix;
 /** A server somewhere on the internet. */
 let outside: Postfix;
+/** Another one, of another make. */
+let exim: Exim;
 
 /** Hands a message to the outside server, which then finds its way by itself. */
-async function sendByMx(subject: string, to = `anna@${origin}`): Promise<void> {
+async function sendByMx(subject: string, to = anna): Promise<void> {
   const sent = await swaks({
     server: outside.address,
-    from: 'erika@outside.test',
+    from,
     to,
     message: letter(subject),
     namespace: network.namespace('outside'),
   });
   expect(sent.accepted).toBe(true);
 }
+
+/** The same by the sender's own program, with a wish for reports; the subject is the name of the wish. */
+const report = (envid: string, notify: string): Promise<void> =>
+  outside.sendmail({ from, to: anna, message: letter(envid), notify, envid });
 
 const inMailbox = (subject: string): string[] =>
   owner
@@ -51,14 +64,16 @@ describe.skipIf(skip)('real Postfix on both ends, on ports 25 and 53', () => {
     network = scene.use(await startNetwork(['alice', 'bob', 'carol', 'outside']));
     ({ alice, bob, carol } = await threeFriendsIn(scene, network));
     const inside = { host: '127.0.0.1', port: 2525 };
+    const lmtp = { host: '127.0.0.1', port: 2424 };
     owner = scene.use(
       await startPostfix({
         name: 'owner',
         address: inside,
         namespace: alice.namespace,
-        owner: { domain: origin, users: ['anna'], proxyProtocol: true },
+        owner: { domain: origin, users: ['anna'], proxyProtocol: true, lmtp },
       }),
     );
+    scene.use(await startDovecot({ address: lmtp, namespace: alice.namespace, mail: owner.mailFolder }));
     network.nameServers('outside', [bob.host, carol.host]);
     outside = scene.use(
       await startPostfix({
@@ -68,6 +83,7 @@ describe.skipIf(skip)('real Postfix on both ends, on ports 25 and 53', () => {
         sender: true,
       }),
     );
+    exim = scene.use(startExim({ name: 'exim.test', namespace: network.namespace('outside') }));
     const zone = alice.write('alice.zone', zoneText({ serial: 1, ns1: bob.host, ns2: carol.host }));
     await alice.well(['zone', 'add', origin, '--file', zone]);
     await alice.well(['mail', 'add', origin, '--deliver', '127.0.0.1:2525', '--client', 'proxy-v2']);
@@ -89,6 +105,27 @@ describe.skipIf(skip)('real Postfix on both ends, on ports 25 and 53', () => {
     expect(await heldBy(bob)).toBe(0);
   });
 
+  it('from Exim goes the same way, and is stored by Dovecot', async () => {
+    await exim.send({ from, to: [anna, `nobody@${origin}`], message: letter('by Exim, live') });
+    expect(exim.log()).toMatch(new RegExp(`=> ${anna} .*H=ns1\\.alice\\.example \\[${bob.host}\\]`));
+    expect(exim.log()).toMatch(new RegExp(`\\*\\* nobody@${origin} .*550 5\\.1\\.1`));
+    await eventually('anna has it', () => inMailbox('by Exim, live').length > 0, 20_000);
+    expect(inMailbox('by Exim, live')[0]).toMatch(/^Received: from .* with LMTP$/ms);
+    expect(await heldBy(bob)).toBe(0);
+  });
+
+  it('is reported on by her server as its sender wished', async () => {
+    await report('live-1', 'success');
+    await report('never-1', 'never');
+    await eventually('anna has both', () => inMailbox('never-1').length + inMailbox('live-1').length === 2);
+    const reported = await eventually('she reports', async () => {
+      const text = await owner.queueText();
+      return text.includes('Original-Envelope-Id: live-1') && text;
+    });
+    expect(reported).toMatch(/Original-Recipient: rfc822;anna@alice\.example\nAction: \w+\nStatus: 2\./);
+    expect(reported).not.toContain('never-1');
+  });
+
   it('bounces at the sender with the 550 of her own server', async () => {
     await sendByMx('to nobody', `nobody@${origin}`);
     await eventually(
@@ -102,16 +139,20 @@ describe.skipIf(skip)('real Postfix on both ends, on ports 25 and 53', () => {
   it('is held by the first MX while alice is off, and in her mailbox within 5 s of her return', async () => {
     await alice.stop();
     await sendByMx('by MX, held');
-    await eventually('bob holds it', async () => (await heldBy(bob)) === 1, 20_000);
-    await eventually(
-      'the sender has let go of it',
-      async () => (await outside.queuedFor(`anna@${origin}`)) === 0,
-    );
+    await exim.send({ from, to: [anna], message: letter('by Exim, held') });
+    expect(exim.log()).toContain('held for the owner');
+    await report('held-1', 'success');
+    await eventually('bob holds all', async () => (await heldBy(bob)) === 3, 20_000);
+    await eventually('the sender has let go of it', async () => (await outside.queuedFor(anna)) === 0);
     await alice.up();
     await eventually('anna has it', () => inMailbox('by MX, held').length > 0, 5000);
     await eventually('bob has let go of it', async () => (await heldBy(bob)) === 0, 5000);
     expect(inMailbox('by MX, held')).toHaveLength(1);
     expect(inMailbox('by MX, held')[0]?.endsWith(letter('by MX, held'))).toBe(true);
+    expect(inMailbox('by Exim, held')[0]?.endsWith(letter('by Exim, held'))).toBe(true);
+    await eventually('she reports', async () =>
+      (await owner.queueText()).includes('Original-Envelope-Id: held-1'),
+    );
   });
 
   it('goes to the second MX when the first is off', async () => {

@@ -9,7 +9,9 @@ import { temporaryFolder } from './temporary-folder.ts';
 /** A throw-away Postfix: configuration, queue, log and mailboxes in one folder; no systemd, no syslog. */
 export interface Postfix extends AsyncDisposable {
   readonly address: Address;
-  /** The messages delivered to a local mailbox, as Postfix stored them (LF line ends). */
+  /** Where its mailboxes are. */
+  readonly mailFolder: string;
+  /** The messages delivered to a mailbox, as they were stored (LF line ends). */
   mailbox(user: string): Buffer[];
   /** How many messages to this address wait in its queues. */
   queuedFor(recipient: string): Promise<number>;
@@ -19,6 +21,16 @@ export interface Postfix extends AsyncDisposable {
   purge(): Promise<void>;
   /** Of its master process; 0 while it is stopped. */
   pid(): number;
+  /** What its queues hold, headers and bodies, for what it writes by itself. */
+  queueText(): Promise<string>;
+  /** Hands it a message as a program on its machine does; `notify` and `envid` ask for delivery reports (RFC 3461). */
+  sendmail(options: {
+    from: string;
+    to: string;
+    message: string;
+    notify: string;
+    envid: string;
+  }): Promise<void>;
   log(): string;
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -36,6 +48,8 @@ export interface PostfixOptions {
     users: readonly string[];
     proxyProtocol?: boolean;
     tls?: { certFile: string; keyFile: string };
+    /** Has what it takes stored by an LMTP server there, instead of by itself. */
+    lmtp?: Address;
   };
   /** An outside sender: relays everything it is given by MX, asking the name servers of its network namespace. */
   sender?: boolean;
@@ -59,6 +73,7 @@ proxymap unix - - n - - proxymap
 proxywrite unix - - n - 1 proxymap
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
+lmtp unix - - n - - lmtp
 showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
@@ -118,6 +133,7 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   await start();
   return {
     address: options.address,
+    mailFolder: join(base, 'mail'),
     mailbox: (user) => {
       const inbox = join(base, 'mail', user, 'new');
       try {
@@ -145,6 +161,19 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
       } catch {
         return 0;
       }
+    },
+    queueText: async () => {
+      const listed = await runWell(['postqueue', '-c', join(base, 'etc'), '-j']);
+      const ids = [...listed.matchAll(/"queue_id": "(\w+)"/g)].map(([, id = '']) => id);
+      const texts = ids.map(async (id) => (await run(['postcat', '-c', join(base, 'etc'), '-q', id])).stdout);
+      return (await Promise.all(texts)).join('\n');
+    },
+    sendmail: async ({ from, to, message, notify, envid }) => {
+      const wishes = ['-N', notify, '-V', envid];
+      await runWell(['sendmail', '-C', join(base, 'etc'), '-i', ...wishes, '-f', from, to], {
+        namespace: options.namespace,
+        stdin: message,
+      });
     },
     log,
     stop,
@@ -195,6 +224,8 @@ virtual_minimum_uid = 1
 virtual_uid_maps = static:${user.uid}
 virtual_gid_maps = static:${user.gid}
 smtpd_recipient_restrictions = reject_unauth_destination
+default_transport = retry:what this server writes stays in its queue
+${owner.lmtp ? `virtual_transport = lmtp:inet:${owner.lmtp.host}:${owner.lmtp.port}` : ''}
 ${owner.proxyProtocol ? 'smtpd_upstream_proxy_protocol = haproxy' : ''}
 ${owner.tls ? `smtpd_tls_security_level = may\nsmtpd_tls_cert_file = ${owner.tls.certFile}\nsmtpd_tls_key_file = ${owner.tls.keyFile}\nsmtpd_tls_loglevel = 1` : ''}
 `

@@ -1,8 +1,16 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
+/** Where `scripts/test --with-peers` unpacks what cannot be installed beside the other peers. */
+export const unpackedPeers = '/usr/local/lib/copain-peers';
+
 /** Where Debian keeps daemons and tools of the superuser, which a user's PATH may lack. */
-const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
+const folders = [
+  ...(process.env.PATH ?? '').split(':'),
+  '/usr/sbin',
+  '/sbin',
+  join(unpackedPeers, 'usr/sbin'),
+];
 
 function has(program: string): boolean {
   return folders.some((folder) => {

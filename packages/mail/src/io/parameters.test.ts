@@ -111,3 +111,22 @@ it('mail that needs SMTPUTF8 is refused for an MTA that lacks it, as RFC 6531 §
   expect(await talk.say('MAIL FROM:<s@out.test> SMTPUTF8')).toMatch(/^250 /);
   expect(await talk.say('RCPT TO:<a@alice.test>')).toMatch(/^550 5\.6\.7 /);
 });
+
+it.each([
+  ['behind the dot', false],
+  ['behind the dot, and closes its side at once', true],
+])('a client that says QUIT %s still hears what became of its message', async (_name, closes) => {
+  const { alice, bob, mta } = await circle(all);
+  for (const live of [true, false]) {
+    bob.owner = live ? alice.mail : undefined;
+    const talk = used(await talkTo(bob.address));
+    for (const line of ['MAIL FROM:<s@out.test>', 'RCPT TO:<a@alice.test>', 'DATA']) await talk.say(line);
+    const last = `${message(`quick ${live}`)}.\r\nQUIT\r\n`;
+    if (closes) talk.socket.end(last);
+    else talk.send(last);
+    expect(await talk.say()).toMatch(live ? /queued as FAKE/ : /held for the owner/);
+    expect(await talk.say()).toMatch(/^221 /);
+    await talk.closed();
+  }
+  expect(mta.messages).toHaveLength(1);
+});

@@ -71,8 +71,6 @@ export class RawDoor implements AsyncDisposable {
     }
     const seat: Seat = { network: clientNetwork(client.ip), socket };
     this.#seats.add(seat);
-    // Even a client that closes its side first may hear the MTA's answer.
-    socket.allowHalfOpen = true;
     try {
       const stream = await this.#offer(client, owner.ownerId);
       await this.#pass(seat, client, owner.name, stream);
@@ -83,7 +81,6 @@ export class RawDoor implements AsyncDisposable {
         return;
       }
       this.#declined(client, owner.name, asError(error).message);
-      socket.allowHalfOpen = false;
       talk();
     } finally {
       this.#seats.delete(seat);

@@ -96,6 +96,8 @@ class FriendlyServer extends SMTPServer {
       heloResponse: '%s',
       logger: false,
       ...startTls(pems !== undefined),
+      // Whoever closes his side behind the dot (Exim does, with QUIT) still waits for the answer to it.
+      allowHalfOpen: true,
       authOptional: true,
       disableReverseLookup: true,
       minVersion: 'TLSv1.2',
@@ -136,8 +138,39 @@ class FriendlyServer extends SMTPServer {
     for (const connection of this.connections) newest = connection;
     if (newest === undefined) return;
     keepEnhancedCodesSingle(newest);
+    this.#answerAfterEnd(newest);
+    endWithHandshake(newest);
     if (this.connections.size > sessionsMax) this.#makeRoom(newest);
     greetInTime(newest, this.#patient, () => this.#listener.clock.nowMs());
+  }
+
+  override onSecure(
+    _socket: Socket,
+    session: SMTPServerSession,
+    callback: (error?: Error | null) => void,
+  ): void {
+    for (const connection of this.connections) {
+      if (connection.id !== session.id) continue;
+      connection._socket.allowHalfOpen = true;
+      this.#answerAfterEnd(connection);
+    }
+    callback();
+  }
+
+  /**
+   * Once a client has closed its side, the parser finishes when everything that it said is answered; then the connection
+   * ends. A message that was not said to its end is lost with its client. smtp-server itself answers only on a socket
+   * that is open in both directions, so it is told that this one is.
+   */
+  #answerAfterEnd(connection: Connection): void {
+    const { _socket: socket, _parser: parser } = connection;
+    const readyState = { get: (): string => (socket.writable && !socket.destroyed ? 'open' : 'closed') };
+    Object.defineProperty(socket, 'readyState', { ...readyState, configurable: true });
+    if (parser === false) return;
+    parser.once('finish', () => {
+      if (this.#sessions.get(connection.id)?.inData) socket.destroy();
+      else connection.close();
+    });
   }
 
   #makeRoom(newcomer: Connection): void {
@@ -321,6 +354,15 @@ class FriendlyServer extends SMTPServer {
   #told(error: Error): void {
     this.#listener.events.trouble({ where: 'SMTP listener', error });
   }
+}
+
+/** Whoever closes his side in the middle of a handshake has nothing to hear any more. */
+function endWithHandshake(connection: Connection): void {
+  const upgrade = connection.upgrade.bind(connection);
+  connection.upgrade = (...callbacks) => {
+    connection._socket.allowHalfOpen = false;
+    upgrade(...callbacks);
+  };
 }
 
 /** Without a certificate of the operator's own the library would present its public one, so there is no STARTTLS then. */
