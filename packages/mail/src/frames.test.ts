@@ -101,6 +101,7 @@ const questions: MailQuestion[] = [
   { t: 'fetch', id: 'held-1', offset: 0 },
   { t: 'flush' },
   { t: 'accepted', after: 0, upTo: 7 },
+  { t: 'door' },
 ];
 const questionAnswers: MailQuestionAnswer[] = [
   { t: 'entry', entry },
@@ -114,6 +115,7 @@ const questionAnswers: MailQuestionAnswer[] = [
     before: new Uint8Array(32),
     items: [{ tags: [new Uint8Array(16)], held: true }],
   },
+  { t: 'door', hostname: 'mx.bob.test', shared: ['0.0.0.0:25'], raw: [] },
 ];
 const policyRequests: PolicyRequest[] = [
   { t: 'hello', version: 1 },

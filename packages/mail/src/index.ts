@@ -18,7 +18,16 @@ export type { OwnerNote } from './copy-frames.ts';
 export { diskFloorBytes } from './limits.ts';
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { matchesId, messageId } from './message-id.ts';
-export type { HeldEntry } from './question-frames.ts';
+export {
+  noProbes,
+  type ProbeEffect,
+  type ProbeInput,
+  type ProbeOutcome,
+  type ProbeRow,
+  type Probes,
+  stepProbes,
+} from './probe.ts';
+export type { HeldEntry, MailDoor } from './question-frames.ts';
 export type { ReceiptFact, ReceiptGap } from './receipt-check.ts';
 export type { RecipientWish } from './recipient-policy.ts';
 export { type Reply, replyText } from './smtp-reply.ts';

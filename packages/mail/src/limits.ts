@@ -254,3 +254,36 @@ export const copyDoubtMs: number = 600_000;
 
 /** Rows of notes for owners, over all owners: sums by domain and friend, so few. More are told in the log only. */
 export const ownerNotesMax = 1000;
+
+/** How often a backup is asked whether it takes our mail, longer or shorter by a tenth. */
+export const probeEveryMs = 3_600_000;
+
+/** After a box started or was granted a domain: its own start, and the friend's, are over by then. */
+export const probeFirstMs = 120_000;
+
+/** A backup that did not take it is asked again after this, and only then told of. */
+export const probeAgainMs = 300_000;
+export const probeFailuresMax = 2;
+
+/** How often a canary goes the whole way, and how soon again where one was lost. */
+export const canaryEveryMs: number = 24 * 3_600_000;
+export const canaryAgainMs = 3_600_000;
+
+/** A canary that takes longer is lost: the friend is heard, and hands over at once. */
+export const canaryWithinMs = 900_000;
+
+/** Canaries that are remembered, so that one that comes late reaches no mailbox. */
+export const canariesKeptMax = 200;
+
+/** Backups that are checked, over all domains: one probe at a time gets through them within the hour. */
+export const probeTargetsMax = 60;
+
+/** How long a backup has to accept a connection, and to answer a command; its own question to us may take a minute. */
+export const probeConnectMs = 15_000;
+export const probeReplyMs = 90_000;
+
+/** Addresses of one MX that are tried, and bytes of a reply that are read. */
+export const probeAddressesMax = 4;
+
+/** Listening addresses that a friend tells of. */
+export const doorsMax = 16;

@@ -8,6 +8,7 @@ import {
 import {
   acceptedPageMax,
   chunkBytes,
+  doorsMax,
   frameMaxBytes,
   instantMaxMs,
   listMax,
@@ -26,7 +27,9 @@ export type MailQuestion =
   | { t: 'fetch'; id: string; offset: number }
   | { t: 'flush' }
   /** Which messages were counted under the numbers after `after`, up to `upTo` (those of the receipt). */
-  | { t: 'accepted'; after: number; upTo: number };
+  | { t: 'accepted'; after: number; upTo: number }
+  /** Where do strangers bring you mail for the asker's owner? */
+  | { t: 'door' };
 
 /** One held message; all that tells who wrote to whom is inside `head`, sealed. */
 export interface HeldEntry {
@@ -56,7 +59,18 @@ export type MailQuestionAnswer =
    * Numbers without a gap from `from` on; `before` is the receipt's chain before the first of them. No items: this holder
    * does not know any of them (any more). `held`: the message lies here.
    */
-  | { t: 'accepted'; from: number; before: Uint8Array; items: AcceptedItem[] };
+  | { t: 'accepted'; from: number; before: Uint8Array; items: AcceptedItem[] }
+  | ({ t: 'door' } & MailDoor);
+
+/** Where a box takes mail: `host:port` as it listens, which may be a wildcard. */
+export interface MailDoor {
+  /** What it calls itself in its greeting: the name that an MX record should have. */
+  hostname: string;
+  /** Addresses for all of its friends. */
+  shared: string[];
+  /** Addresses whose connections go to the asker's own mail server as they are. */
+  raw: string[];
+}
 
 export interface AcceptedItem {
   tags: Uint8Array[];
@@ -92,6 +106,8 @@ function readQuestion(fields: FieldReader): MailQuestion | undefined {
         after: fields.integer('after', 0, sizeMax),
         upTo: fields.integer('upTo', 0, sizeMax),
       };
+    case 'door':
+      return { t: 'door' };
     default:
       fields.refuse();
       return undefined;
@@ -126,6 +142,7 @@ export function encodeMailQuestionAnswer(answer: MailQuestionAnswer): Uint8Array
     case 'listed':
     case 'flushed':
     case 'gone':
+    case 'door':
       return encodeCanonical({ ...answer });
   }
 }
@@ -165,6 +182,13 @@ function readAnswer(fields: FieldReader): MailQuestionAnswer | undefined {
         items: good,
       };
     }
+    case 'door':
+      return {
+        t: 'door',
+        hostname: fields.text('hostname', 253),
+        shared: fields.texts('shared', doorsMax, 280),
+        raw: fields.texts('raw', doorsMax, 280),
+      };
     default:
       fields.refuse();
       return undefined;

@@ -11,6 +11,7 @@ import {
   tagPrefix,
 } from '../queue-row.ts';
 import { type QueuedEffect, type QueuedMessage, type QueuedRecipient, stepQueued } from '../spool.ts';
+import type { Canaries } from './canaries.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import { type OpenedRecord, openSpoolRecord } from './seal.ts';
@@ -26,6 +27,8 @@ export interface InboxOptions {
   table: Table;
   domains: () => readonly MailDomain[];
   identities: () => readonly string[];
+  /** Our own canaries are taken here, and go no further. */
+  canaries: Pick<Canaries, 'isCanary' | 'arrived'>;
   clock: Clock;
   events: MailEvents;
 }
@@ -104,7 +107,7 @@ export class Inbox {
 
   /**
    * Takes a record into the queue. `stored` only when record, row and tags are synced. Recipients that were seen before
-   * are not queued again; a record of which all were is a `duplicate`.
+   * are not queued again; a record of which all were is a `duplicate`, and so is a canary once it is noted.
    */
   async take(record: Uint8Array): Promise<TakeOutcome> {
     return await this.#take(record, undefined);
@@ -127,6 +130,15 @@ export class Inbox {
           ? known
           : known.map((state, i) => (state === 'queued' && !this.#queues(names[i]) ? undefined : state));
       if (states.every((state) => state !== undefined)) return { kind: 'duplicate' };
+      if (this.#isCanary(opened)) {
+        await this.#options.canaries.arrived(opened.envelope.recipients[0] ?? '', opened.message);
+        const came = names.map((name) => ({
+          key: tagPrefix + name,
+          value: encodeTagRow('delivered', clock.nowMs()),
+        }));
+        await table.write(came);
+        return { kind: 'duplicate' };
+      }
       const id = storedId ?? (await appendTo(segments, record));
       if (id === undefined) return { kind: 'later', why: 'no room on disk' };
       const message = queuedMessage(id, opened, (i) => (states[i] === undefined ? 'waiting' : 'delivered'));
@@ -151,6 +163,11 @@ export class Inbox {
     } finally {
       for (const name of names) this.#underWay.delete(name);
     }
+  }
+
+  #isCanary({ envelope }: OpenedRecord & { kind: 'opened' }): boolean {
+    const [only, ...more] = envelope.recipients;
+    return only !== undefined && more.length === 0 && this.#options.canaries.isCanary(only);
   }
 
   /** Does a message of the queue wait for the recipient of this tag? */

@@ -14,7 +14,8 @@
 export type { CertificateFiles, TlsFiles } from './certificates.ts';
 export type { MailEvents } from './events.ts';
 export { type Mail, type MailOptions, startMail } from './mail.ts';
-export { askFlush, askList, askRecord } from './mail-questions.ts';
+export { askDoor, askFlush, askList, askRecord } from './mail-questions.ts';
 export { type OpenedRecord, openSpoolRecord } from './seal.ts';
 export { type OpenedHead, openRecordHead } from './sealed-head.ts';
+export { probeSmtp, type SeenTls } from './smtp-probe.ts';
 export { tryMta } from './try-mta.ts';

@@ -22,6 +22,7 @@ export interface LiveOwnerOptions {
   events: MailEvents;
   /** Told when the MTA accepted a message, or had it already. */
   delivered: (domain: string) => void;
+  isCanary: (address: string) => boolean;
   /** What the MTA said of a recipient. */
   learn: (address: string, what: 'known' | 'refused') => void;
 }
@@ -97,6 +98,8 @@ class OwnerConversation {
         return;
       }
       if (frame.t !== 'rcpt') throw new Away(`unexpected ${frame.t}`);
+      // It is to go the way that mail goes while this box is away, and never to the MTA.
+      if (this.#options.isCanary(frame.to)) throw new Away('a canary is to be held');
       const refusal = this.#refusal(frame.to, mail, accepted, target);
       const answer = refusal ?? (await this.#asked(() => this.#mta?.rcpt(frame.to, frame.dsn)));
       const learnt = refusal ? undefined : learntFrom(answer);

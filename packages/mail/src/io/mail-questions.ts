@@ -14,6 +14,7 @@ import {
   encodeMailQuestion,
   encodeMailQuestionAnswer,
   type HeldEntry,
+  type MailDoor,
   type MailQuestion,
   type MailQuestionAnswer,
 } from '../question-frames.ts';
@@ -33,6 +34,7 @@ export interface MailAnswersOptions {
   nextTryAtMs: (id: string) => number | undefined;
   /** Ends the waits of what is held for the asker; how many messages that is. */
   flush: () => Promise<number>;
+  door: () => MailDoor;
   events: MailEvents;
 }
 
@@ -91,8 +93,10 @@ async function answer(
     case 'accepted': {
       const { after, upTo } = question;
       const page = await options.held.acceptedPage(options.ownerId, after, upTo);
-      await say({ t: 'accepted', ...page });
+      return await say({ t: 'accepted', ...page });
     }
+    case 'door':
+      await say({ t: 'door', ...options.door() });
   }
 }
 
@@ -225,6 +229,15 @@ export async function askAccepted(
     (said.items.length === 0 || (said.from > after && said.from + said.items.length - 1 <= upTo));
   if (!isFitting) throw new Error('not the numbers that were asked for');
   return { from: said.from, before: said.before, items: said.items };
+}
+
+/** Where a friend takes our mail. Rejects where he does not know the question. */
+export async function askDoor(stream: FrameStream): Promise<MailDoor> {
+  await ask(stream, { t: 'door' });
+  const said = await hear(stream);
+  if (said.t !== 'door') throw new Error('not an answer to door');
+  const { hostname, shared, raw } = said;
+  return { hostname, shared, raw };
 }
 
 async function ask(stream: FrameStream, question: MailQuestion): Promise<void> {

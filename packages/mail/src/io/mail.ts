@@ -1,11 +1,22 @@
-import type { Clock, FrameStream, HostPort, Random, Segments, Table } from '@copain/core';
+import {
+  type Clock,
+  type FrameStream,
+  formatHostPort,
+  type HostPort,
+  type Random,
+  type Segments,
+  type Table,
+} from '@copain/core';
 import type { CopyFriend } from '../copies.ts';
+import { doorsMax } from '../limits.ts';
 import type { MailDomain, MailFacts, MessageInfo } from '../mail-domain.ts';
 import { messageId } from '../message-id.ts';
+import type { MailDoor } from '../question-frames.ts';
 import { recipientForm } from '../recipient-form.ts';
 import { judgeRecipient } from '../recipient-policy.ts';
 import type { Tally } from '../tally.ts';
 import { ArrivingRoom } from './arriving-message.ts';
+import { Canaries } from './canaries.ts';
 import { Certificates, type TlsFiles } from './certificates.ts';
 import { Copies, type CopyCount } from './copies.ts';
 import { type CopySender, handleCopy } from './copy-holder.ts';
@@ -58,7 +69,7 @@ export interface MailOptions {
   segments: Segments;
   /** What is queued for our own MTA. */
   inbox: Segments;
-  /** Rows under `mail/`, `note/`, `policy/`, `tally/`, `accepted/` and `receipt/`. */
+  /** Rows under `mail/`, `note/`, `policy/`, `tally/`, `accepted/`, `receipt/` and `canary/`. */
   table: Table;
   /** Where messages wait while they come in; on the disk that `segments` are on. */
   arrivingDir: string;
@@ -115,6 +126,7 @@ export interface Mail extends AsyncDisposable {
   tallies(): ReadonlyMap<string, Tally>;
   /** What friends signed for, held against what arrived here. */
   readonly receipts: ReceiptChecks;
+  readonly canaries: Canaries;
 }
 
 /** How often policies are looked through for owners whose grant has ended. */
@@ -125,7 +137,16 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   const { domains, events, hostname, clock, random, table, identities } = options;
   const totals = new Totals();
   const held = await HeldStore.open(options, events);
-  const inbox = await Inbox.open({ segments: options.inbox, table, domains, identities, clock, events });
+  const canaries = await Canaries.open(table, clock, random);
+  const inbox = await Inbox.open({
+    segments: options.inbox,
+    table,
+    domains,
+    identities,
+    canaries,
+    clock,
+    events,
+  });
   const receipts = await ReceiptChecks.open(table, clock, (tags) => inbox.knowsAll(tags));
   const book = await RecipientBook.open({ table, domains, clock, events });
   const policies = await FriendPolicies.open({ table, domains, clock, events });
@@ -169,7 +190,8 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   const pulls = new PullsUnderWay();
   /** A friend hands over on one stream at a time; each pull is in memory until it is stored. */
   const handingOver = new Map<string, FrameStream>();
-  const liveOwner = { inbox, domains, hostname, clock, events, delivered, learn };
+  const isCanary = (address: string): boolean => canaries.isCanary(address);
+  const liveOwner = { inbox, domains, hostname, clock, events, delivered, isCanary, learn };
   const reception: ReceptionOptions = {
     hostname,
     domains,
@@ -313,7 +335,12 @@ export async function startMail(options: MailOptions): Promise<Mail> {
         return message && deliveries.nextTryAtMs(message);
       };
       const flush = async (): Promise<number> => await drains.flush(undefined, ownerId);
-      const asked = { held, inbox: own ? inbox : undefined, ownerId, nextTryAtMs, flush, events };
+      const door = (): MailDoor => ({
+        hostname,
+        shared: addresses.map(formatHostPort).slice(0, doorsMax),
+        raw: raw.addressesOf(ownerId).map(formatHostPort).slice(0, doorsMax),
+      });
+      const asked = { held, inbox: own ? inbox : undefined, ownerId, nextTryAtMs, flush, door, events };
       await answerMailQuestions(stream, asked);
     },
     facts: () => ({
@@ -323,6 +350,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     }),
     tallies: () => held.tallies,
     receipts,
+    canaries,
     [Symbol.asyncDispose]: stop,
   };
 }

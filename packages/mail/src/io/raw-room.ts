@@ -21,6 +21,8 @@ export interface RawOptions {
 /** Both ends of raw mode: addresses here that belong to friends, and what friends pass on to our own MTA. */
 export interface RawRoom extends AsyncDisposable {
   readonly addresses: readonly HostPort[];
+  /** Those that belong to this owner now. */
+  addressesOf(ownerId: string): HostPort[];
   /** Serves one `/copain/raw/1` stream of a friend who was granted these domains of ours. Never rejects. */
   handle(stream: FrameStream, friend: string, granted: readonly string[]): Promise<void>;
 }
@@ -67,6 +69,10 @@ export async function startRawRoom(
   }
   return {
     addresses: listeners.map(({ address }) => address),
+    addressesOf: (ownerId) =>
+      listeners.flatMap(({ address }, i) =>
+        options.doors[i]?.owner()?.ownerId === ownerId ? [address] : [],
+      ),
     handle: (stream, friend, granted) => owner.handle(stream, friend, granted),
     [Symbol.asyncDispose]: stop,
   };

@@ -3,6 +3,7 @@
  * beside them a scripted MTA (`testing-mta`) and a client that speaks line by line (`testing-client`). Real sockets on
  * 127.0.0.1.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,7 +79,7 @@ export function recordEvents(): {
 }
 
 export const systemClock: Clock = { nowMs: () => Date.now() };
-const noRandom: Random = { bytes: (length) => new Uint8Array(length), fraction: () => 0 };
+const noJitter: Random = { bytes: (length) => new Uint8Array(randomBytes(length)), fraction: () => 0 };
 
 const noTls: TlsFiles = { main: undefined, names: [] };
 
@@ -190,7 +191,7 @@ export async function startOwner({
     freeBytes: async () => 1e12,
     identities: () => [identity],
     clock: systemClock,
-    random: noRandom,
+    random: noJitter,
     events,
   });
   return { mail, told, until, domains, [Symbol.asyncDispose]: () => mail[Symbol.asyncDispose]() };

@@ -1,0 +1,181 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { FrameStream } from '@copain/core';
+import { expect, it } from 'vitest';
+import { canariesKeptMax } from '../limits.ts';
+import { Canaries } from './canaries.ts';
+import { framePair } from './frame-pair.ts';
+import { askDoor } from './mail-questions.ts';
+import { probeSmtp } from './smtp-probe.ts';
+import {
+  ageKey,
+  aliceId,
+  disposedAfterEach,
+  eventually,
+  memoryStores,
+  startFriend,
+  startOwner,
+  systemClock,
+  temporaryFolder,
+} from './testing.ts';
+import { message, submit, talkTo } from './testing-client.ts';
+import { startFakeMta } from './testing-mta.ts';
+
+const key = await ageKey();
+const used = disposedAfterEach();
+const postmaster = 'postmaster@alice.test';
+const asking = { serverName: 'mx.bob.test', hostname: 'alice.test', to: postmaster };
+
+async function aliceAndBob(
+  script?: (line: string) => string | undefined,
+  tls?: { certFile: string; keyFile: string },
+) {
+  const mta = used(await startFakeMta(script === undefined ? {} : { script }));
+  const bob = used(
+    await startFriend({
+      stores: memoryStores(),
+      recipient: key.recipient,
+      ...(tls ? { tls: { main: tls, names: [] } } : {}),
+    }),
+  );
+  const stores = memoryStores();
+  const alice = used(await startOwner({ stores, ...key, mta: mta.address }));
+  bob.owner = alice.mail;
+  bob.mail.ownerReachable(aliceId);
+  return { mta, bob, alice, stores };
+}
+
+it('a backup is asked as by a stranger: it takes mail for postmaster, and is refused by the words of the MTA', async () => {
+  const { bob, mta } = await aliceAndBob();
+  const { outcome, tls } = await probeSmtp({ ...asking, address: bob.address });
+  expect(outcome).toMatchObject({ kind: 'accepted', address: `127.0.0.1:${bob.address.port}` });
+  expect([tls, mta.messages]).toEqual([undefined, []]);
+  mta.script = (line) => (line.startsWith('RCPT') ? '550 5.1.1 no postmaster here' : undefined);
+  const refused = await probeSmtp({ ...asking, address: bob.address });
+  expect(refused.outcome).toMatchObject({ kind: 'refused', text: '550 5.1.1 no postmaster here' });
+  const foreign = await probeSmtp({ ...asking, to: 'x@other.test', address: bob.address });
+  expect(foreign.outcome.text).toMatch(/^550 5\.7\.1/);
+});
+
+it('what is silent, no mail server, or hangs up is told apart', async () => {
+  const gone = await startFakeMta();
+  await gone[Symbol.asyncDispose]();
+  expect((await probeSmtp({ ...asking, address: gone.address })).outcome.kind).toBe('silent');
+  const busy = used(
+    await startFakeMta({ script: (line) => (line.startsWith('EHLO') ? '421 4.3.2 bye' : undefined) }),
+  );
+  expect((await probeSmtp({ ...asking, address: busy.address })).outcome).toMatchObject({
+    kind: 'refused',
+    text: '421 4.3.2 bye',
+  });
+});
+
+it('where STARTTLS is offered it is used, and the certificate is seen whoever signed it', async () => {
+  const { dir } = used(await temporaryFolder());
+  const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'],
+      ...[
+        '-subj',
+        '/CN=mx.bob.test',
+        '-addext',
+        'subjectAltName=DNS:mx.bob.test',
+        '-keyout',
+        keyFile,
+        '-out',
+        certFile,
+      ],
+    ],
+    { stdio: 'ignore' },
+  );
+  const { bob } = await aliceAndBob(undefined, { certFile, keyFile });
+  const { outcome, tls } = await probeSmtp({ ...asking, address: bob.address });
+  expect(outcome.kind).toBe('accepted');
+  const spki = execFileSync('sh', [
+    '-c',
+    'openssl x509 -in "$0" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum',
+    certFile,
+  ]);
+  expect(tls).toMatchObject({ spkiSha256: spki.toString().slice(0, 64), fitsName: true });
+  expect(tls?.untrusted).toMatch(/SELF_SIGNED/);
+  const other = await probeSmtp({ ...asking, serverName: 'mx.carol.test', address: bob.address });
+  expect(other.tls?.fitsName).toBe(false);
+});
+
+it('a canary is held, handed over, noted, and reaches no mailbox, also where the box started again in between', async () => {
+  const { mta, bob, alice, stores } = await aliceAndBob();
+  const canary = await alice.mail.canaries.create('alice.test', 'bob-peer');
+  const { outcome } = await probeSmtp({
+    ...asking,
+    to: canary.address,
+    message: canary.message,
+    address: bob.address,
+  });
+  expect(outcome).toMatchObject({ kind: 'accepted', text: expect.stringContaining('held for the owner') });
+  await eventually(() => alice.mail.canaries.arrival(canary.token) !== undefined);
+  expect(alice.mail.canaries.arrival(canary.token)?.intact).toBe(true);
+  await eventually(() => bob.mail.facts().domains[0]?.messages === 0);
+
+  const late = await alice.mail.canaries.create('alice.test', 'bob-peer');
+  await alice[Symbol.asyncDispose]();
+  bob.owner = undefined;
+  const changed = late.message.replace('Subject: copain', 'Subject: changed');
+  await probeSmtp({ ...asking, to: late.address, message: changed, address: bob.address });
+  const again = used(await startOwner({ stores, ...key, mta: mta.address }));
+  bob.owner = again.mail;
+  bob.mail.ownerReachable(aliceId);
+  await eventually(() => again.mail.canaries.arrival(late.token) !== undefined);
+  expect(again.mail.canaries.arrival(late.token)?.intact).toBe(false);
+  expect(again.mail.canaries.arrival(canary.token)?.intact).toBe(true);
+  expect([await again.mail.list(), mta.messages]).toEqual([[], []]);
+});
+
+it('mail to an address like that of a canary, and a canary beside another recipient, is mail', async () => {
+  const { mta, bob, alice } = await aliceAndBob();
+  const canary = await alice.mail.canaries.create('alice.test', 'bob-peer');
+  const talk = used(await talkTo(bob.address));
+  const stranger = `postmaster+copain-${'0'.repeat(20)}@alice.test`;
+  expect(stranger).not.toBe(canary.address);
+  expect(await submit(talk, { to: [stranger], data: message('stranger') })).toMatch(/^250 /);
+  await bob.mail.ownerGone(aliceId);
+  bob.owner = undefined;
+  expect(await submit(talk, { to: [canary.address, 'a@alice.test'], data: message('both') })).toMatch(
+    /^250 /,
+  );
+  bob.owner = alice.mail;
+  bob.mail.ownerReachable(aliceId);
+  const got = await mta.received(2);
+  expect(got.map(({ data }) => /Subject: (\w+)/.exec(data)?.[1]).sort()).toEqual(['both', 'stranger']);
+  expect(alice.mail.canaries.arrival(canary.token)).toBeUndefined();
+});
+
+it('a friend tells where he takes mail, and which addresses are the asker’s alone', async () => {
+  const { bob } = await aliceAndBob();
+  const ask = (ownerId: string): FrameStream => {
+    const [here, there] = framePair();
+    void bob.mail.answerQuestions(there, { ownerId, own: false });
+    return here;
+  };
+  const door = { hostname: 'mx.bob.test', shared: [`127.0.0.1:${bob.address.port}`] };
+  expect(await askDoor(ask(aliceId))).toEqual({ ...door, raw: [`127.0.0.1:${bob.rawAddress.port}`] });
+  expect(await askDoor(ask('ee'.repeat(32)))).toEqual({ ...door, raw: [] });
+});
+
+it('the newest canaries are remembered', async () => {
+  const { table } = memoryStores();
+  let next = 0;
+  const random = { bytes: (length: number) => new Uint8Array(length).fill(next), fraction: () => 0 };
+  const canaries = await Canaries.open(table, systemClock, random);
+  const made = [];
+  for (; next <= canariesKeptMax; next++) made.push(await canaries.create('alice.test', 'bob'));
+  const [first, second] = made;
+  for (const one of [canaries, await Canaries.open(table, systemClock, random)]) {
+    expect(one.isCanary(first?.address ?? '')).toBe(false);
+    expect(one.isCanary(second?.address ?? '')).toBe(true);
+    expect(one.isCanary(second?.address.replace('alice', 'carol') ?? '')).toBe(false);
+    expect(one.lastSentAtMs('alice.test', 'bob')).toBeGreaterThan(0);
+    expect(one.lastSentAtMs('alice.test', 'carol')).toBe(0);
+  }
+});
