@@ -4,13 +4,62 @@ import { Readable, Writable } from 'node:stream';
 import { main } from '../packages/cli/src/io/main.ts';
 import { buildProgram } from '../packages/cli/src/io/program.ts';
 import type { World } from '../packages/cli/src/io/session.ts';
+import { buildStatus, type MetricCounters, metricsText } from '../packages/status/src/index.ts';
 
 /** The reference pages, each made from the code it describes: by path, their whole text. */
 export async function referencePages(): Promise<Map<string, string>> {
   return new Map([
     ['docs/reference/commands.md', await commandsPage()],
     ['docs/reference/limits.md', limitsPage()],
+    ['docs/reference/metrics.md', metricsPage()],
   ]);
+}
+
+/** The metrics of a box without anything: each name with its type and its help. */
+function metricsPage(): string {
+  const status = buildStatus(
+    {
+      name: '',
+      id: '',
+      version: '',
+      startedAtMs: 0,
+      address: { ipv4: undefined, ipv6: undefined, changedAtMs: undefined },
+      clock: undefined,
+      friends: [],
+      zones: [],
+      mail: [],
+      takeovers: [],
+      membership: { state: 'member', by: [], atMs: undefined },
+      standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
+      line: {
+        state: 'ok',
+        sentBytes: 0,
+        receivedBytes: 0,
+        sentBytesPerSecond: 0,
+        receivedBytesPerSecond: 0,
+        limitBytesPerSecond: undefined,
+      },
+      events: [],
+    },
+    0,
+  );
+  const counters: MetricCounters = {
+    dnsQueries: [],
+    dnsLimited: [],
+    dnsTransfers: [],
+    zonesReceived: [],
+    mailAccepted: [],
+    mailDelivered: [],
+    refused: [],
+    lineBytes: [],
+    residentMemoryBytes: 0,
+  };
+  const text = metricsText({ status, counters, nowMs: 0 });
+  const rows = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)].map(
+    ([, name = '', help = '', type = '']) => `| \`${name}\` | ${type} | ${help.replaceAll('|', '\\|')} |`,
+  );
+  const intro = '`GET /metrics` of `[http] listen`, Prometheus text format. What is not known has no sample.';
+  return `${['# Metrics', '', madeBy, '', intro, '', '| name | type | says |', '|---|---|---|', ...rows].join('\n')}\n`;
 }
 
 const madeBy = '<!-- Made by scripts/reference from the code; a test keeps it true. -->';

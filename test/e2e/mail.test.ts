@@ -159,6 +159,26 @@ describe.skipIf(skip)('mail for alice', () => {
     expect(await trio.alice.well(['doctor', 'mail'])).toContain('bob accepted 2 messages for you: 2 arrived');
   });
 
+  it('finds both friends ready when they are asked as by a stranger, and a canary through each comes back', async () => {
+    const said = await trio.alice.well(['doctor', 'mail']);
+    for (const name of ['bob', 'carol'])
+      expect(said).toContain(`● ${name} as a backup of alice.example takes mail`);
+    await eventually('both canaries are back', async () => {
+      const probes = (await trio.alice.status()).mail[0]?.probes ?? [];
+      return (
+        probes.length === 2 && probes.every(({ ok, canary }) => ok === true && canary?.state === 'arrived')
+      );
+    });
+    expect(await trio.alice.well(['doctor', 'mail'])).toContain('was held and came back whole within');
+    const metrics = await (
+      await fetch(`http://${trio.alice.http.host}:${trio.alice.http.port}/metrics`)
+    ).text();
+    expect(metrics).toContain('copain_mail_probe_up{domain="alice.example",friend="bob"} 1\n');
+    expect(metrics).toContain('copain_mail_probe_canary_up{domain="alice.example",friend="carol"} 1\n');
+    expect(mta.messages.filter(({ data }) => data.includes('canary'))).toEqual([]);
+    expect(await waiting(trio.bob)).toEqual([]);
+  });
+
   it('and lost at bob is missed by its number, until alice lets it go', async () => {
     await trio.alice.stop();
     expect((await send(trio.bob, letter('lost'))).accepted).toBe(true);
@@ -175,12 +195,12 @@ describe.skipIf(skip)('mail for alice', () => {
       expect(schema).toBe('peer.doctor.mail/1');
       const bad = checks.filter(({ ok }) => ok === false);
       expect([code, bad.length]).toEqual(code === 0 ? [0, 0] : [1, 1]);
-      return bad[0]?.text.includes('that never arrived here, and no friend holds: number 3.') === true;
+      return bad[0]?.text.includes('that never arrived here, and no friend holds: number 4.') === true;
     };
     await eventually('alice misses it', missed, 40_000);
     const { verdict } = await trio.alice.status();
     expect(verdict.todo.map(({ command }) => command)).toContain('peer mail receipts bob');
-    expect(await trio.alice.well(['mail', 'receipts'])).toMatch(/bob +3 +1-3 +0 +3/);
+    expect(await trio.alice.well(['mail', 'receipts'])).toMatch(/bob +4 +1-4 +0 +4/);
     await trio.alice.well(['mail', 'receipts', 'bob', '--settle', '--yes']);
     await trio.alice.well(['doctor', 'mail']);
   });

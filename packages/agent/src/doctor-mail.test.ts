@@ -1,6 +1,7 @@
 import type { ReceiptFact } from '@copain/mail';
 import { expect, it } from 'vitest';
-import { mailChecks, type ReceiptRow } from './doctor-mail.ts';
+import { type MailProof, mailChecks, type ReceiptRow } from './doctor-mail.ts';
+import { type ProbeStatusRow, probeFacts } from './doctor-mail-probe.ts';
 
 const nowMs = Date.UTC(2026, 0, 2);
 const fact: ReceiptFact = {
@@ -20,8 +21,9 @@ const row = (change: Partial<ReceiptFact> = {}): ReceiptRow => ({
   fact: { ...fact, ...change },
   failed: undefined,
 });
+const nothing: MailProof = { nowMs, domains: [], receipts: [], probes: [], probeFailures: 2, otherBoxes: [] };
 const said = (receipts: readonly ReceiptRow[], otherBoxes: readonly string[] = []) =>
-  mailChecks({ nowMs, domains: ['alice.example'], receipts, otherBoxes });
+  mailChecks({ ...nothing, domains: ['alice.example'], receipts, otherBoxes });
 
 it('all that a friend accepted and that came is well; what he holds now waits', () => {
   expect(said([row()])).toEqual([
@@ -32,7 +34,7 @@ it('all that a friend accepted and that came is well; what he holds now waits', 
       hint: null,
     },
   ]);
-  const [waits] = said([row({ waiting: 1, waitingSinceMs: nowMs - 60_000 })]);
+  const [waits] = said([row({ waiting: 1, waitingSinceMs: nowMs - 120_000 })]);
   expect(waits).toMatchObject({ ok: true, text: expect.stringContaining('11 arrived, 1 waits at a friend') });
   const [late] = said([row({ waiting: 2, waitingSinceMs: nowMs - 2 * 3_600_000 })]);
   expect(late).toMatchObject({ ok: false, hint: 'peer mail flush' });
@@ -78,7 +80,67 @@ it('what could not be asked is open, neither well nor wrong', () => {
   });
   expect(said([row({ first: 5 })])[0]?.text).toContain('accepted before, up to number 4, was not counted');
   expect(said([])[0]).toMatchObject({ ok: null });
-  expect(mailChecks({ nowMs, domains: [], receipts: [row()], otherBoxes: [] })[0]?.hint).toContain(
-    'peer mail add',
+  expect(mailChecks({ ...nothing, receipts: [row()] })[0]?.hint).toContain('peer mail add');
+});
+
+const accepted: NonNullable<ProbeStatusRow['probe']> = {
+  kind: 'accepted',
+  text: '250 2.1.5 Ok',
+  address: '192.0.2.2:25',
+  atMs: nowMs - 120_000,
+  failures: 0,
+};
+const probed = (change: Partial<ProbeStatusRow> = {}): ProbeStatusRow => ({
+  domain: 'alice.example',
+  name: 'bob',
+  friend: 'bob',
+  probe: accepted,
+  canary: undefined,
+  okAtMs: nowMs - 120_000,
+  ...change,
+});
+const failing = (kind: 'refused' | 'silent', failures: number) =>
+  probed({ probe: { ...accepted, kind, failures, text: 'why' } });
+const backups = (probes: readonly ProbeStatusRow[], probeFailures = 2) =>
+  mailChecks({ ...nothing, domains: ['alice.example'], probes, probeFailures }).filter(({ id }) =>
+    id.startsWith('mail.backup'),
   );
+
+it('a backup that takes mail is well; one that does not is told after the second time, or at once to who asks', () => {
+  expect(backups([probed()])).toMatchObject([
+    { ok: true, text: 'bob as a backup of alice.example takes mail at 192.0.2.2:25, asked 2 min ago.' },
+  ]);
+  expect(backups([failing('refused', 1)])[0]?.ok).toBeNull();
+  expect(backups([failing('refused', 1)], 1)[0]?.ok).toBe(false);
+  expect(backups([failing('refused', 2)])[0]).toMatchObject({ ok: false, hint: 'peer friends show bob' });
+  expect(backups([failing('silent', 2)])[0]?.ok).toBe(false);
+  expect(backups([probed({ probe: undefined })])[0]?.ok).toBeNull();
+});
+
+it('where no backup ever answered, it may be this line: nobody is blamed', () => {
+  const never = { ...failing('silent', 9), okAtMs: undefined };
+  expect(backups([never, never]).map(({ ok }) => ok)).toEqual([null, null]);
+  expect(backups([never])[0]?.text).toContain('your provider blocks connections to port 25');
+  expect(backups([never, probed()])[0]?.ok).toBe(false);
+});
+
+it('a canary that came back is well, one that did not is told', () => {
+  const canary = (one: ProbeStatusRow['canary']) => backups([probed({ canary: one })])[1];
+  expect(canary({ kind: 'arrived', atMs: nowMs, tookMs: 1200 })).toMatchObject({ ok: true });
+  expect(canary({ kind: 'sent', token: 'x', atMs: nowMs })?.ok).toBeNull();
+  expect(canary({ kind: 'failed', atMs: nowMs, text: 'why' })).toMatchObject({
+    ok: false,
+    text: 'The canary through bob for alice.example did not come back: why.',
+  });
+});
+
+it('the status document has the same', () => {
+  expect(probeFacts(probed())).toMatchObject({ friend: 'bob', ok: true, address: '192.0.2.2:25' });
+  expect(probeFacts(failing('refused', 1)).ok).toBeUndefined();
+  expect(probeFacts(failing('refused', 2)).ok).toBe(false);
+  expect(probeFacts(probed({ canary: { kind: 'arrived', atMs: 1, tookMs: 9 } })).canary).toEqual({
+    state: 'arrived',
+    atMs: 1,
+    tookMs: 9,
+  });
 });

@@ -1,5 +1,6 @@
 import { humanDuration, visible } from '@copain/core';
 import type { ReceiptFact } from '@copain/mail';
+import { type ProbeStatusRow, probeChecks } from './doctor-mail-probe.ts';
 import type { Check } from './doctor-net.ts';
 
 /** One friend's box that signed for mail of this owner. */
@@ -22,6 +23,9 @@ export interface MailProof {
   /** Domains whose mail this box owns. */
   domains: readonly string[];
   receipts: readonly ReceiptRow[];
+  probes: readonly ProbeStatusRow[];
+  /** After how many failures in a row a probe counts: 1 for somebody who had everybody asked just now. */
+  probeFailures: number;
   /** Names of other boxes of this owner that take his mail: what arrived there is not known here. */
   otherBoxes: readonly string[];
 }
@@ -43,16 +47,16 @@ export function mailChecks(proof: MailProof): Check[] {
         hint: 'peer mail add DOMAIN --deliver HOST:PORT',
       },
     ];
-  if (proof.receipts.length === 0)
-    return [
-      {
-        id: 'mail.receipts',
-        ok: null,
-        text: 'No friend ever had to keep mail for you, so there is nothing to count.',
-        hint: null,
-      },
-    ];
-  return proof.receipts.flatMap((row) => receiptChecks(row, proof));
+  const none: Check = {
+    id: 'mail.receipts',
+    ok: null,
+    text: 'No friend ever had to keep mail for you, so there is nothing to count.',
+    hint: null,
+  };
+  return [
+    ...proof.probes.flatMap((row) => probeChecks(row, proof)),
+    ...(proof.receipts.length === 0 ? [none] : proof.receipts.flatMap((row) => receiptChecks(row, proof))),
+  ];
 }
 
 function receiptChecks({ name, friend, accepted, fact, failed }: ReceiptRow, proof: MailProof): Check[] {

@@ -258,8 +258,8 @@ export const ownerNotesMax = 1000;
 /** How often a backup is asked whether it takes our mail, longer or shorter by a tenth. */
 export const probeEveryMs = 3_600_000;
 
-/** After a box started or was granted a domain: its own start, and the friend's, are over by then. */
-export const probeFirstMs = 120_000;
+/** After a backup is heard, at a start too: whoever comes and goes, or restarts often, is not asked each time. */
+export const probeFirstMs = 600_000;
 
 /** A backup that did not take it is asked again after this, and only then told of. */
 export const probeAgainMs = 300_000;

@@ -10,7 +10,7 @@ import {
 } from './limits.ts';
 
 /** A friend's box that takes the mail of a domain of ours while we are away. */
-export interface ProbeTarget {
+interface ProbeTarget {
   domain: string;
   /** Whose box. */
   peer: string;
@@ -38,7 +38,7 @@ export interface ProbeRow extends ProbeTarget {
   canary: CanaryState | undefined;
 }
 
-export type CanaryState =
+type CanaryState =
   | { kind: 'sent'; token: string; atMs: number }
   | { kind: 'arrived'; atMs: number; tookMs: number }
   | { kind: 'failed'; atMs: number; text: string };

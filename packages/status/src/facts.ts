@@ -127,6 +127,21 @@ export interface MailFacts {
   copies?: number;
   /** Friends who take mail for the domain while its owner is away: granted and offered. */
   backups: readonly string[];
+  /** Of a domain of one's own: what came of asking each of their boxes. */
+  probes?: readonly MailProbeFacts[];
+}
+
+/** A backup that was asked as a stranger would ask it, and its last canary. */
+export interface MailProbeFacts {
+  friend: string;
+  /** Undefined where nobody could say. */
+  ok: boolean | undefined;
+  text: string | undefined;
+  /** `host:port` that was asked. */
+  address: string | undefined;
+  atMs: number | undefined;
+  okAtMs: number | undefined;
+  canary: { state: 'sent' | 'arrived' | 'failed'; atMs: number; tookMs?: number; text?: string } | undefined;
 }
 
 /** A planned absence: `untilMs` undefined is until somebody says that it is over. */

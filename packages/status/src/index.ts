@@ -10,7 +10,15 @@
  * others is escaped for where it is shown. Does not collect the facts and does not serve them: the agent does both.
  */
 
-export type { FriendFacts, HistoryFacts, MailFacts, ServiceFacts, StatusFacts, ZoneFacts } from './facts.ts';
+export type {
+  FriendFacts,
+  HistoryFacts,
+  MailFacts,
+  MailProbeFacts,
+  ServiceFacts,
+  StatusFacts,
+  ZoneFacts,
+} from './facts.ts';
 export { mailReceiptsText, type ReceiptStatus } from './mail-receipts.ts';
 export { type MetricCounters, metricsText } from './metrics.ts';
 export { renderPage } from './page.ts';
@@ -30,6 +38,7 @@ export type {
   InviteListDocument,
   LineStatus,
   MailListDocument,
+  MailProbeStatus,
   MailStatus,
   MessageInfo,
   ServiceState,

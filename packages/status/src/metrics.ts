@@ -1,4 +1,4 @@
-import type { FriendState, StatusDocument, VerdictLevel } from './status-document.ts';
+import type { FriendState, MailProbeStatus, StatusDocument, VerdictLevel } from './status-document.ts';
 import { instant } from './wording.ts';
 
 /** What is counted rather than observed; every count begins at 0 when the agent starts. */
@@ -73,6 +73,10 @@ export function metricsText(options: {
     ...found,
     labels: { owner, service, target },
   }));
+  const mailProbes = (value: (probe: MailProbeStatus) => number | undefined): Sample[] =>
+    status.mail.flatMap(({ domain, probes: all }) =>
+      all.map((probe) => ({ labels: { domain, friend: probe.friend }, value: value(probe) })),
+    );
   return [
     gauge('copain_info', 'Always 1; says who and which version.', [
       { labels: { name: status.name, version: status.version }, value: 1 },
@@ -163,6 +167,28 @@ export function metricsText(options: {
       'copain_mail_held_bytes',
       "Bytes of messages on this box's disk.",
       mail(({ bytes }) => bytes),
+    ),
+    gauge(
+      'copain_mail_probe_up',
+      '1 where a backup took mail for the domain when it was asked last as a stranger would, 0 where it did not.',
+      mailProbes(({ ok }) => (ok === null ? undefined : Number(ok))),
+    ),
+    gauge(
+      'copain_mail_probe_success_timestamp_seconds',
+      'When the backup last took it.',
+      mailProbes(({ okAt }) => seconds(instant(okAt))),
+    ),
+    gauge(
+      'copain_mail_probe_canary_up',
+      '1 where the last canary that came back through the backup, or was given up, came back whole.',
+      mailProbes(({ canary }) =>
+        canary === null || canary.state === 'sent' ? undefined : Number(canary.state === 'arrived'),
+      ),
+    ),
+    gauge(
+      'copain_mail_probe_canary_seconds',
+      'How long the last canary took from the backup to here.',
+      mailProbes(({ canary }) => seconds(canary?.tookMs ?? undefined)),
     ),
     counter(
       'copain_mail_accepted_total',

@@ -15,7 +15,7 @@ import type {
   ZoneStatus,
 } from './status-document.ts';
 import { heldSince, lineWords, pathWords, problemLine, stateWords, verdictTitle } from './text.ts';
-import { instant, isNewerSerial, joinNames } from './wording.ts';
+import { backupsWithState, instant, isNewerSerial, joinNames } from './wording.ts';
 
 type Shape = 'full' | 'half' | 'cross' | 'diamond' | 'ring' | 'triangle';
 type Tone = 'good' | 'warn' | 'bad' | 'calm' | 'dim';
@@ -223,7 +223,7 @@ function mailSection(mail: readonly MailStatus[], nowMs: number): Html {
       text(formatSize(domain.bytes)),
       domain.role === 'backup' ? heldAge(domain.oldestAt, nowMs) : age(domain.oldestAt, nowMs),
       text(domain.alsoHeldBy.join(', ')),
-      text(domain.backups.join(', ')),
+      text(backupsWithState(domain).join(', ')),
     ],
   }));
   const columns = [

@@ -174,6 +174,29 @@ export interface MailStatus {
   alsoHeldBy: string[];
   /** Friends who take mail for the domain while its owner is away. */
   backups: string[];
+  /** Of a domain of this box: what came of asking each of their boxes as a stranger would. */
+  probes: MailProbeStatus[];
+}
+
+/** What came of asking a backup whether it takes mail, and of the canary through it. */
+export interface MailProbeStatus {
+  friend: string;
+  /** Does it take mail? Null: nobody could say. */
+  ok: boolean | null;
+  /** Its last answer, or what went wrong. */
+  text: string | null;
+  /** `host:port` that was asked. */
+  address: string | null;
+  at: string | null;
+  /** When it took mail last. */
+  okAt: string | null;
+  canary: {
+    state: 'sent' | 'arrived' | 'failed';
+    at: string;
+    /** From the backup to this box, once it arrived. */
+    tookMs: number | null;
+    text: string | null;
+  } | null;
 }
 
 /** `partial`: some reach it, others do not; `unknown`: nobody can say. */

@@ -4,6 +4,7 @@ import type {
   FriendFacts,
   HistoryFacts,
   MailFacts,
+  MailProbeFacts,
   ServiceFacts,
   StatusFacts,
   ZoneFacts,
@@ -13,6 +14,7 @@ import type {
   AwayStatus,
   FriendStatus,
   HistoryStatus,
+  MailProbeStatus,
   MailStatus,
   ServiceStatus,
   StatusDocument,
@@ -114,7 +116,7 @@ function zoneStatus(zone: ZoneFacts): ZoneStatus {
   };
 }
 
-function mailStatus({ oldestAtMs, alsoHeldBy, backups, ...mail }: MailFacts): MailStatus {
+function mailStatus({ oldestAtMs, alsoHeldBy, backups, probes = [], ...mail }: MailFacts): MailStatus {
   const { domain, owner, role, state, messages, bytes } = mail;
   return {
     domain,
@@ -126,6 +128,27 @@ function mailStatus({ oldestAtMs, alsoHeldBy, backups, ...mail }: MailFacts): Ma
     oldestAt: time(oldestAtMs),
     alsoHeldBy: [...alsoHeldBy],
     backups: [...backups],
+    probes: probes.map(probeStatus),
+  };
+}
+
+function probeStatus({ friend, ok, text, address, atMs, okAtMs, canary }: MailProbeFacts): MailProbeStatus {
+  return {
+    friend,
+    ok: ok ?? null,
+    text: text ?? null,
+    address: address ?? null,
+    at: time(atMs),
+    okAt: time(okAtMs),
+    canary:
+      canary === undefined
+        ? null
+        : {
+            state: canary.state,
+            at: isoTime(canary.atMs),
+            tookMs: canary.tookMs ?? null,
+            text: canary.text ?? null,
+          },
   };
 }
 

@@ -16,7 +16,7 @@ import type {
   ZoneStatus,
 } from './status-document.ts';
 import { type Cell, type Paint, plainRecords, type Tone, textTable } from './text-table.ts';
-import { count, instant, isNewerSerial, joinNames } from './wording.ts';
+import { backupsWithState, count, instant, isNewerSerial, joinNames } from './wording.ts';
 
 /** How to write for a terminal. */
 export interface TextOptions {
@@ -161,7 +161,7 @@ export function mailTable(mail: readonly MailStatus[], options: TextOptions): st
       cell(String(domain.messages)),
       cell(formatSize(domain.bytes)),
       orDash((domain.role === 'backup' ? heldSince : ageSince)(domain.oldestAt, nowMs)),
-      orDash(domain.backups.join(', ')),
+      orDash(backupsWithState(domain).join(', ')),
     ]),
   });
 }

@@ -1,5 +1,6 @@
 import { parseIsoTime, visible } from '@copain/core';
 import { statusLimits } from './limits.ts';
+import type { MailStatus } from './status-document.ts';
 
 /** `bob`, `bob and carol`, `bob, carol and dave`, `bob, carol, dave and 4 more`; `nobody` for none. */
 export function joinNames(names: readonly string[], most: number = statusLimits.namesInSentence): string {
@@ -30,4 +31,15 @@ export function instant(time: string | null): number | undefined {
 export function isNewerSerial(a: number, b: number): boolean {
   const distance = (a - b) >>> 0;
   return distance !== 0 && distance < 2 ** 31;
+}
+
+/** The names of those who keep mail of a domain, with what came of asking them where they did not take it. */
+export function backupsWithState({
+  backups,
+  probes = [],
+}: Pick<MailStatus, 'backups'> & Partial<Pick<MailStatus, 'probes'>>): string[] {
+  return backups.map((name) => {
+    const failing = probes.some((probe) => probe.friend === name && probe.ok === false);
+    return failing ? `${name} (does not take it)` : name;
+  });
 }

@@ -13,7 +13,15 @@ export interface StatusJson {
     serial: number;
     friends: { name: string; serial: number }[];
   }[];
-  mail: { domain: string; owner: string; role: string; state: string; messages: number; bytes: number }[];
+  mail: {
+    domain: string;
+    owner: string;
+    role: string;
+    state: string;
+    messages: number;
+    bytes: number;
+    probes: { friend: string; ok: boolean | null; canary: { state: string } | null }[];
+  }[];
   services: {
     owner: string;
     service: string;

@@ -257,6 +257,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     mail: mail.mail,
     host: () => running.host,
     heard: () => watch.heard(),
+    backups: () => mail.backupsHeard(),
+    dnsListening: () => zones.addresses(),
   });
   const ticking = setInterval(() => {
     watch.take({ kind: 'tick' });

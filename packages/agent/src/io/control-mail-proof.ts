@@ -12,7 +12,7 @@ export function mailProofHandlers(
     'doctor.mail': async () => {
       await agent.mailProofs.askNow();
       const servers = agent.serviceChecks(['smtp', 'backup-mx']);
-      return { checks: [...servers, ...mailChecks(agent.mailProofs.facts())] };
+      return { checks: [...servers, ...mailChecks(agent.mailProofs.facts(1))] };
     },
     'mail.receipts': async (args) => {
       const { friend } = args;

@@ -1,8 +1,12 @@
-import { CommandError, ExitCode } from '@copain/core';
+import { hostname } from 'node:os';
+import { CommandError, ExitCode, type HostPort } from '@copain/core';
+import { probeFailuresMax } from '@copain/mail';
 import type { Mail } from '@copain/mail/io';
 import type { Host } from '@copain/mesh/io';
 import type { MailProof } from '../doctor-mail.ts';
 import type { Box } from './box.ts';
+import { mailLookups } from './mail-lookups.ts';
+import { startMailProbe } from './mail-probe.ts';
 import { type ReceiptState, startReceiptWatch } from './receipt-watch.ts';
 
 /** Is the owner's mail safe with friends? What is known, and how it is found out. */
@@ -11,7 +15,8 @@ export interface MailProofs {
   tick(): void;
   /** Asks all who can be asked now. */
   askNow(): Promise<void>;
-  facts(): MailProof;
+  /** `probeFailures`: after how many failures in a row a probe counts as one; two unless given. */
+  facts(probeFailures?: number): MailProof;
   /** How the receipts of one friend stand, of all without a name. Throws CommandError (65) where nobody is called so. */
   receiptsOf(friend: string | undefined): ReceiptState[];
   /** Lets go what is missing of this friend's; how many of his boxes that concerned. Throws CommandError (65). */
@@ -20,8 +25,17 @@ export interface MailProofs {
 
 export function startMailProofs(
   box: Box,
-  { mail, host, heard }: { mail: Mail; host: () => Host; heard: () => readonly string[] },
+  wiring: {
+    mail: Mail;
+    host: () => Host;
+    heard: () => readonly string[];
+    /** Boxes, heard now, of friends who take mail of a domain of ours. */
+    backups: () => readonly { peer: string; domain: string }[];
+    /** Where this box answers DNS queries. */
+    dnsListening: () => readonly HostPort[];
+  },
 ): MailProofs {
+  const { mail, host, heard, backups } = wiring;
   const { identity, names, config } = box;
   const mailBoxes = (): string[] => names.mailBoxesOf(identity.ownerId);
   const receipts = startReceiptWatch({
@@ -39,6 +53,28 @@ export function startMailProofs(
       ),
     changed: box.changes.note,
   });
+  const lookups = mailLookups({
+    listening: wiring.dnsListening,
+    stopping: box.stopping,
+    origins: () => config().zones.map(({ origin }) => origin.toLowerCase()),
+  });
+  const probe = startMailProbe({
+    clock: box.clock,
+    random: box.random,
+    mail,
+    lookups,
+    hostname: () => config().smtp.hostname ?? hostname(),
+    allowPrivate: () => config().mesh.allowPrivate,
+    backups,
+    isOnlyMailBox: () => mailBoxes().every((peer) => peer === identity.box.peer),
+    addressesOf: (peer) => {
+      const known = box.knowledge().records.get(`address/${peer}`);
+      return known?.kind === 'address' ? known.signed.record.addresses : [];
+    },
+    open: async (peer, signal) => await host().open(peer, 'mail', { signal }),
+    stopping: box.stopping,
+    changed: box.changes.note,
+  });
   const receiptsOf = (friend: string | undefined): ReceiptState[] => {
     if (friend !== undefined && !names.friends().includes(friend))
       throw new CommandError(ExitCode.badInput, `there is no friend called ${friend}`, {
@@ -47,9 +83,23 @@ export function startMailProofs(
     return receipts.states().filter(({ peer }) => friend === undefined || names.ofPeer(peer) === friend);
   };
   return {
-    tick: () => receipts.tick(),
-    askNow: () => receipts.askNow(),
-    facts: () => ({
+    tick: () => {
+      receipts.tick();
+      probe.tick();
+    },
+    askNow: async () => {
+      await Promise.all([receipts.askNow(), probe.askNow()]);
+    },
+    facts: (probeFailures = probeFailuresMax) => ({
+      probeFailures,
+      probes: probe.rows().map(({ domain, peer, probe: last, canary, okAtMs }) => ({
+        domain,
+        name: names.ofBox(peer),
+        friend: names.ofPeer(peer),
+        probe: last,
+        canary,
+        okAtMs,
+      })),
       nowMs: box.clock.nowMs(),
       domains: config().mail.map(({ domain }) => domain),
       receipts: receipts.states().map(({ peer, accepted, fact, failed }) => ({

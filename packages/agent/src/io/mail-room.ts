@@ -18,6 +18,8 @@ import { interfaceHosts } from './own-interfaces.ts';
 export interface MailRoom {
   mail: Mail;
   desk: MailDesk;
+  /** The boxes, heard now, of friends who take mail of a domain of ours. */
+  backupsHeard(): { peer: string; ownerId: string; domain: string }[];
   /** A friend's box was heard, and can be talked to: mail for its owner goes there, if it takes mail. */
   heard(peer: string): void;
   /** A friend's box fell silent. */
@@ -164,6 +166,7 @@ export async function startMailRoom(
   return {
     mail,
     desk,
+    backupsHeard,
     heard: (peer) => {
       const ownerId = mailOwnerOf(peer);
       if (ownerId !== undefined) mail.ownerReachable(ownerId);

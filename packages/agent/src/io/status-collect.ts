@@ -7,6 +7,7 @@ import { awayOf, shownState } from '../away.ts';
 import { clockSkew } from '../clock-skew.ts';
 import type { Config } from '../config-schema.ts';
 import { type MailProof, mailChecks } from '../doctor-mail.ts';
+import { probeFacts } from '../doctor-mail-probe.ts';
 import type { FaultHistory } from '../fault.ts';
 import { bestBox } from '../friend-state.ts';
 import { recordsOf } from '../known-records.ts';
@@ -218,6 +219,9 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     backups: providers(records.knowledge(), domain.ownerId, { service: 'mail', name: domain.domain }).map(
       names.ofOwner,
     ),
+    probes: sources.mailProof.probes
+      .filter((row) => domain.role === 'own' && row.domain === domain.domain)
+      .map(probeFacts),
   }));
 
   const clocks = [...roster.ownerOf].flatMap(([peer]) => sources.details.get(peer)?.clockAtZeroMs ?? []);

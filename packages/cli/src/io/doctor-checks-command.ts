@@ -34,8 +34,8 @@ export async function doctorDns(session: Session): Promise<number> {
 }
 
 /**
- * `peer doctor mail`: holds what friends signed for against what arrived, asking them now. Exit 1 where something is
- * missing.
+ * `peer doctor mail`: asks every backup as a stranger would, and holds what friends signed for against what arrived. Exit 1
+ * where a backup takes no mail, a canary was lost, or something is missing.
  */
 export async function doctorMail(session: Session): Promise<number> {
   const { checks } = (await session.ask('doctor.mail', {}, { silenceMs: 90_000 })) as { checks: Check[] };

@@ -465,6 +465,7 @@ it('the status of a box is its document; one friend is shown in full', async () 
     friends: [],
     zones: [],
     mail: [],
+    services: [],
     takeovers: [],
     line: {
       state: 'ok',

@@ -32,13 +32,18 @@ export interface SmtpProbe {
 
 /**
  * Asks a server as a stranger's mail server would: greeting, EHLO, STARTTLS where it is offered, MAIL from nobody, RCPT, and
- * DATA where there is a message. Never rejects; a certificate is looked at and never a reason to stop.
+ * DATA where there is a message. Never rejects, and ends at once when
+ * the signal is aborted; a certificate is looked at and never a reason to stop.
  */
 export async function probeSmtp(
   probe: SmtpProbe,
+  signal: AbortSignal,
 ): Promise<{ outcome: ProbeOutcome; tls: SeenTls | undefined }> {
   const address = formatHostPort(probe.address);
   const talk = new ProbeTalk(probe.address);
+  const stop = (): void => talk.stop();
+  signal.addEventListener('abort', stop);
+  if (signal.aborted) stop();
   const outcomeOf = (kind: ProbeOutcome['kind'], text: string): ProbeOutcome => ({
     kind,
     text: visible(text, 200),
@@ -69,6 +74,7 @@ export async function probeSmtp(
     const { message } = asError(error);
     return { outcome: outcomeOf(talk.hasGreeted ? 'refused' : 'silent', message), tls };
   } finally {
+    signal.removeEventListener('abort', stop);
     talk.close();
   }
 }
@@ -142,6 +148,10 @@ class ProbeTalk {
       untrusted: secure.authorized ? undefined : visible(String(why ?? 'not vouched for'), 100),
       validToMs: Date.parse(certificate.validTo),
     };
+  }
+
+  stop(): void {
+    this.#raw.destroy(new Error('this box stops'));
   }
 
   close(): void {

@@ -232,7 +232,7 @@ export async function startFriend({
   clock = systemClock,
   sweepMs = sweepEveryMs,
   isStranger = () => false,
-  random = noRandom,
+  random = noJitter,
 }: {
   stores: Stores;
   recipient: string;

@@ -36,7 +36,7 @@ export function addDoctorCommands(program: Command, run: Run): void {
     doctor
       .command('mail')
       .description(
-        'is anything missing of what friends accepted for you? They are asked now; exit 1 where it is',
+        'is mail safe? Backups are asked now, and what they accepted held against what arrived; exit 1 for no',
       ),
     'peer doctor mail',
     'peer doctor mail --json | jq .checks',
