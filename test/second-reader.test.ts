@@ -235,9 +235,11 @@ it('keys, ids, words, tags and the digest come out the same', () => {
       .toString(16)
       .padStart(16, '0');
   expect(digestOf(records)).toBe(sync.digest);
-  const since2 = ['owner', 'receipt', 'probes'];
-  const version1 = records.filter(({ kind }: { kind: string }) => !since2.includes(kind));
-  expect(digestOf(version1)).toBe(sync.digestVersion1);
+  const without = (...kinds: string[]) =>
+    records.filter(({ kind }: { kind: string }) => !kinds.includes(kind));
+  const sinceVersion3 = ['probes', 'services', 'swap', 'takeover'];
+  expect(digestOf(without(...sinceVersion3))).toBe(sync.digestVersion2);
+  expect(digestOf(without('owner', 'receipt', ...sinceVersion3))).toBe(sync.digestVersion1);
 });
 
 /** The PeerId of an Ed25519 seed, by way of PKCS #8 (RFC 8410). */

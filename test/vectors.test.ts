@@ -22,6 +22,9 @@ import {
   decodeReceiptRecord,
   decodeRemovalRecord,
   decodeRevocationRecord,
+  decodeServicesRecord,
+  decodeSwapRecord,
+  decodeTakeoverRecord,
   decodeVoteRecord,
   encodeAddressRecord,
   encodeCanonical,
@@ -36,6 +39,9 @@ import {
   encodeReceiptRecord,
   encodeRemovalRecord,
   encodeRevocationRecord,
+  encodeServicesRecord,
+  encodeSwapRecord,
+  encodeTakeoverRecord,
   encodeVoteRecord,
   inviteIdOf,
   maxRecordBytes,
@@ -86,6 +92,9 @@ const rewrite: Record<RecordKind, (payload: Uint8Array) => Uint8Array | undefine
   vote: through(decodeVoteRecord, encodeVoteRecord),
   receipt: through(decodeReceiptRecord, encodeReceiptRecord),
   probes: through(decodeProbesRecord, encodeProbesRecord),
+  services: through(decodeServicesRecord, encodeServicesRecord),
+  swap: through(decodeSwapRecord, encodeSwapRecord),
+  takeover: through(decodeTakeoverRecord, encodeTakeoverRecord),
 };
 
 function through<T>(
@@ -157,7 +166,7 @@ it('a box of either takes the records in their order, and ends with the digest o
     for (const { name, kind, envelope } of read('records.json').records) {
       expect((await store.offer(kind, bytesOf(envelope))).kind, name).toBe('new');
     }
-    const { digestOf: names, digest, digestVersion1 } = read('sync.json');
+    const { digestOf: names, digest, digestVersion1, digestVersion2 } = read('sync.json');
     const { facts } = store.log();
     const digested = read('records.json').records.filter(({ name }) => names.includes(name));
     const hashes = new Set(digested.map(({ factHash }) => factHash));
@@ -169,6 +178,7 @@ it('a box of either takes the records in their order, and ends with the digest o
     );
     expect(toHex(log.digest)).toBe(digest);
     expect(toHex(logOfVersion(log, 1).digest)).toBe(digestVersion1);
+    expect(toHex(logOfVersion(log, 2).digest)).toBe(digestVersion2);
     const before = store.log().digest;
     for (const { name, kind, envelope } of read('refused.json').refused) {
       expect((await store.offer(kind, bytesOf(envelope))).kind, name).toBe('refused');

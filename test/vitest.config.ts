@@ -15,6 +15,7 @@ const together = [
   'restored',
   'save',
   'services',
+  'takeover',
 ].map((name) => `test/e2e/${name}.test.ts`);
 
 /** Real daemons and real lines take their time: limits for what hangs. */

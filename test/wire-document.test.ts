@@ -89,6 +89,7 @@ it('the bytes that docs/wire.md shows are those of the vectors', () => {
   expect(shown('37 a5 ').join('')).toBe(sync.framed.stream);
   expect(page).toContain(`\`${sync.digest}\``);
   expect(page).toContain(`\`${sync.digestVersion1}\``);
+  expect(page).toContain(`\`${sync.digestVersion2}\``);
 });
 
 it('streams and their lives in docs/wire.md are those of the gate', () => {

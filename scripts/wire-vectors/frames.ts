@@ -61,6 +61,7 @@ export function syncFrames(circle: CircleOfTwo) {
   const digested = vectors.filter(({ name }) => !addedLater.has(name));
   const digest = digestOf(digested);
   const digest1 = digestOf(digested.filter(({ kind }) => isKindOf(1, kind)));
+  const digest2 = digestOf(digested.filter(({ kind }) => isKindOf(2, kind)));
   const heard = peerTags([alice.box.peer]);
   const hashes = concatBytes(
     ...vectors.slice(0, 3).map(({ factHash }) => fromHex(factHash) ?? new Uint8Array()),
@@ -118,6 +119,7 @@ export function syncFrames(circle: CircleOfTwo) {
     digestOf: digested.map(({ name }) => name),
     digest: toHex(digest),
     digestVersion1: toHex(digest1),
+    digestVersion2: toHex(digest2),
     framed: {
       why: 'on a stream every frame has its length in front of it, as an unsigned LEB128 number',
       frame: toHex(first),

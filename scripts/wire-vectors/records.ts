@@ -22,6 +22,9 @@ import {
   encodeReceiptRecord,
   encodeRemovalRecord,
   encodeRevocationRecord,
+  encodeServicesRecord,
+  encodeSwapRecord,
+  encodeTakeoverRecord,
   encodeVoteRecord,
   inviteIdOf,
   joinProofBytes,
@@ -322,6 +325,82 @@ export async function circleOfTwo() {
       bytes: 5120,
       chain: sha256(toUtf8('the chain of two messages')),
     }),
+  );
+  const www = { type: 1, data: [Uint8Array.of(198, 51, 100, 7)], signatures: [] };
+  await add(
+    'services: a web site that Bob stands in for, and a number left behind',
+    'services',
+    alice.box,
+    encodeServicesRecord({
+      sequence: 3,
+      services: [
+        {
+          name: 'web',
+          zone: 'alice.example',
+          record: 'www.alice.example',
+          standby: bobId,
+          check: 'https://www.alice.example/',
+          ttlS: 300,
+          sets: [www],
+          afterMs: 180_000,
+          maxMs: 30 * dayMs,
+          holdMs: 600_000,
+          number: 0,
+          pin: 'obey',
+          drill: undefined,
+        },
+      ],
+      ended: [{ zone: 'alice.example', number: 4 }],
+    }),
+  );
+  await add(
+    'services: pinned, and rehearsed',
+    'services',
+    bob.box,
+    encodeServicesRecord({
+      sequence: 1,
+      services: [
+        {
+          name: 'chat',
+          zone: 'bob.example',
+          record: '_xmpp-client._tcp.bob.example',
+          standby: aliceId,
+          check: 'tcp://xmpp.bob.example:5222',
+          ttlS: 60,
+          sets: [
+            {
+              type: 33,
+              data: [Uint8Array.of(0, 0, 0, 0, 0x14, 0x66, 1, 0x78, 0)],
+              signatures: [sha256(toUtf8('a signature'))],
+            },
+          ],
+          afterMs: 60_000,
+          maxMs: dayMs,
+          holdMs: 60_000,
+          number: 2,
+          pin: 'down',
+          drill: { untilMs: atMs + 600_000 },
+        },
+      ],
+      ended: [],
+    }),
+  );
+  const home = { about: alice.box.peer, service: 'web', number: 2, stands: true };
+  const swaps = [
+    encodeSwapRecord({ ...home, sequence: 1, network: '203.0', atMs }),
+    encodeSwapRecord({ ...home, sequence: 7, network: '', atMs: atMs + 4000 }),
+  ];
+  await add('swap: the box itself is for going home', 'swap', alice.box, swaps[0] ?? new Uint8Array());
+  await add('swap: so is a friend', 'swap', bob.box, swaps[1] ?? new Uint8Array());
+  const votes = [
+    await alice.box.seal('swap', swaps[0] ?? new Uint8Array()),
+    await bob.box.seal('swap', swaps[1] ?? new Uint8Array()),
+  ];
+  await add(
+    'takeover: transition 2, home again',
+    'takeover',
+    bob.box,
+    encodeTakeoverRecord({ by: bob.box.peer, about: alice.box.peer, service: 'web', number: 2, votes }),
   );
   await add(
     'probes of a mail server and a name server',

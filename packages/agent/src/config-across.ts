@@ -1,4 +1,5 @@
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '@copain/core';
+import { maxServicesPerBox } from '@copain/trust';
 import { parseRate } from './config-rate.ts';
 import type { ConfigFinding } from './config-schema.ts';
 import { readDomain } from './config-values.ts';
@@ -98,6 +99,38 @@ function zoneSources(root: Plain): ConfigFinding[] {
   });
 }
 
+/** A service is a name in a zone of one's own, and friends watch no more than some of them. */
+function serviceZones(root: Plain): ConfigFinding[] {
+  const origins = listAt(root, 'zone').flatMap((zone) => {
+    const origin = isPlain(zone) && typeof zone.origin === 'string' ? readDomain(zone.origin) : undefined;
+    return origin === undefined ? [] : [origin];
+  });
+  return listAt(root, 'service').flatMap((service, index): ConfigFinding[] => {
+    const record =
+      isPlain(service) && typeof service.record === 'string' ? readDomain(service.record) : undefined;
+    const path = ['service', index] as const;
+    if (index >= maxServicesPerBox)
+      return [
+        {
+          path,
+          at: 'key',
+          message: `is more than the ${maxServicesPerBox} services of one box that friends watch`,
+        },
+      ];
+    if (record === undefined || serviceZone(origins, record) !== undefined) return [];
+    const message = `is in no zone of this box: peer zone add comes first`;
+    return [{ path: [...path, 'record'], at: 'value', message }];
+  });
+}
+
+/** The closest of these zones that a name is in. */
+export function serviceZone(origins: readonly string[], record: string): string | undefined {
+  const [closest] = origins
+    .filter((origin) => record === origin || record.endsWith(`.${origin}`))
+    .sort((a, b) => b.length - a.length);
+  return closest;
+}
+
 function openStatusPage(root: Plain): ConfigFinding[] {
   const http = tableAt(root, 'http');
   if (isSet(http['token-file'])) return [];
@@ -136,6 +169,9 @@ export function checkAcross(value: unknown): ConfigFinding[] {
     ...repeated(value, ['zone'], 'origin', domainName),
     ...repeated(value, ['mail'], 'domain', domainName),
     ...repeated(value, ['smtp', 'tls'], 'name', domainName),
+    ...repeated(value, ['service'], 'name', (text) => text),
+    ...repeated(value, ['service'], 'record', domainName),
+    ...serviceZones(value),
     ...repeated(value, ['friend'], 'name', (text) => text),
     ...repeatedListeners(value),
     ...rawListeners(value),

@@ -213,6 +213,52 @@ function removeFrom(text: string, options: { list: string; key: string; domain: 
   return table ? cut(draft, table) : { kind: 'unchanged' };
 }
 
+/** Adds a `[[service]]`, values as they are written in the file. Refused where the name is there already. Comments stay. */
+export function addService(
+  text: string,
+  service: {
+    name: string;
+    record: string;
+    check: string;
+    standby: readonly string[];
+    ttl?: string | undefined;
+    after?: string | undefined;
+    max?: string | undefined;
+    hold?: string | undefined;
+  },
+): ConfigEdit {
+  const draft = openDraft(text, 'service');
+  if (isEdit(draft)) return draft;
+  if (serviceTable(draft, service.name))
+    return refusedText(`${fileName} already has a service ${service.name}`);
+  const { standby, ...rest } = service;
+  const [first = '', ...more] = standby;
+  return append(draft, 'service', [
+    ...(['name', 'record', 'check'] as const).map((key) => [key, rest[key]] as const),
+    ['standby', more.length === 0 ? first : standby],
+    ...(['ttl', 'after', 'max', 'hold'] as const).map((key) => [key, rest[key]] as const),
+  ]);
+}
+
+const serviceTable = (draft: Draft, name: string): AST.TOMLTable | undefined =>
+  draft.tables.find((table) => textValueOf(table, 'name') === name);
+
+/** Has friends decide about a service (`obey`), or nobody. Refused where no service is called so. */
+export function pinService(text: string, { name, pin }: { name: string; pin: string }): ConfigEdit {
+  const draft = openDraft(text, 'service');
+  if (isEdit(draft)) return draft;
+  const table = serviceTable(draft, name);
+  return table ? change(draft, table, [['pin', pin]]) : refusedText(`${fileName} has no service ${name}`);
+}
+
+/** Removes a `[[service]]`, with the comments inside it. Unchanged where there is none. */
+export function removeService(text: string, name: string): ConfigEdit {
+  const draft = openDraft(text, 'service');
+  if (isEdit(draft)) return draft;
+  const table = serviceTable(draft, name);
+  return table ? cut(draft, table) : { kind: 'unchanged' };
+}
+
 /** Sets what this box does for a friend: changes his `[[friend]]`, or adds one. What is undefined stays as it is. */
 export function setFriend(
   text: string,
@@ -235,6 +281,11 @@ const friendNamePaths: readonly string[] = [
   'mail.backups',
   'smtp.raw.owner',
 ];
+
+/** `bob=198.51.100.7` under another name for bob. */
+function renamedStandby(value: string, { name, to }: { name: string; to: string }): string | undefined {
+  return value.startsWith(`${name}=`) ? to + value.slice(name.length) : undefined;
+}
 
 /** The texts below a value, with the tables and keys that lead to them. */
 function textsIn(
@@ -267,8 +318,11 @@ export function renameFriend(text: string, rename: { name: string; to: string })
   });
   let edited = text;
   for (const { path, node } of found.toReversed()) {
-    if (!friendNamePaths.includes(path) || node.value !== rename.name) continue;
-    edited = edited.slice(0, node.range[0]) + tomlString(rename.to) + edited.slice(node.range[1]);
+    const isHe = friendNamePaths.includes(path) && node.value === rename.name;
+    const value =
+      path === 'service.standby' ? renamedStandby(node.value, rename) : isHe ? rename.to : undefined;
+    if (value === undefined) continue;
+    edited = edited.slice(0, node.range[0]) + tomlString(value) + edited.slice(node.range[1]);
   }
   return edited === text ? { kind: 'unchanged' } : finish(edited);
 }

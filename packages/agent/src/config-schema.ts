@@ -3,6 +3,7 @@ import { type DnsConfig, dns, type ZoneConfig, zone } from './config-dns.ts';
 import { alert, type FriendConfig, friend } from './config-friends.ts';
 import { type MailConfig, mail, type SmtpConfig, smtp } from './config-mail.ts';
 import { type HttpConfig, http, type LineConfig, line, type MeshConfig, mesh } from './config-mesh.ts';
+import { type ServiceConfig, service } from './config-service.ts';
 import { closestWord, type TomlPath } from './config-toml.ts';
 import { boxName, table, tablesOf, text } from './config-values.ts';
 
@@ -16,6 +17,7 @@ export interface Config {
   line: LineConfig;
   zones: ZoneConfig[];
   mail: MailConfig[];
+  services: ServiceConfig[];
   friends: FriendConfig[];
   alerts: { to: string }[];
 }
@@ -37,17 +39,18 @@ const configSchema: v.GenericSchema<unknown, Config> = v.pipe(
     line: table(line),
     zone: tablesOf(zone),
     mail: tablesOf(mail),
+    service: tablesOf(service),
     friend: tablesOf(friend),
     alert: tablesOf(alert),
   }),
-  v.transform(({ zone: zones, friend: friends, alert: alerts, ...rest }): Config => {
-    return { ...rest, zones, friends, alerts };
+  v.transform(({ zone: zones, friend: friends, alert: alerts, service: services, ...rest }): Config => {
+    return { ...rest, zones, friends, alerts, services };
   }),
 );
 
 /** Keys that each table may have: what `unknownKeys` shows a person, the same as the schemas above accept. */
 const keysOf: Record<string, readonly string[]> = {
-  '': ['name', 'mesh', 'dns', 'smtp', 'http', 'line', 'zone', 'mail', 'friend', 'alert'],
+  '': ['name', 'mesh', 'dns', 'smtp', 'http', 'line', 'zone', 'mail', 'service', 'friend', 'alert'],
   mesh: ['listen', 'announce', 'network', 'allow-private'],
   dns: ['listen', 'workers', 'nsid', 'hostname', 'version', 'rate-limit', 'transfer'],
   'dns.transfer': ['address', 'tsig-file'],
@@ -58,6 +61,7 @@ const keysOf: Record<string, readonly string[]> = {
   line: ['up', 'bulk', 'check'],
   zone: ['origin', 'file', 'primary', 'tsig-file', 'secondaries', 'follow'],
   mail: ['domain', 'deliver', 'client', 'recipients', 'unknown', 'copies', 'backups'],
+  service: ['name', 'record', 'check', 'standby', 'ttl', 'after', 'max', 'hold', 'pin'],
   friend: ['name', 'may', 'quota'],
   alert: ['to'],
 };

@@ -70,6 +70,21 @@ recipients = "learn"
 unknown    = "defer"
 copies     = 2
 backups    = ["bob", "carol"]
+[[service]]
+name = "web"
+record = "www.alice.example"
+check = "https://www.alice.example/"
+standby = ["bob=198.51.100.7", "bob=2001:DB8::7"]
+ttl = "60s"
+after = "20s"
+max = "1d"
+hold = "1m"
+pin = "up"
+[[service]]
+name = "chat"
+record = "_xmpp-client._tcp.alice.example"
+check = "tcp://xmpp.alice.example:5222"
+standby = "bob=xmpp.bob.example:5222"
 [[friend]]
 name  = "bob"
 may   = ["dns", "mail", "backup", "relay", "witness"]
@@ -133,6 +148,33 @@ it('reads every key of the manual, in units a program can use', () => {
         backups: ['bob', 'carol'],
       },
     ],
+    services: [
+      {
+        name: 'web',
+        record: 'www.alice.example',
+        check: 'https://www.alice.example/',
+        standby: [
+          { friend: 'bob', at: { kind: 'ipv4', address: '198.51.100.7' } },
+          { friend: 'bob', at: { kind: 'ipv6', address: '2001:db8::7' } },
+        ],
+        ttlS: 60,
+        afterMs: 20_000,
+        maxMs: 86_400_000,
+        holdMs: 60_000,
+        pin: 'up',
+      },
+      {
+        name: 'chat',
+        record: '_xmpp-client._tcp.alice.example',
+        check: 'tcp://xmpp.alice.example:5222',
+        standby: [{ friend: 'bob', at: { kind: 'srv', host: 'xmpp.bob.example', port: 5222 } }],
+        ttlS: 300,
+        afterMs: 180_000,
+        maxMs: 30 * 86_400_000,
+        holdMs: 600_000,
+        pin: 'obey',
+      },
+    ],
     friends: [{ name: 'bob', may: ['dns', 'mail', 'backup', 'relay', 'witness'], quotaBytes: 20e9 }],
     alerts: [{ to: 'ntfy://ntfy.example/alice' }],
   });
@@ -174,6 +216,7 @@ it('needs only a name, and fills in the rest', () => {
     },
     zones: [],
     mail: [],
+    services: [],
     friends: [],
     alerts: [],
   });
@@ -228,7 +271,7 @@ may = ["fly"]
     'peer.toml:19:9: friend[1].quota: "20" is no size: a number with B, kB, MB, GB or TB, e.g. "20GB"',
     'peer.toml:21:8: friend[2].name: is already in friend[1]',
     'peer.toml:22:8: friend[2].may[1]: must be one of "dns", "mail", "backup", "relay", "witness"',
-    'peer.toml:23:1: moon: unknown key; allowed here: name, mesh, dns, smtp, http, line, zone, mail, friend, alert',
+    'peer.toml:23:1: moon: unknown key; allowed here: name, mesh, dns, smtp, http, line, zone, mail, service, friend, alert',
   ]);
 });
 
@@ -393,4 +436,28 @@ it('a thousand zones with three secondaries each may be configured; what friends
   const long = problemsOf(`name = "a"\n${zones(1000, '', 'x'.repeat(50))}`);
   expect(long).toHaveLength(1);
   expect(long[0]).toMatch(/zone\[1000\]: what is entrusted to friends takes \d+ octets, and they read 49152/);
+});
+
+it('a service is in a zone of this box, has one friend as its standby, and times within bounds', () => {
+  const zone = '[[zone]]\norigin = "alice.example"\nfile = "a.zone"\n';
+  const wrong = (service: string): string[] => {
+    const base = 'name = "web"\nrecord = "www.alice.example"\ncheck = "https://www.alice.example/"\n';
+    const keys = service.split('\n').map((line) => line.split(' ')[0]);
+    const kept = base.split('\n').filter((line) => !keys.includes(line.split(' ')[0]));
+    const text = `name = "a"\n${zone}[[service]]\n${kept.join('\n')}${service}\n`;
+    const parsed = parseConfig(text, { fileName: 'peer.toml' });
+    return parsed.kind === 'ok' ? [] : parsed.problems.map(({ key, message }) => `${key}: ${message}`);
+  };
+  expect(wrong('standby = "bob=192.0.2.1"')).toEqual([]);
+  expect(wrong('standby = "bob=192.0.2.1"\nrecord = "www.bob.example"')).toEqual([
+    'service[1].record: is in no zone of this box: peer zone add comes first',
+  ]);
+  expect(wrong('standby = "192.0.2.1"').join()).toContain('is no standby');
+  expect(wrong('standby = "bob=192.0.2.1:80"').join()).toContain('is no standby');
+  expect(wrong('standby = ["bob=192.0.2.1", "carol=192.0.2.2"]').join()).toContain('must be of one friend');
+  expect(wrong('standby = ["bob=192.0.2.1", "bob=x.example:80"]').join()).toContain(
+    'all addresses or all host:port',
+  );
+  expect(wrong('standby = "bob=192.0.2.1"\nafter = "5s"').join()).toContain('"10s" to "7d"');
+  expect(wrong('standby = "bob=192.0.2.1"\ncheck = "ftp://x"').join()).toContain('is no check');
 });

@@ -4,7 +4,7 @@ import { bestBox, rememberedState } from './friend-state.ts';
 
 const alive = (peer: string, state: FriendFacts['state']): [string, FriendFacts] => [
   peer,
-  { peer, state, confirmed: true, sinceAtMs: 0, lastHeardAtMs: 0, seenDownBy: [] },
+  { peer, state, confirmed: true, sinceAtMs: 0, lastHeardAtMs: 0, silentSinceMs: 0, seenDownBy: [] },
 ];
 const box = (peer: string) => ({ peer, name: peer, roles: [], sealTo: '' });
 

@@ -2,9 +2,12 @@ export { type ParsedConfig, parseConfig } from './config.ts';
 export type { ZoneConfig } from './config-dns.ts';
 export {
   addMail,
+  addService,
   addZone,
   type ConfigEdit,
+  pinService,
   removeMail,
+  removeService,
   removeZone,
   renameFriend,
   setFriend,
@@ -23,4 +26,5 @@ export {
 export { type ConfigProblem, formatProblems } from './config-problems.ts';
 export { formatRate } from './config-rate.ts';
 export type { Config } from './config-schema.ts';
+export type { ServiceConfig } from './config-service.ts';
 export { notYet } from './not-yet.ts';

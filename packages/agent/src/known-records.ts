@@ -8,6 +8,7 @@ import {
   type GrantsRecord,
   type HoldsRecord,
   type InviteRecord,
+  isCertificate,
   mergeGrants,
   type OffersRecord,
   type OwnerRecord,
@@ -19,9 +20,12 @@ import {
   type RevocationRecord,
   type Roster,
   resolveOwner,
+  type ServicesRecord,
   type Signed,
   type SignedMember,
+  type SwapRecord,
   signatureStands,
+  type TakeoverRecord,
   type VoteRecord,
 } from '@copain/trust';
 
@@ -39,7 +43,13 @@ export type KnownRecord =
   | { kind: 'vote'; signed: Signed<VoteRecord> }
   | { kind: 'receipt'; signed: Signed<ReceiptRecord> }
   | { kind: 'probes'; signed: Signed<ProbesRecord> }
+  | { kind: 'services'; signed: Signed<ServicesRecord> }
+  | { kind: 'swap'; signed: Signed<SwapRecord> }
+  | { kind: 'takeover'; signed: SignedTakeover }
   | { kind: 'zone'; signed: Signed<ZoneVersion> };
+
+/** A certificate with its votes, opened; those that did not open are left out. */
+export type SignedTakeover = Signed<TakeoverRecord> & { votes: Signed<SwapRecord>[] };
 
 /** What this box knows of its circle: the records by key, and what they add up to. */
 export interface Knowledge {
@@ -144,13 +154,21 @@ export function voidRecords(knowledge: Knowledge, self: string): string[] {
       case 'holds':
       case 'vote':
       case 'probes':
+      case 'swap':
         return roster.ownerOf.has(signer);
+      case 'services': {
+        const owner = roster.members.get(roster.ownerOf.get(signer) ?? '');
+        return owner !== undefined && boxMay(owner, signer, 'sign-zone');
+      }
+      case 'takeover':
+        return takeoverStands(roster, record.signed);
       case 'receipt':
         return isReceiptFor(roster, signer, record.signed.record.owner);
     }
   };
   return [...knowledge.records].flatMap(([key, record]) => {
-    const own = record.signed.signer === self && !roster.revoked.has(self);
+    // A certificate is nobody's own word: its number is that of the votes in it.
+    const own = record.signed.signer === self && record.kind !== 'takeover' && !roster.revoked.has(self);
     return own || stands(record) ? [] : [key];
   });
 }
@@ -159,6 +177,17 @@ export function voidRecords(knowledge: Knowledge, self: string): string[] {
 export function isReceiptFor(roster: Roster, signer: string, ownerId: string): boolean {
   const by = roster.ownerOf.get(signer);
   return by !== undefined && by !== ownerId && roster.members.has(ownerId);
+}
+
+/** Do the votes of a certificate make a transition, by who is in the circle now? */
+export function takeoverStands(roster: Roster, signed: SignedTakeover): boolean {
+  const circle = { signer: signed.signer, ownerOf: roster.ownerOf, members: roster.members.size };
+  return isCertificate(signed.record, signed.votes, circle);
+}
+
+/** Which service of which box, in the keys of what is said about it. */
+export function serviceKey(about: string, service: string): string {
+  return `${about}/${service}`;
 }
 
 /** The key of the receipt that this box signs for this owner. */
@@ -217,7 +246,9 @@ export function withCircle(knowledge: Knowledge, circle: string, self: string): 
         record.kind !== 'revocation' &&
         record.kind !== 'vote' &&
         record.kind !== 'probes' &&
-        record.kind !== 'receipt',
+        record.kind !== 'receipt' &&
+        record.kind !== 'swap' &&
+        record.kind !== 'takeover',
     ),
   );
   return derive(circle, records, 'member', emptyKnowledge(knowledge.self, circle));

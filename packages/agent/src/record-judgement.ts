@@ -13,6 +13,9 @@ import {
   decodeReceiptRecord,
   decodeRemovalRecord,
   decodeRevocationRecord,
+  decodeServicesRecord,
+  decodeSwapRecord,
+  decodeTakeoverRecord,
   decodeVoteRecord,
   inviteIdOf,
   maxMembers,
@@ -24,7 +27,9 @@ import {
   type RecordKind,
   type Sha256,
   type Signed,
+  type SwapRecord,
   signatureStands,
+  takeoverRank,
 } from '@copain/trust';
 import {
   inviteStands,
@@ -36,6 +41,8 @@ import {
   ownerRecordKey,
   ownerStateOf,
   receiptKey,
+  serviceKey,
+  takeoverStands,
   zoneRecordKey,
 } from './known-records.ts';
 
@@ -68,6 +75,8 @@ export type RecordBody = {
 export interface InnerProofs {
   ownerRecord: Signed<OwnerRecord> | undefined;
   hold: boolean;
+  /** Of a takeover record, the votes in it whose envelopes open. */
+  votes: Signed<SwapRecord>[];
 }
 
 export type RefusalReason =
@@ -121,10 +130,13 @@ export function judgeSigner(knowledge: Knowledge, sealed: SealedRecord): Refusal
     case 'vote':
     case 'receipt':
     case 'probes':
+    case 'swap':
+    case 'takeover':
       return mayIf(owner !== undefined);
     case 'grants':
       return mayIf(owner !== undefined && boxMay(owner, signer, 'sign-grant'));
     case 'zone':
+    case 'services':
       return mayIf(owner !== undefined && boxMay(owner, signer, 'sign-zone'));
   }
 }
@@ -175,6 +187,12 @@ export function readBody({ kind, payload }: Pick<SealedRecord, 'kind' | 'payload
       return body(kind, decodeReceiptRecord(payload));
     case 'probes':
       return body(kind, decodeProbesRecord(payload));
+    case 'services':
+      return body(kind, decodeServicesRecord(payload));
+    case 'swap':
+      return body(kind, decodeSwapRecord(payload));
+    case 'takeover':
+      return body(kind, decodeTakeoverRecord(payload));
     case 'zone':
       return body(kind, decodeZoneVersion(payload));
   }
@@ -284,6 +302,22 @@ function judgeContent(
     case 'probes': {
       const { kind, record } = body;
       return taken({ kind, signed: { signer, hash, record } }, `probes/${signer}`, record.sequence);
+    }
+    case 'services': {
+      const { kind, record } = body;
+      return taken({ kind, signed: { signer, hash, record } }, `services/${signer}`, record.sequence);
+    }
+    case 'swap': {
+      const { kind, record } = body;
+      const key = `swap/${signer}/${serviceKey(record.about, record.service)}`;
+      return taken({ kind, signed: { signer, hash, record } }, key, record.sequence);
+    }
+    case 'takeover': {
+      const { kind, record } = body;
+      const signed = { signer, hash, record, votes: proofs.votes };
+      if (!takeoverStands(roster, signed)) return refused('bad-proof');
+      const key = `takeover/${serviceKey(record.about, record.service)}`;
+      return taken({ kind, signed }, key, takeoverRank(hash), record.number);
     }
     case 'zone': {
       const { kind, record } = body;

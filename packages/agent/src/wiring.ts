@@ -140,7 +140,9 @@ export type RoomCall =
   /** A friend's word about another friend: liveness counts it. */
   | { kind: 'vote'; from: string }
   /** Somebody said how services look to him. */
-  | { kind: 'services' };
+  | { kind: 'services' }
+  /** A service, a word about one, or a transition of one: who is answered may be another from now on. */
+  | { kind: 'takeovers' };
 
 /** The calls that a record which just became known makes; the agent carries them out in order. */
 export function routeRecord(record: KnownRecord): RoomCall[] {
@@ -168,6 +170,10 @@ export function routeRecord(record: KnownRecord): RoomCall[] {
       return [];
     case 'probes':
       return [{ kind: 'services' }];
+    case 'services':
+    case 'swap':
+    case 'takeover':
+      return [{ kind: 'takeovers' }];
   }
 }
 

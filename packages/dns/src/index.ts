@@ -14,6 +14,7 @@
  * to be durable before what is seen. Does not sign zones or resolve names.
  */
 
+export { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './address-text.ts';
 export {
   type Answerer,
   type AnswererOptions,
@@ -84,6 +85,7 @@ export {
   nameToText,
   type ParsedName,
   parseName,
+  readName,
   sameName,
 } from './name.ts';
 export { answerNotify, isNotify, type NotifiedZone } from './notify-in.ts';
@@ -148,7 +150,7 @@ export {
   tsigErrorToText,
   tsigRecordBytes,
 } from './tsig-record.ts';
-export type { RRset, Zone } from './zone.ts';
+export { type RRset, rrsetOf, type Zone } from './zone.ts';
 export { type OpenedZone, openZoneBody } from './zone-body.ts';
 export { type BuiltZone, buildZone } from './zone-build.ts';
 export { soaOf, type ZoneChange } from './zone-changes.ts';
@@ -166,6 +168,14 @@ export { diffZones, type ZoneDiff } from './zone-diff.ts';
 export { decodeZone, encodeZone, zoneRecords } from './zone-encoding.ts';
 export { addressesIn, mailServersOf, nameServersOf } from './zone-hosts.ts';
 export { type JournaledZone, journalZones, type ZoneJournal } from './zone-journal.ts';
+export {
+  type NameOverlay,
+  overlayFault,
+  overlayTypes,
+  overlayZone,
+  replacedTypes,
+  signatureLife,
+} from './zone-overlay.ts';
 export {
   expiresAtMs,
   type RefreshInput,

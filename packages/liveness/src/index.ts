@@ -11,8 +11,7 @@
  *
  * Promises: a friend who stops is no longer `up` at once when he says good-bye and within 31 s when he does not; a
  * confirmed `down` has votes from two networks, and is never given by a box that hears less than half of the circle,
- * nor while anybody it hears still hears him; heard again is up at once. Does not: sign or verify votes, decide
- * takeovers, or survive a restart (votes do, where they are kept).
+ * nor while anybody it hears still hears him; heard again is up at once. Does not: sign or verify votes, or survive a restart (votes do, where they are kept).
  */
 
 export {
@@ -52,6 +51,12 @@ export {
   type ServiceCheck,
 } from './service-check.ts';
 export {
+  type Certified,
+  type ServiceOrder,
+  type ServiceStanding,
+  serviceStanding,
+} from './service-standing.ts';
+export {
   emptyServices,
   findings,
   type ProbePace,
@@ -72,6 +77,18 @@ export {
   serviceFault,
 } from './service-verdict.ts';
 export { type LivenessEffect, type LivenessInput, step } from './step.ts';
+export {
+  holdOf,
+  type KnownSwapVote,
+  startTakeovers,
+  stepTakeover,
+  type TakeoverEffect,
+  type TakeoverInput,
+  type TakeoverSituation,
+  type TakeoverState,
+  type WatchedService,
+} from './takeover.ts';
+export { flapsMax, flapsWithinMs } from './takeover-limits.ts';
 export {
   emptyView,
   type FriendFacts,

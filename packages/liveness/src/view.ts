@@ -168,6 +168,8 @@ export interface FriendFacts {
   confirmed: boolean;
   sinceAtMs: number;
   lastHeardAtMs: number | undefined;
+  /** From when his silence counts; undefined where he was never heard. */
+  silentSinceMs: number | undefined;
   /** PeerIds, sorted, of all who vote now that he is silent; this box itself where it votes so. */
   seenDownBy: string[];
 }
@@ -185,6 +187,7 @@ export function facts(view: LivenessState): FriendFacts[] {
     confirmed: friend.confirmed,
     sinceAtMs: friend.slowness.slowSinceMs ?? friend.sinceAtMs,
     lastHeardAtMs: friend.lastHeardAtMs,
+    silentSinceMs: friend.lastHeardAtMs === undefined ? undefined : friend.clockAtMs,
     seenDownBy: votersAgainst(view, friend),
   }));
 }

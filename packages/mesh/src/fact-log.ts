@@ -82,6 +82,9 @@ const rank: Record<RecordKind, number> = {
   vote: 10,
   receipt: 11,
   probes: 12,
+  services: 13,
+  swap: 14,
+  takeover: 15,
 };
 
 /**
@@ -101,7 +104,10 @@ const kindSinceVersion: Record<RecordKind, number> = {
   holds: 1,
   vote: 1,
   receipt: 2,
-  probes: 2,
+  probes: 3,
+  services: 3,
+  swap: 3,
+  takeover: 3,
 };
 
 /** Does a friend who speaks this version take records of this kind? */

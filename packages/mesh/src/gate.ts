@@ -9,10 +9,10 @@ export type Admission = 'friend' | 'guest' | 'former' | 'nobody';
 
 /**
  * Protocol names carry the major version. Of each protocol the versions that this box speaks, newest first: a stream is
- * opened in the newest that both sides know, and the one before is kept for friends who have not updated yet.
+ * opened in the newest that both sides know, and those before are kept for friends who have not updated yet.
  */
 export const protocols = {
-  sync: ['/copain/sync/2', '/copain/sync/1'],
+  sync: ['/copain/sync/3', '/copain/sync/2', '/copain/sync/1'],
   join: ['/copain/join/1'],
   zone: ['/copain/zone/1'],
   live: ['/copain/live/1'],

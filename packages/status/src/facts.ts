@@ -224,6 +224,8 @@ export interface StatusFacts {
     by: string;
     sinceAtMs: number;
     votes: readonly string[];
+    /** Of a service of our own: by friends' agreement, for good after too many of them, by our own pin, or as a rehearsal. */
+    how?: 'agreed' | 'flapping' | 'pinned' | 'drill' | undefined;
   }[];
   line: Omit<LineStatus, 'limitBytesPerSecond'> & { limitBytesPerSecond: number | undefined };
   /** In any order; the document shows the newest first. */

@@ -24,6 +24,7 @@ export { type MetricCounters, metricsText } from './metrics.ts';
 export { renderPage } from './page.ts';
 export { primaryLines } from './primary-text.ts';
 export { servicesTable } from './service-text.ts';
+export { type StandbyService, standbyTable } from './standby-text.ts';
 export { buildStatus } from './status.ts';
 export type {
   AddressInfo,

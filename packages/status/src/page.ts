@@ -277,7 +277,7 @@ function takeoversSection(status: StatusDocument, nowMs: number): Html {
   if (status.takeovers.length === 0) return noHtml;
   const items = status.takeovers.map(
     ({ by, service, name, owner, votes, sinceAt }) =>
-      html`<li>${by} stands in for ${service} (${name}) of ${owner}, agreed by ${joinNames(votes, 8)} ${age(sinceAt, nowMs)}</li>`,
+      html`<li>${by} stands in for ${service} (${name}) of ${owner}, ${votes.length === 0 ? 'as its owner said' : `agreed by ${joinNames(votes, 8)}`} ${age(sinceAt, nowMs)}</li>`,
   );
   return html`<section aria-labelledby="takeovers"><h2 id="takeovers">Standing in</h2><ul>${items}</ul></section>`;
 }

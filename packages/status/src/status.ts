@@ -207,8 +207,11 @@ export function buildStatus(facts: StatusFacts, nowMs: number): StatusDocument {
     zones: facts.zones.map(zoneStatus),
     mail: facts.mail.map(mailStatus),
     services: (facts.services ?? []).map(serviceStatus),
-    takeovers: facts.takeovers.map(({ sinceAtMs, votes, ...takeover }) => ({
-      ...takeover,
+    takeovers: facts.takeovers.map(({ owner, service, name, by, sinceAtMs, votes }) => ({
+      owner,
+      service,
+      name,
+      by,
       sinceAt: isoTime(sinceAtMs),
       votes: [...votes],
     })),

@@ -5,6 +5,7 @@ import { agedCopiesFindings, friendsZonesFindings } from './freshness-findings.t
 import { statusLimits } from './limits.ts';
 import { serviceFindings } from './service-findings.ts';
 import type { Todo, Verdict, VerdictLevel } from './status-document.ts';
+import { takeoverFindings } from './takeover-findings.ts';
 import { count, isNewerSerial, joinNames, shellWord } from './wording.ts';
 
 /** What the judgement of one zone or domain needs to know about the circle. */
@@ -376,6 +377,7 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
     ),
     ...agedCopiesFindings(facts, nowMs),
     ...friendsZonesFindings(facts, nowMs),
+    ...takeoverFindings(facts),
     ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),
     ...(facts.mailTroubles ?? []).map((todo): Finding => ({ weight: 'attention', todo })),
     ...serviceFindings(facts),

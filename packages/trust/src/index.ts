@@ -62,7 +62,11 @@ export {
   maxRecordBytes,
   maxRevokedBoxes,
   maxRevokedSeen,
+  maxServicesPerBox,
+  maxSwapNumber,
+  maxSwapVotes,
   maxZonesPerOwner,
+  swapVotesWithinMs,
 } from './limits.ts';
 export {
   decodeInviteRecord,
@@ -132,4 +136,21 @@ export {
   type ReceiptRecord,
 } from './service-records.ts';
 export type { Signed } from './signed.ts';
+export { isCertificate, isSwapQuorum, isToStandby, type SwapVote, swapQuorum } from './swap-quorum.ts';
+export {
+  decodeServicesRecord,
+  decodeSwapRecord,
+  decodeTakeoverRecord,
+  encodeServicesRecord,
+  encodeSwapRecord,
+  encodeTakeoverRecord,
+  type ServiceEntry,
+  type ServicePin,
+  type ServicesRecord,
+  type StandbySet,
+  type SwapRecord,
+  servicePins,
+  type TakeoverRecord,
+  takeoverRank,
+} from './takeover-records.ts';
 export { compareWords } from './words.ts';

@@ -51,6 +51,20 @@ export const maxAwayNoteLength = 120;
 
 /** Services that one box says something about: a full circle's mail and name servers, as far as it is to try them. */
 export const maxProbedServices = 192;
+/** Services of one box that friends may stand in for: each watcher signs a vote about each, within his own quota. */
+export const maxServicesPerBox = 8;
+
+/** Zones in which services of one box have ended: their transitions stay in the served serial. */
+export const maxEndedZones = 64;
+
+/** The highest transition of a service: one every hour for a century, and far from what a serial can rise by at once. */
+export const maxSwapNumber = 1_000_000;
+
+/** Votes in one certificate: a majority of the largest circle. */
+export const maxSwapVotes = 33;
+
+/** Votes that are further apart are of two outages. */
+export const swapVotesWithinMs = 600_000;
 
 /** Payload bytes of each kind of record, checked before parsing. */
 export const maxRecordBytes = {
@@ -67,6 +81,9 @@ export const maxRecordBytes = {
   vote: 512,
   receipt: 512,
   probes: 24_576,
+  services: 16_384,
+  swap: 512,
+  takeover: 24_576,
 } as const;
 
 /** Bytes that the signed envelope adds at most (public key, domain, type, signature; measured 111 to 120). */

@@ -34,7 +34,7 @@ export interface StatusJson {
     fault: string;
     text: string;
   }[];
-  takeovers: object[];
+  takeovers: { owner: string; service: string; name: string; by: string; sinceAt: string; votes: string[] }[];
   line: { state: string };
   events: { at: string; kind: string; text: string }[];
 }

@@ -35,6 +35,7 @@ import { saveBox } from './save-box.ts';
 import type { ServicePace } from './services.ts';
 import { openSignedLater, type SignedLater } from './signed-later.ts';
 import type { Standing } from './standing.ts';
+import { openTakeoverRoom, type TakeoverRoom } from './takeover-room.ts';
 import { startZones, type Zones } from './zones.ts';
 
 /** A running box, for the control socket, the status page and the signals. */
@@ -55,6 +56,7 @@ export interface Agent extends AsyncDisposable, BoxView {
   mailProofs: MailProofs;
   /** What lies on the disk, and how it was found. */
   disk: MailRoom['disk'] & { stateDir: string };
+  takeover: TakeoverRoom;
   standing: Standing;
   /** What was asked for and waits until it may be signed. */
   later: SignedLater;
@@ -82,6 +84,7 @@ export interface Agent extends AsyncDisposable, BoxView {
   nameOfOwner(ownerId: string): string;
   /** The same, with the box's own name where its owner has several. */
   nameOfBox(peer: string): string;
+  nameOfPeer: (peer: string) => string;
   /** How the mail of a domain of ours is to be treated, as configured. */
   mailWish(domain: string): Config['mail'][number] | undefined;
   /** How this box looks from outside. */
@@ -154,6 +157,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const announcing = starting.use(
     inBursts(announceServed, { restMs: () => servedForOthers.length * saidRestMsPerZone }),
   );
+  const takeover = await openTakeoverRoom(box, () => zones);
   const zones = starting.use(
     await startZones({
       ...box,
@@ -163,6 +167,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       files: box.zoneFiles,
       connectedPeers: () => watch.heard(),
       open: async (peer, signal) => await theMesh().host.open(peer, 'zone', { signal }),
+      overlay: takeover.takeovers.overlay,
       providers: (ownerId, origin) => providers(knowledge(), ownerId, { service: 'dns', name: origin }),
       holds: (list) => {
         servedForOthers = list;
@@ -176,9 +181,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     watch,
     zones,
     mesh: theMesh(),
+    services: takeover.own,
     isJoining: () => circle.isJoining(),
   }));
-  const onRecord = recordRouter(box, { mesh: () => mesh, watch, zones, planner });
+  const onRecord = recordRouter(box, {
+    mesh: () => mesh,
+    watch,
+    zones,
+    planner,
+    takeovers: () => takeover.takeovers,
+  });
   const mail = await startMailRoom(
     box,
     { host: () => theMesh().host, heard: () => watch.heard(), duties: () => planner.current().duties },
@@ -260,6 +272,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     backups: () => mail.backupsHeard(),
     dnsListening: () => zones.addresses(),
   });
+  const takeoverWatch = starting.use(takeover.startWatching({ watch, zones }));
   const ticking = setInterval(() => {
     watch.take({ kind: 'tick' });
     receipts.tick();
@@ -267,6 +280,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     standing.take({ kind: 'tick' });
     running.tick();
     zones.tick();
+    takeoverWatch.tick();
     services.tick();
     histories.tick(() => circleStates(box, { watch, services }));
   }, tickEveryMs);
@@ -281,7 +295,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const parts = starting.move();
   let stopped: Promise<void> | undefined;
   return {
-    ...boxView(box, { mesh: running, watch, zones, mail, mailProofs, later, services, histories }),
+    ...boxView(box, {
+      mesh: running,
+      watch,
+      zones,
+      mail,
+      mailProofs,
+      later,
+      services,
+      histories,
+      takeovers: takeover.takeovers,
+    }),
+    takeover,
     identity,
     version,
     ready: () => !stopping.signal.aborted,
@@ -335,6 +360,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     namesOfFriends: names.friends,
     nameOfOwner: names.ofOwner,
     nameOfBox: names.ofBox,
+    nameOfPeer: names.ofPeer,
     mailWish: (domain) => config.mail.find((one) => one.domain === domain),
     dialback: running.dialback,
     [Symbol.asyncDispose]: async () => {

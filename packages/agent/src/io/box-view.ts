@@ -12,6 +12,7 @@ import { interfaceHosts } from './own-interfaces.ts';
 import type { Services } from './services.ts';
 import type { SignedLater } from './signed-later.ts';
 import { collectStatus } from './status-collect.ts';
+import type { Takeovers } from './takeovers.ts';
 import type { Watch } from './watch.ts';
 import type { Zones } from './zones.ts';
 
@@ -35,10 +36,11 @@ export function boxView(
     later: SignedLater;
     services: Services;
     histories: Histories;
+    takeovers: Takeovers;
   },
 ): BoxView {
   const { identity, version, startedAtMs, records, names, events, standing, clock, config } = box;
-  const { mesh, watch, zones, later, mailProofs, services, histories } = rooms;
+  const { mesh, watch, zones, later, mailProofs, services, histories, takeovers } = rooms;
   const { mail } = rooms.mail;
   const relays = (): string[] => mesh.relaying.listening().map(names.ofPeer);
   /** What the operator set; else what friends see now; else, right after a start, what was agreed before. */
@@ -73,6 +75,7 @@ export function boxView(
       later,
       services: services.facts(),
       history: (key) => histories.summary(key),
+      takeovers,
       details: mesh.details,
       viaOf: (peer) => {
         const connections = mesh.host.connections(peer);

@@ -13,6 +13,7 @@ import { keyHandlers } from './control-keys.ts';
 import { mailHandlers } from './control-mail.ts';
 import { mailProofHandlers } from './control-mail-proof.ts';
 import { mailRecipients } from './control-recipients.ts';
+import { serviceHandlers } from './control-services.ts';
 import { queued, signableSoon } from './control-signable.ts';
 import type { ControlHandler } from './control-socket.ts';
 import { zoneHandlers } from './control-zones.ts';
@@ -57,6 +58,8 @@ export const controlCommands = [
   'mail.recipients',
   'mail.receipts',
   'mail.settle',
+  'service.list',
+  'service.judge',
   'away',
   'back',
   'address.show',
@@ -143,6 +146,8 @@ export function controlHandlers(
       progress(`sending to ${name} for ${forMs / 1000} s`);
       return { line: await agent.measureLine(name, forMs, signal) };
     },
+
+    ...serviceHandlers(agent, lifecycle.nowMs),
 
     ...addressHandlers(agent),
 

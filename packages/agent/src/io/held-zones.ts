@@ -63,7 +63,7 @@ export interface HeldZones extends AsyncDisposable {
   peersChanged: () => void;
   /** Every second. */
   tick: () => void;
-  served(): (ServedZone & ZoneOfContent)[];
+  served(): (ServedZone & ZoneOfContent & { owner: string })[];
   /** What it is to serve, and whose it is. */
   duties(): { ownerId: string; originKey: NameKey }[];
   /** Origins of zones that this box is to serve and has not got yet. */
@@ -373,8 +373,14 @@ export async function openHeldZones(options: {
     served: () =>
       [...held].map(([key, { zone, header }]) => {
         const state = secondary.zones.get(key);
-        const { contentHash } = header;
-        return { zone, contentHash, expired: state?.expired ?? false, expiresAtMs: state?.freshUntilMs };
+        const { contentHash, owner } = header;
+        return {
+          zone,
+          owner,
+          contentHash,
+          expired: state?.expired ?? false,
+          expiresAtMs: state?.freshUntilMs,
+        };
       }),
     duties: () => [...duties.values()],
     awaited: () => [...duties].flatMap(([key, { originKey }]) => (held.has(key) ? [] : [originKey])),

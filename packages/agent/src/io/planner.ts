@@ -7,6 +7,7 @@ import { ownerNews } from '../owner-news.ts';
 import { baseOffer, type Plan, plan } from '../wiring.ts';
 import type { Box } from './box.ts';
 import type { MeshRoom } from './mesh-room.ts';
+import type { OwnServices } from './own-services.ts';
 import type { Watch } from './watch.ts';
 import type { Zones } from './zones.ts';
 
@@ -27,6 +28,7 @@ export interface PlannedRooms {
   watch: Watch;
   zones: Zones;
   mesh: MeshRoom;
+  services: Pick<OwnServices, 'configure'>;
   isJoining(): boolean;
 }
 
@@ -81,7 +83,7 @@ export function startPlanner(box: Box, rooms: () => PlannedRooms): Planner {
   const apply = async (): Promise<void> => {
     tellNews();
     current = await decide();
-    const { watch, zones, mesh } = rooms();
+    const { watch, zones, mesh, services } = rooms();
     standing.take({ kind: 'friends', friends: friendBoxes() });
     watch.take({
       kind: 'roster',
@@ -104,6 +106,10 @@ export function startPlanner(box: Box, rooms: () => PlannedRooms): Planner {
     const { offers, grants } = current;
     await own.offers(offers);
     await own.grants(grants);
+    await services.configure(
+      config().services,
+      config().zones.map(({ origin }) => origin),
+    );
     box.changes.note();
   };
 

@@ -4,13 +4,20 @@ import type { RoomCall } from '../wiring.ts';
 import type { Box } from './box.ts';
 import type { MeshRoom } from './mesh-room.ts';
 import type { Planner } from './planner.ts';
+import type { Takeovers } from './takeovers.ts';
 import type { Watch } from './watch.ts';
 import type { Zones } from './zones.ts';
 
 /** What each new record sets in motion; which rooms it concerns is decided by the pure `routeRecord`. */
 export function recordRouter(
   { identity, changes }: Box,
-  rooms: { mesh(): MeshRoom | undefined; watch: Watch; zones: Zones; planner: Planner },
+  rooms: {
+    mesh(): MeshRoom | undefined;
+    watch: Watch;
+    zones: Zones;
+    planner: Planner;
+    takeovers(): Takeovers;
+  },
 ): (calls: readonly RoomCall[], record: KnownRecord, fact: Fact) => void {
   const { watch, zones, planner } = rooms;
   return (calls, record, fact) => {
@@ -23,6 +30,8 @@ export function recordRouter(
     for (const call of calls) {
       switch (call.kind) {
         case 'plan':
+          // Whose votes count is another question when somebody came or went.
+          rooms.takeovers().renew();
           if (record.kind === 'removal') planner.noteRemoval(record.signed);
           // What becomes known before the mesh is up is in the first plan.
           if (rooms.mesh() !== undefined) void planner.replan();
@@ -37,6 +46,9 @@ export function recordRouter(
           break;
         case 'zone-holders':
           zones.holdersChanged();
+          break;
+        case 'takeovers':
+          rooms.takeovers().renew();
           break;
         case 'vote':
           takeVote(watch, record);

@@ -16,6 +16,7 @@ import {
   type CanonicalValue,
   decodeCanonical,
   decodeOwnerRecord,
+  decodeSwapRecord,
   encodeCanonical,
   joinProofBytes,
   keyProofBytes,
@@ -25,6 +26,7 @@ import {
   readFields,
   recordKinds,
   type Signed,
+  type SwapRecord,
 } from '@copain/trust';
 import {
   emptyKnowledge,
@@ -298,13 +300,24 @@ async function openOwner(member: MemberRecord): Promise<Signed<OwnerRecord> | un
 
 /** The signatures inside a record, each checked; of kinds that have none, nothing. */
 async function checkProofs(body: RecordBody, signer: string): Promise<InnerProofs> {
-  if (body.kind === 'owner') return { ownerRecord: undefined, hold: await keysConsent(body.record) };
+  const none = { ownerRecord: undefined, hold: false, votes: [] };
+  if (body.kind === 'owner') return { ...none, hold: await keysConsent(body.record) };
+  if (body.kind === 'takeover') return { ...none, votes: await openVotes(body.record.votes) };
   const ownerRecord = body.kind === 'member' ? await openOwner(body.record) : undefined;
   const hold =
     body.kind === 'member' &&
     ownerRecord !== undefined &&
     (await wasRedeemed(body.record, ownerRecord, signer));
-  return { ownerRecord, hold };
+  return { ...none, ownerRecord, hold };
+}
+
+/** The votes of a certificate whose envelopes open: each is signed by the box that it names. */
+async function openVotes(envelopes: readonly Uint8Array[]): Promise<Signed<SwapRecord>[]> {
+  const opened = await Promise.all(envelopes.map(async (one) => await openEnvelope('swap', one)));
+  return opened.flatMap((one) => {
+    const record = one && decodeSwapRecord(one.payload);
+    return one === undefined || record === undefined ? [] : [{ signer: one.signer, hash: one.hash, record }];
+  });
 }
 
 /** Is every key proof of an owner record by the key it is about? */

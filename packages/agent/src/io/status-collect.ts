@@ -1,4 +1,5 @@
 import { formatHostPort } from '@copain/core';
+import { flapsMax, flapsWithinMs } from '@copain/liveness';
 import type { Mail } from '@copain/mail/io';
 import type { VersionGap } from '@copain/mesh';
 import type { HistoryFacts, ServiceFacts, StatusFacts } from '@copain/status';
@@ -24,6 +25,7 @@ import type { PrimaryFact } from './primary-source.ts';
 import type { RecordStore } from './record-store.ts';
 import type { SignedLater } from './signed-later.ts';
 import type { Standing } from './standing.ts';
+import type { Takeovers } from './takeovers.ts';
 import type { Traffic } from './traffic.ts';
 import type { Watch } from './watch.ts';
 import type { Zones } from './zones.ts';
@@ -57,6 +59,7 @@ export interface StatusSources {
   later: SignedLater;
   services: readonly ServiceFact[];
   history: (key: string) => HistoryFacts | undefined;
+  takeovers: Pick<Takeovers, 'services'>;
   details: ReadonlyMap<string, FriendDetails>;
   /** The friend's box that relays what this one sends, or undefined where it goes directly. */
   viaOf(peer: string): string | undefined;
@@ -93,6 +96,16 @@ function serviceRows({ services, identity, names, history }: StatusSources): Ser
     hint: serviceHint(fact),
     history: history(serviceHistoryKey(fact)),
   }));
+}
+
+/** How one of our services came to be answered by a standby. */
+function howOf(
+  by: 'owner' | 'drill' | 'friends',
+  swapsAtMs: readonly number[],
+  nowMs: number,
+): StatusFacts['takeovers'][number]['how'] {
+  if (by !== 'friends') return by === 'drill' ? 'drill' : 'pinned';
+  return swapsAtMs.filter((atMs) => nowMs - atMs < flapsWithinMs).length >= flapsMax ? 'flapping' : 'agreed';
 }
 
 /** The facts of every room in the words of the status document. Called for each page, JSON and metrics request. */
@@ -252,7 +265,18 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     away: awayNow,
     membership: { ...membership, by: membership.by.map(names.ofOwner) },
     services: serviceRows(sources),
-    takeovers: [],
+    takeovers: sources.takeovers
+      .services()
+      .filter(({ standing }) => standing.onStandby)
+      .map(({ about, ownerId, entry, certified, sinceMs, standing, swapsAtMs }) => ({
+        how: about === identity.box.peer ? howOf(standing.by, swapsAtMs, sources.nowMs) : undefined,
+        owner: names.ofOwner(ownerId),
+        service: entry.name,
+        name: entry.record,
+        by: names.ofOwner(entry.standby),
+        sinceAtMs: sinceMs,
+        votes: standing.by === 'friends' ? (certified?.voters ?? []).map(names.ofPeer) : [],
+      })),
     line: {
       state: watch.line(),
       ...sources.traffic.totals(),

@@ -87,6 +87,7 @@ it('a friend gets the contents of the zones that were granted to him, under thei
     connectedPeers: () => [],
     open: async () => fail(new Error('nobody is asked')),
     providers: (_owner, origin) => (origin === 'public.example' ? [bob.ownerId] : []),
+    overlay: () => undefined,
     holds: () => {},
     nameOf: () => 'alice',
     events,

@@ -46,6 +46,7 @@ import type { Standing } from './standing.ts';
 import { startTransfers, type Transfers } from './transfers.ts';
 import { contentFile, serveContent } from './zone-content.ts';
 import { openZoneFreshness } from './zone-freshness.ts';
+import { type ZoneOverlaying, zoneOverlaying } from './zone-overlaying.ts';
 import { openZonePast } from './zone-past.ts';
 
 /** Until when a friend's copy of a zone of ours is surely answered, and how much of its time is gone. */
@@ -94,6 +95,10 @@ export interface Zones extends AsyncDisposable {
   renew: (origin: string) => Promise<void>;
   diff: (origin: string) => Promise<FileDiff | undefined>;
   compare: OwnZones['compare'];
+  /** What friends answer of some service, or a served serial, changed. */
+  overlayChanged: () => void;
+  /** What the owner of a zone says, whoever stands in for some of it. */
+  content: (ownerId: string, origin: string) => Zone | undefined;
   /** Another public address of this box counts: names that follow it are to have it. */
   addressChanged: () => void;
   /** The last versions of a zone of ours, newest first. */
@@ -132,6 +137,8 @@ export interface ZonesOptions {
   open(peer: string, signal: AbortSignal): Promise<FrameStream>;
   /** Owner ids of all who are to serve this zone. */
   providers(ownerId: string, origin: string): string[];
+  /** What is answered in place of the zone's own records. */
+  overlay: ZoneOverlaying['overlay'];
   /** What this box serves for others changed: to be announced. */
   holds(zones: HoldsRecord['zones']): void;
   nameOf(ownerId: string): string;
@@ -176,19 +183,28 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
         ])
       : undefined;
 
+  const overlays = zoneOverlaying({
+    ...options,
+    overlay: (ownerId, origin) => options.overlay(ownerId, origin),
+  });
   const serveNow = (): void => {
     awaited = nowAwaited();
-    const mine = own.served().map((zone) => ({ ...zone, expired: false }));
-    const served = [...held.served(), ...mine];
+    const mine = own.served().map((zone) => ({ ...zone, owner: identity.ownerId, expired: false }));
+    const { served, untransferable } = overlays.answered([...held.served(), ...mine]);
     const ownerOf = owners();
     const waiting = awaited;
+    const notToTransfer = new Set([...waiting, ...untransferable]);
     void pool
       .serve(served, waiting)
-      .then(() => transfers.zonesChanged({ zones: served, ownerOf, awaited: waiting }))
+      .then(() => transfers.zonesChanged({ zones: served, ownerOf, awaited: notToTransfer }))
       .catch((error: unknown) =>
         log.error({ err: error }, 'servers of [dns] transfer could not be told of a change'),
       );
-    options.holds(held.holds());
+    options.holds(
+      held
+        .holds()
+        .map((zone) => ({ ...zone, serial: overlays.serial(zone.owner, zone.origin) ?? zone.serial })),
+    );
     options.changed();
   };
   const serving = starting.use(inBursts(serveNow));
@@ -303,6 +319,11 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       },
     }),
   );
+  /** What is answered may be above what the version says. */
+  const answeredSerial = (
+    ownerId: string,
+    { origin, serial }: { origin: string; serial: number | undefined },
+  ): number | undefined => (serial === undefined ? undefined : (overlays.serial(ownerId, origin) ?? serial));
   await transfers.begin(() => server.addresses());
   const parts = starting.move();
 
@@ -328,6 +349,7 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
       own.tick();
       freshness.tick();
       transfers.tick();
+      if (overlays.isStale()) refresh();
     },
     opened: async () => {
       await own.opened();
@@ -343,6 +365,8 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
     },
     diff: own.diff,
     compare: own.compare,
+    overlayChanged: refresh,
+    content: (ownerId, origin) => overlays.content(ownerId, origin),
     addressChanged: own.addressChanged,
     history: own.history,
     serve: async (stream, peer) => {
@@ -369,11 +393,14 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
           const ends = [...copies.values()].map((copy) => copy.expiresAtMs);
           const latest = ends.length > 0 ? Math.max(...ends) : zone.expiresAtMs;
           const expiresAtMs = zone.serial === undefined ? undefined : latest;
-          return { ...zone, ownerId: identity.ownerId, role: 'primary', expiresAtMs, agedPercent: 0, copies };
+          const ownerId = identity.ownerId;
+          const serial = answeredSerial(ownerId, zone);
+          return { ...zone, ownerId, serial, role: 'primary', expiresAtMs, agedPercent: 0, copies };
         }),
         ...held.facts().map(
           ({ term, ...zone }): ZoneFact => ({
             ...zone,
+            serial: answeredSerial(zone.ownerId, zone),
             role: 'secondary',
             expiresAtMs: term?.freshUntilMs,
             agedPercent: term === undefined ? 0 : freshnessStage(term, clock.nowMs()),

@@ -253,11 +253,11 @@ it('boxes that share no version both come to know it, with both versions, and ke
   const [a, b] = await keys(2);
   if (a === undefined || b === undefined) throw new Error('two keys');
   const circle = new Set([a.peer, b.peer]);
-  const [one, two] = [await box(a, circle), await box(b, circle, { sync: ['/copain/sync/3'] })];
+  const [one, two] = [await box(a, circle), await box(b, circle, { sync: ['/copain/sync/4'] })];
   await dial(one, two);
   await expect.poll(() => [one.gaps.length, two.gaps.length], { timeout: 10_000 }).toEqual([1, 1]);
-  expect(one.gaps).toEqual([{ protocol: 'sync', ours: [2, 1], theirs: [3] }]);
-  expect(two.gaps).toEqual([{ protocol: 'sync', ours: [3], theirs: [2, 1] }]);
+  expect(one.gaps).toEqual([{ protocol: 'sync', ours: [3, 2, 1], theirs: [4] }]);
+  expect(two.gaps).toEqual([{ protocol: 'sync', ours: [4], theirs: [3, 2, 1] }]);
   expect([one.sync.peers(), two.sync.peers()]).toEqual([[], []]);
   expect(one.host.connections(b.peer)).toHaveLength(1);
 });

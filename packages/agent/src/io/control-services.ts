@@ -1,0 +1,80 @@
+import { CommandError, ExitCode, isoTime } from '@copain/core';
+import { overlayFault } from '@copain/dns';
+import { swapQuorum } from '@copain/trust';
+import { serviceZone } from '../config-across.ts';
+import { readStandby, type StandbyConfig } from '../config-service.ts';
+import { standbySets } from '../own-services.ts';
+import type { Agent } from './agent.ts';
+import { text } from './control-args.ts';
+import type { ControlHandler } from './control-socket.ts';
+
+type ServiceCommand = 'service.list' | 'service.judge';
+
+/** `peer service …`: the agent's half. */
+export function serviceHandlers(agent: Agent, nowMs: () => number): Record<ServiceCommand, ControlHandler> {
+  return {
+    'service.list': async () => {
+      const { takeovers } = agent.takeover;
+      return {
+        services: takeovers.services().map(({ ownerId, entry, standing, sinceMs, certified }) => ({
+          owner: agent.nameOfOwner(ownerId),
+          service: entry.name,
+          name: entry.record,
+          check: entry.check,
+          standby: agent.nameOfOwner(entry.standby),
+          answered: standing.onStandby ? 'standby' : 'home',
+          by: standing.by,
+          pin: entry.pin,
+          number: standing.number,
+          sinceAt: isoTime(sinceMs),
+          votes: standing.by === 'friends' ? (certified?.voters ?? []).map(agent.nameOfPeer) : [],
+          afterMs: entry.afterMs,
+          maxMs: entry.maxMs,
+          holdMs: entry.holdMs,
+        })),
+      };
+    },
+    // Says no (65) where friends could not stand in, before `peer.toml` is changed; what is worth knowing, as notes.
+    'service.judge': async (args) => {
+      const record = text(args, 'record');
+      const written = Array.isArray(args.standby) ? args.standby : [];
+      const standby = written.flatMap((one): StandbyConfig[] => {
+        const read = typeof one === 'string' ? readStandby(one) : undefined;
+        return read === undefined ? [] : [read];
+      });
+      const own = agent.status().zones.filter(({ role }) => role === 'primary');
+      const zone = serviceZone(
+        own.map(({ origin }) => origin),
+        record,
+      );
+      if (zone === undefined)
+        throw new CommandError(ExitCode.badInput, `${record} is in no zone of this box`, {
+          hint: 'peer zone list',
+        });
+      const stranger = standby.find(({ friend }) => !agent.namesOfFriends().includes(friend));
+      if (stranger !== undefined)
+        throw new CommandError(ExitCode.badInput, `there is no friend called ${stranger.friend}`, {
+          hint: 'peer friends',
+        });
+      const content = agent.zones.content(agent.identity.ownerId, zone);
+      if (content === undefined)
+        throw new CommandError(ExitCode.unreachable, `${zone} is not answered here yet`, {
+          hint: `peer zone show ${zone}`,
+        });
+      const overlay = { record, ttlS: 300, sets: standbySets(standby) };
+      const fault = overlayFault(content, overlay, Math.floor(nowMs() / 1000));
+      if (fault !== undefined) throw new CommandError(ExitCode.badInput, fault);
+      return { notes: notesOf(agent, zone) };
+    },
+  };
+}
+
+function notesOf(agent: Agent, zone: string): string[] {
+  const others = agent.namesOfFriends().length;
+  const servers = agent.status().zones.find(({ origin }) => origin === zone)?.friends ?? [];
+  const few = `a takeover needs the word of ${swapQuorum(others)} friends, and the circle has ${others} beside you: until then only peer service pin and peer drill move it`;
+  return [
+    ...(others < swapQuorum(others) ? [few] : []),
+    ...(servers.length === 0 ? [`no friend answers ${zone} yet`] : []),
+  ];
+}
