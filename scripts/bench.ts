@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { measureAccepting } from './measure/accept.ts';
 import { measureCircle } from './measure/circle.ts';
 import { measureDns } from './measure/dns.ts';
+import { measureDraining } from './measure/drain.ts';
 import { collectFigures } from './measure/figures.ts';
 import { measureFlood } from './measure/flood.ts';
 import { measureHealing } from './measure/heal.ts';
@@ -80,7 +81,9 @@ const wellFormed =
   floodSeconds <= 600;
 if (
   flags.help ||
-  !['circle', 'dns', 'packets', 'idle', 'heal', 'flood', 'propagate', 'accept', 'all'].includes(what) ||
+  !['circle', 'dns', 'packets', 'idle', 'heal', 'flood', 'propagate', 'accept', 'drain', 'all'].includes(
+    what,
+  ) ||
   !wellFormed
 ) {
   console.log(usage);
@@ -95,6 +98,7 @@ if (what === 'flood') await measureFlood(figures, { seconds: floodSeconds, onlyW
 const healing = flags.nat ? measureRelayedHealing : measureHealing;
 if (what === 'heal') await healing(figures, { times, cutMs });
 if (what === 'accept') await measureAccepting(figures, { rounds, quick: flags.quick });
+if (what === 'drain') await measureDraining(figures, { rounds, quick: flags.quick, whole: flags.whole });
 if (what === 'propagate') await measurePropagation(figures, { rounds, cutsMs });
 if (what === 'idle' || what === 'all')
   await measureIdle(figures, {

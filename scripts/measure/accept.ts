@@ -5,9 +5,8 @@ import { freshBlock } from '../../test/e2e/lib/loopback.ts';
 import { startPostfix } from '../../test/e2e/lib/postfix.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { temporaryFolder } from '../../test/e2e/lib/temporary-folder.ts';
-import { statusNow } from './box-status.ts';
 import type { Figures } from './figures.ts';
-import { awayOwner, domain } from './mail-circle.ts';
+import { awayOwner, domain, heldAt } from './mail-circle.ts';
 import { type MailLoad, sendLoad } from './mail-load.ts';
 import { cpuSeconds } from './process-cost.ts';
 import { rssMiB } from './process-use.ts';
@@ -74,7 +73,7 @@ export async function measureAccepting(
   const bob: Holder = {
     address: box.smtp,
     pid: () => box.pid() ?? 0,
-    held: async () => (await statusNow(box)).mail.find((row) => row.domain === domain)?.messages ?? 0,
+    held: () => heldAt(box),
     clear: async () => {},
   };
   for (const slowly of [false, true]) {
