@@ -13,6 +13,7 @@ import { measureHealing } from './measure/heal.ts';
 import { measureRelayedHealing } from './measure/heal-nat.ts';
 import { measureIdle } from './measure/idle.ts';
 import { measurePackets } from './measure/packets.ts';
+import { measurePassing } from './measure/passthrough.ts';
 import { measurePropagation } from './measure/propagate.ts';
 
 const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|accept|all] [--json]
@@ -81,9 +82,19 @@ const wellFormed =
   floodSeconds <= 600;
 if (
   flags.help ||
-  !['circle', 'dns', 'packets', 'idle', 'heal', 'flood', 'propagate', 'accept', 'drain', 'all'].includes(
-    what,
-  ) ||
+  ![
+    'circle',
+    'dns',
+    'packets',
+    'idle',
+    'heal',
+    'flood',
+    'propagate',
+    'accept',
+    'drain',
+    'passthrough',
+    'all',
+  ].includes(what) ||
   !wellFormed
 ) {
   console.log(usage);
@@ -99,6 +110,7 @@ const healing = flags.nat ? measureRelayedHealing : measureHealing;
 if (what === 'heal') await healing(figures, { times, cutMs });
 if (what === 'accept') await measureAccepting(figures, { rounds, quick: flags.quick });
 if (what === 'drain') await measureDraining(figures, { rounds, quick: flags.quick, whole: flags.whole });
+if (what === 'passthrough') await measurePassing(figures, { quick: flags.quick });
 if (what === 'propagate') await measurePropagation(figures, { rounds, cutsMs });
 if (what === 'idle' || what === 'all')
   await measureIdle(figures, {

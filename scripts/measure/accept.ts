@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../test/e2e/lib/temporary-folder.ts';
 import type { Figures } from './figures.ts';
 import { awayOwner, domain, heldAt } from './mail-circle.ts';
 import { type MailLoad, sendLoad } from './mail-load.ts';
-import { cpuSeconds } from './process-cost.ts';
+import { familyCpuSeconds } from './process-cost.ts';
 import { rssMiB } from './process-use.ts';
 import { slowFlushes } from './slow-flush.ts';
 
@@ -126,11 +126,11 @@ async function take(holder: Holder, load: MailLoad): Promise<Taken> {
   await sendLoad(holder.address, recipient, { ...load, messages: 40 });
   await pause(1000);
   const before = await holder.held();
-  const cpuBefore = cpuSeconds(holder.pid());
+  const cpuBefore = familyCpuSeconds(holder.pid());
   const seconds = await sendLoad(holder.address, recipient, load);
   // What is put off until after the answer is counted too.
   await pause(2000);
-  const cpuMs = (1000 * (cpuSeconds(holder.pid()) - cpuBefore)) / load.messages;
+  const cpuMs = (1000 * (familyCpuSeconds(holder.pid()) - cpuBefore)) / load.messages;
   await eventually('all that was acknowledged is held', async () => {
     const held = (await holder.held()) - before;
     return held === load.messages;

@@ -8,7 +8,7 @@ import { statusNow } from './box-status.ts';
 import type { Figures } from './figures.ts';
 import { awayOwner, domain, heldAt } from './mail-circle.ts';
 import { sendLoad } from './mail-load.ts';
-import { rssMiB } from './rss.ts';
+import { rssMiB } from './process-use.ts';
 
 /** Messages that are really accepted; the others are these again under tags of their own. */
 const accepted = 100;

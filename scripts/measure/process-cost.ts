@@ -9,7 +9,7 @@ interface Entry {
 }
 
 /** Processor seconds that a process and all its descendants used so far, children that have ended included. Linux only. */
-export function cpuSeconds(pid: number): number {
+export function familyCpuSeconds(pid: number): number {
   return family(pid).reduce((sum, { cpuTicks }) => sum + cpuTicks, 0) / ticksPerSecond;
 }
 

@@ -71,6 +71,10 @@ export function memorySegments(log: MemoryLog = memoryLog()): Segments {
     entries: async function* () {
       for (const [id, record] of log.records) yield { id, sizeBytes: record.length };
     },
+    starts: async function* (lengthBytes) {
+      for (const [id, record] of log.records)
+        yield { id, sizeBytes: record.length, start: record.slice(0, lengthBytes) };
+    },
     close: async () => {},
   };
 }

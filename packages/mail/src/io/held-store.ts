@@ -41,16 +41,14 @@ export class HeldStore {
   ): Promise<HeldStore> {
     const store = new HeldStore(segments, await TallyStore.open(table), table, events);
     const found: Counted[] = [];
-    for await (const { id, sizeBytes } of segments.entries()) {
-      try {
-        const record = await segments.readPart(id, 0, recordStartMaxBytes);
-        const decoded = record && decodeSpoolRecord(record);
-        if (record && decoded) {
-          store.#index(id, decoded.header, sizeBytes);
-          found.push({ id, header: decoded.header });
-        } else if (record) throw new Error('not a spool record');
-      } catch (error) {
-        events.trouble({ where: `held message ${id}`, error: asError(error) });
+    for await (const { id, sizeBytes, start } of segments.starts(recordStartMaxBytes)) {
+      const decoded = start && decodeSpoolRecord(start);
+      if (decoded) {
+        store.#index(id, decoded.header, sizeBytes);
+        found.push({ id, header: decoded.header });
+      } else {
+        const error = new Error(start ? 'not a spool record' : 'cannot be read');
+        events.trouble({ where: `held message ${id}`, error });
       }
     }
     // A message may have been stored and not counted when the last run was cut off.

@@ -182,6 +182,24 @@ export function segmentsContract(name: string, open: () => Promise<Opened<Segmen
       await opened.dispose();
     });
 
+    it('gives the beginnings of all records that are there, oldest first', async () => {
+      const opened = await open();
+      const texts = ['first', 'x'.repeat(5000), 'gone', '', 'y'.repeat(3_000_000), 'last'];
+      const ids: string[] = [];
+      for (const text of texts) ids.push(await append(opened.store, text));
+      await opened.store.remove(ids[2] ?? '');
+      const found: { id: string; sizeBytes: number; start: string }[] = [];
+      for await (const { id, sizeBytes, start } of opened.store.starts(1000))
+        found.push({ id, sizeBytes, start: fromUtf8(start ?? new Uint8Array([0xff])) ?? 'unreadable' });
+      const expected = texts.map((text, i) => ({
+        id: ids[i],
+        sizeBytes: text.length,
+        start: text.slice(0, 1000),
+      }));
+      expect(found).toEqual(expected.filter((_, i) => i !== 2));
+      await opened.dispose();
+    });
+
     it('pieces that break off, or are not what was announced, cost no other record', async () => {
       const opened = await open();
       const texts = ['before', 'after'];

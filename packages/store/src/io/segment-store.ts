@@ -13,6 +13,7 @@ import { groupMaxBytes, recordMaxBytes, segmentBytesDefault } from '../limits.ts
 import { decodeRecordHeader, fileHeader, recordHeaderBytes, scanSegment } from '../segment-format.ts';
 import { syncFolder } from './durable-files.ts';
 import { StoreError } from './errors.ts';
+import { readStarts } from './segment-starts.ts';
 import { type RecordToWrite, writeRecords } from './segment-write.ts';
 
 export interface SegmentsOptions {
@@ -176,6 +177,12 @@ class SegmentStore implements DiskSegments {
 
   async *entries(): AsyncIterable<SegmentEntry> {
     for (const [id, { sizeBytes }] of this.#places) yield { id, sizeBytes };
+  }
+
+  async *starts(lengthBytes: number): AsyncIterable<SegmentEntry & { start: Uint8Array | undefined }> {
+    const places = [...this.#places].map(([id, place]) => ({ id, ...place }));
+    for await (const { record, start } of readStarts(places, lengthBytes, (number) => this.#path(number)))
+      yield { id: record.id, sizeBytes: record.sizeBytes, start };
   }
 
   async close(): Promise<void> {
