@@ -4,7 +4,7 @@ const DOT = 46;
 
 /** Turns a message into the bytes after DATA (RFC 5321 §4.5.2), piece by piece. */
 export interface DotStuffing {
-  /** The piece with a dot doubled wherever a line begins with one. */
+  /** The piece with a dot doubled wherever a line begins with one; where none does, the very piece. */
   push(chunk: Uint8Array): Uint8Array;
   /** What ends the message: CRLF where its last line had none, then the lone dot. */
   end(): Uint8Array;
@@ -16,23 +16,37 @@ export interface DotStuffing {
  */
 export function dotStuffing(): DotStuffing {
   let lineStart = true;
-  let last: [number, number] = [CR, LF];
+  let last: readonly [number, number] = [CR, LF];
+  const count = (chunk: Uint8Array): number => {
+    let dots = 0;
+    let at = lineStart;
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i];
+      if (at && byte === DOT) dots += 1;
+      at = byte === LF;
+    }
+    return dots;
+  };
+  const stuff = (chunk: Uint8Array, dots: number): Uint8Array => {
+    const stuffed = new Uint8Array(chunk.length + dots);
+    let to = 0;
+    let at = lineStart;
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i] ?? 0;
+      if (at && byte === DOT) stuffed[to++] = DOT;
+      stuffed[to++] = byte;
+      at = byte === LF;
+    }
+    return stuffed;
+  };
   return {
     push: (chunk) => {
-      let dots = 0;
-      let at = lineStart;
-      for (const byte of chunk) {
-        if (at && byte === DOT) dots += 1;
-        at = byte === LF;
-      }
-      const stuffed = new Uint8Array(chunk.length + dots);
-      let to = 0;
-      for (const byte of chunk) {
-        if (lineStart && byte === DOT) stuffed[to++] = DOT;
-        stuffed[to++] = byte;
-        lineStart = byte === LF;
-        last = [last[1], byte];
-      }
+      if (chunk.length === 0) return chunk;
+      const dots = count(chunk);
+      const stuffed = dots === 0 ? chunk : stuff(chunk, dots);
+      const end = chunk.at(-1) ?? LF;
+      last = [chunk.at(-2) ?? last[1], end];
+      lineStart = end === LF;
       return stuffed;
     },
     end: () => {
