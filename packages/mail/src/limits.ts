@@ -118,6 +118,9 @@ export const recordHeaderMaxBytes: number = 16 * 1024;
 /** What is read of a record to know whose it is: the clear part and the bytes before it. */
 export const recordStartMaxBytes: number = recordHeaderMaxBytes + 64;
 
+/** Of each held message this much is read at the start of a box: enough for one or two recipients; else it is read again. */
+export const recordStartUsualBytes = 1024;
+
 /** The envelope line inside the seal: 100 recipients of 256 characters, each with an ORCPT, with room. */
 export const envelopeMaxBytes: number = 128 * 1024;
 

@@ -1,5 +1,10 @@
 import { type RecordSource, type Segments, type Table, toHex } from '@copain/core';
-import { acceptedSweepEvery, heldMessagesMax, recordStartMaxBytes } from '../limits.ts';
+import {
+  acceptedSweepEvery,
+  heldMessagesMax,
+  recordStartMaxBytes,
+  recordStartUsualBytes,
+} from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import { type HeldInput, type HeldMessage, stepHeld } from '../spool.ts';
 import { decodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
@@ -41,8 +46,8 @@ export class HeldStore {
   ): Promise<HeldStore> {
     const store = new HeldStore(segments, await TallyStore.open(table), table, events);
     const found: Counted[] = [];
-    for await (const { id, sizeBytes, start } of segments.starts(recordStartMaxBytes)) {
-      const decoded = start && decodeSpoolRecord(start);
+    for await (const { id, sizeBytes, start } of segments.starts(recordStartUsualBytes)) {
+      const decoded = start && (decodeSpoolRecord(start) ?? (await decodedStart(segments, id)));
       if (decoded) {
         store.#index(id, decoded.header, sizeBytes);
         found.push({ id, header: decoded.header });
@@ -179,4 +184,10 @@ export class HeldStore {
     for (const resolve of this.#whenGone.get(message.id) ?? []) resolve();
     this.#whenGone.delete(message.id);
   }
+}
+
+/** Of a message to many recipients, whose clear part is longer than usual. */
+async function decodedStart(segments: Segments, id: string): Promise<ReturnType<typeof decodeSpoolRecord>> {
+  const start = await segments.readPart(id, 0, recordStartMaxBytes).catch(() => undefined);
+  return start && decodeSpoolRecord(start);
 }

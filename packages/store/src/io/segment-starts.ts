@@ -11,8 +11,8 @@ interface PlacedRecord {
 }
 
 /**
- * The first `lengthBytes` of the body of each record, in the order given, which should be the one in which they lie. Each
- * start is a view that is good until the next is asked for, and undefined where its file cannot be read.
+ * The first `lengthBytes` of the body of each record, in the order given, which should be the one in which they lie;
+ * undefined where its file cannot be read.
  */
 export async function* readStarts<Placed extends PlacedRecord>(
   records: readonly Placed[],
@@ -37,7 +37,9 @@ export async function* readStarts<Placed extends PlacedRecord>(
       const { bytesRead } = await file.handle.read(buffer, 0, buffer.length, from);
       block = { from, bytes: bytesRead };
     }
-    return isInBlock() ? buffer.subarray(from - block.from, from - block.from + wanted) : undefined;
+    // A copy: the block is read over, and what is decoded from a start may keep parts of it.
+    const at = from - block.from;
+    return isInBlock() ? Uint8Array.from(buffer.subarray(at, at + wanted)) : undefined;
   };
   try {
     for (const record of records) yield { record, start: await read(record).catch(() => undefined) };
