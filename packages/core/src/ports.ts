@@ -80,7 +80,8 @@ export interface Segments {
   entries(): AsyncIterable<SegmentEntry>;
   /**
    * The same with the first `lengthBytes` of each, or all of a shorter one; for whoever has to look at very many. As with
-   * `readPart`, checksums are not looked at. Undefined where the file cannot be read.
+   * `readPart`, checksums are not looked at. A view that is good until the next one is asked for; undefined where the file
+   * cannot be read.
    */
   starts(lengthBytes: number): AsyncIterable<SegmentEntry & { start: Uint8Array | undefined }>;
   close(): Promise<void>;

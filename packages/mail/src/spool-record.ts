@@ -48,15 +48,19 @@ export function encodeSpoolRecord(header: RecordHeader, ...sealed: readonly Uint
   return concatBytes(start, encoded, ...sealed);
 }
 
-/** Header and age file (a view) of a record, or undefined where the bytes are none. The hash is not checked here. */
+/**
+ * Header and age file (a view) of a record, or undefined where the bytes are none. The hash is not checked here.
+ * `decode`: `decodeStored` for records that were checked when they were stored.
+ */
 export function decodeSpoolRecord(
   record: Uint8Array,
+  decode: typeof decodeCanonical = decodeCanonical,
 ): { header: RecordHeader; sealed: Uint8Array } | undefined {
   if (record.length < headerStart || magic.some((byte, i) => record[i] !== byte)) return undefined;
   const lengthBytes = new DataView(record.buffer, record.byteOffset, headerStart).getUint32(magic.length);
   if (lengthBytes > recordHeaderMaxBytes || headerStart + lengthBytes > record.length) return undefined;
   const bytes = record.subarray(headerStart, headerStart + lengthBytes);
-  const fields = readFields(decodeCanonical(bytes, recordHeaderMaxBytes));
+  const fields = readFields(decode(bytes, recordHeaderMaxBytes));
   const header: RecordHeader = {
     ownerId: fields.text('owner', 128),
     domain: fields.text('domain', 253),

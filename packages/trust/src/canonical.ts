@@ -27,9 +27,18 @@ export function encodeCanonical(value: CanonicalValue): Uint8Array {
  * like any other.
  */
 export function decodeCanonical(bytes: Uint8Array, maxBytes: number): CanonicalValue | undefined {
+  const decoded = decodeStored(bytes, maxBytes);
+  return decoded !== undefined && equalBytes(encodeCanonical(decoded), bytes) ? decoded : undefined;
+}
+
+/**
+ * The same without the second encoding, which is half of the work: for bytes that were checked before they were stored
+ * here. Bytes of another form may give a value.
+ */
+export function decodeStored(bytes: Uint8Array, maxBytes: number): CanonicalValue | undefined {
   if (bytes.length > maxBytes) return undefined;
   try {
-    const decoded = plain(
+    return plain(
       decode(bytes, {
         strict: true,
         useMaps: true,
@@ -41,7 +50,6 @@ export function decodeCanonical(bytes: Uint8Array, maxBytes: number): CanonicalV
         rejectDuplicateMapKeys: true,
       }),
     );
-    return equalBytes(encodeCanonical(decoded), bytes) ? decoded : undefined;
   } catch {
     // cborg throws Error, TypeError and RangeError (deep nesting) alike; for the caller all of them mean "refused".
     return undefined;

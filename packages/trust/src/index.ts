@@ -27,6 +27,7 @@ export {
 export {
   type CanonicalValue,
   decodeCanonical,
+  decodeStored,
   encodeCanonical,
   type FieldReader,
   readFields,

@@ -1,4 +1,5 @@
 import { type RecordSource, type Segments, type Table, toHex } from '@copain/core';
+import { decodeStored } from '@copain/trust';
 import {
   acceptedSweepEvery,
   heldMessagesMax,
@@ -8,7 +9,7 @@ import {
 import type { MailDomain } from '../mail-domain.ts';
 import { type HeldInput, type HeldMessage, stepHeld } from '../spool.ts';
 import { decodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
-import type { Tally } from '../tally.ts';
+import { emptyTally, type Tally } from '../tally.ts';
 import { AcceptedList, type AcceptedPage } from './accepted-list.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
@@ -30,6 +31,7 @@ export class HeldStore {
   readonly #events: MailEvents;
   readonly #byTag = new Map<string, string>();
   readonly #bytes = new Map<string, number>();
+  #forgetting: Promise<void> = Promise.resolve();
   readonly #whenGone = new Map<string, (() => void)[]>();
 
   private constructor(segments: Segments, tallies: TallyStore, table: Table, events: MailEvents) {
@@ -47,10 +49,13 @@ export class HeldStore {
     const store = new HeldStore(segments, await TallyStore.open(table), table, events);
     const found: Counted[] = [];
     for await (const { id, sizeBytes, start } of segments.starts(recordStartUsualBytes)) {
-      const decoded = start && (decodeSpoolRecord(start) ?? (await decodedStart(segments, id)));
+      const decoded = start && (decodeSpoolRecord(start, decodeStored) ?? (await decodedStart(segments, id)));
       if (decoded) {
-        store.#index(id, decoded.header, sizeBytes);
-        found.push({ id, header: decoded.header });
+        const { header } = decoded;
+        store.#index(id, header, sizeBytes);
+        const { last } = store.tallies.get(header.ownerId) ?? emptyTally();
+        // Of its own bytes, not of the view that it was decoded from.
+        if (id > last) found.push({ id, header: structuredClone(header) });
       } else {
         const error = new Error(start ? 'not a spool record' : 'cannot be read');
         events.trouble({ where: `held message ${id}`, error });
@@ -58,7 +63,7 @@ export class HeldStore {
     }
     // A message may have been stored and not counted when the last run was cut off.
     await store.#count(found);
-    for (const [ownerId, { messages }] of store.tallies) await store.#forgetOld(ownerId, messages);
+    for (const [ownerId, { messages }] of store.tallies) store.#forgetOldSoon(ownerId, messages);
     return store;
   }
 
@@ -70,6 +75,11 @@ export class HeldStore {
   /** What was counted under the numbers after `after`, up to `upTo`; as much as one answer takes. */
   acceptedPage(ownerId: string, after: number, upTo: number): Promise<AcceptedPage> {
     return this.#accepted.page(ownerId, after, Math.min(upTo, this.tallies.get(ownerId)?.messages ?? 0));
+  }
+
+  /** Nobody waits for it: with very many messages held it takes seconds. One after the other. */
+  #forgetOldSoon(ownerId: string, messages: number): void {
+    this.#forgetting = this.#forgetting.then(() => this.#forgetOld(ownerId, messages));
   }
 
   async #forgetOld(ownerId: string, messages: number): Promise<void> {
@@ -87,6 +97,12 @@ export class HeldStore {
     } catch (error) {
       this.#events.trouble({ where: 'counting held mail', error: asError(error) });
     }
+  }
+
+  /** Resolves when nothing is being counted or forgotten any more. */
+  async settled(): Promise<void> {
+    await this.#count([]);
+    await this.#forgetting;
   }
 
   /** Bytes on disk for one domain. */
@@ -135,9 +151,10 @@ export class HeldStore {
     this.#bytes.set(header.domain, this.heldBytes(header.domain) - sizeBytes);
     if (outcome.kind === 'failed') return outcome;
     const message = this.#index(outcome.entry.id, header, sizeBytes);
-    await this.#count([{ id: outcome.entry.id, header }]);
+    // Not waited for: until the count is on disk the record is, and after a crash it is counted from there.
+    void this.#count([{ id: outcome.entry.id, header }]);
     const counted = this.tallies.get(header.ownerId)?.messages ?? 0;
-    if (counted % acceptedSweepEvery === 0) await this.#forgetOld(header.ownerId, counted);
+    if (counted % acceptedSweepEvery === 0) this.#forgetOldSoon(header.ownerId, counted);
     return { kind: 'stored', message };
   }
 
@@ -151,6 +168,8 @@ export class HeldStore {
     const message = this.messages.get(id);
     if (!message) return;
     const [next, effects] = stepHeld(message, input, nowMs);
+    // What is gone cannot be counted after a crash, so the count comes first.
+    if (effects.length > 0) await this.#tallies.saved();
     for (const effect of effects) await this.#segments.remove(effect.id);
     if (next) this.messages.set(id, next);
     else this.#forget(message);

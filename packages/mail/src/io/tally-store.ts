@@ -55,6 +55,11 @@ export class TallyStore {
         value: encodeAcceptedRow({ before: before.chain, tags: header.tags }),
       });
     }
+    await this.saved();
+  }
+
+  /** Resolves once all that was counted is on disk; rejects where the disk refuses it. */
+  async saved(): Promise<void> {
     // What was changed while a write was under way goes with the next one.
     while (this.#saving !== undefined) await this.#saving;
     if (this.#unsaved.size === 0) return;

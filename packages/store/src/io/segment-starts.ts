@@ -11,8 +11,8 @@ interface PlacedRecord {
 }
 
 /**
- * The first `lengthBytes` of the body of each record, in the order given, which should be the one in which they lie;
- * undefined where its file cannot be read.
+ * The first `lengthBytes` of the body of each record, in the order given, which should be the one in which they lie. Each
+ * start is a view that is good until the next is asked for, and undefined where its file cannot be read.
  */
 export async function* readStarts<Placed extends PlacedRecord>(
   records: readonly Placed[],
@@ -20,7 +20,7 @@ export async function* readStarts<Placed extends PlacedRecord>(
   pathOf: (segment: number) => string,
 ): AsyncGenerator<{ record: Placed; start: Uint8Array | undefined }> {
   let file: { segment: number; handle: FileHandle | undefined } | undefined;
-  const buffer = Buffer.allocUnsafe(Math.max(blockBytes, lengthBytes));
+  const buffer = new Uint8Array(Math.max(blockBytes, lengthBytes));
   let block = { from: 0, bytes: 0 };
   const read = async (record: Placed): Promise<Uint8Array | undefined> => {
     if (file?.segment !== record.segment) {
@@ -37,9 +37,8 @@ export async function* readStarts<Placed extends PlacedRecord>(
       const { bytesRead } = await file.handle.read(buffer, 0, buffer.length, from);
       block = { from, bytes: bytesRead };
     }
-    // A copy: the block is read over, and what is decoded from a start may keep parts of it.
     const at = from - block.from;
-    return isInBlock() ? Uint8Array.from(buffer.subarray(at, at + wanted)) : undefined;
+    return isInBlock() ? buffer.subarray(at, at + wanted) : undefined;
   };
   try {
     for (const record of records) yield { record, start: await read(record).catch(() => undefined) };
