@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { measureAccepting } from './measure/accept.ts';
 import { measureCircle } from './measure/circle.ts';
+import { measureDetecting } from './measure/detect.ts';
 import { measureDns } from './measure/dns.ts';
 import { measureDraining } from './measure/drain.ts';
 import { collectFigures } from './measure/figures.ts';
@@ -16,7 +17,7 @@ import { measurePackets } from './measure/packets.ts';
 import { measurePassing } from './measure/passthrough.ts';
 import { measurePropagation } from './measure/propagate.ts';
 
-const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|accept|all] [--json]
+const usage = `scripts/bench [circle|dns|packets|idle|detect|heal|flood|propagate|accept|drain|passthrough|all] [--json]
   circle   a circle of three on loopback addresses: start, a zone change, held mail, memory (2 minutes)
   dns      answers a second of one core, beside NSD, Knot, BIND and a bare Node echo, by dnsperf; start and memory with
            1,000 zones, of four friends and of one with three friends (5 minutes; Debian packages dnsperf nsd knot bind9)
@@ -26,6 +27,9 @@ const usage = `scripts/bench [circle|dns|packets|idle|heal|flood|propagate|accep
   idle     what quiet agents send and hold, beside serf, in network namespaces (as root; Debian package serf)
            --boxes 3,5,10   sizes of the circle      --for 130   seconds measured each (10 minutes for all three)
            --quick          both at once, less time to settle, 40 s measured (4 minutes)
+  detect   how soon a killed process is noticed, a cut line and a blocked mail port are agreed, beside serf, in network
+           namespaces (as root; Debian package serf; 45 minutes for all three sizes)
+           --boxes 3,5,10   sizes of the circle      --times 10       kills and cuts each
   heal     circles of three in network namespaces (as root): one box's line is cut, and healed (10 minutes)
            --times 10       cuts in all              --cut 150s  how long each
            --nat            two of the boxes behind NAT, the third relays for them; lines are cut by turns
@@ -87,6 +91,7 @@ if (
     'dns',
     'packets',
     'idle',
+    'detect',
     'heal',
     'flood',
     'propagate',
@@ -108,6 +113,8 @@ if (what === 'packets' || what === 'all') measurePackets(figures, { packets, see
 if (what === 'flood') await measureFlood(figures, { seconds: floodSeconds, onlyWhole: flags.whole });
 const healing = flags.nat ? measureRelayedHealing : measureHealing;
 if (what === 'heal') await healing(figures, { times, cutMs });
+if (what === 'detect')
+  await measureDetecting(figures, { sizes, times, progress: (text) => process.stderr.write(`${text}\n`) });
 if (what === 'accept') await measureAccepting(figures, { rounds, quick: flags.quick });
 if (what === 'drain') await measureDraining(figures, { rounds, quick: flags.quick, whole: flags.whole });
 if (what === 'passthrough') await measurePassing(figures, { quick: flags.quick });

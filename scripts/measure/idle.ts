@@ -1,14 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Box, createBox } from '../../test/e2e/lib/box.ts';
-import { eventually } from '../../test/e2e/lib/eventually.ts';
 import { type Network, startNetwork } from '../../test/e2e/lib/network.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
-import { run, runWell, within } from '../../test/e2e/lib/run.ts';
+import { runWell } from '../../test/e2e/lib/run.ts';
 import { allTogether, join } from '../../test/e2e/lib/scene.ts';
 import type { Figures } from './figures.ts';
 import { rssMiB } from './process-use.ts';
+import { startSerf } from './serf.ts';
 
 /**
  * Until what joining set in motion has ended, and a digest exchange that brings nothing would show itself. serf pushes and
@@ -106,24 +104,7 @@ async function quietSerf(
   told('starting serf');
   await using running = new AsyncDisposableStack();
   const network = running.use(await quietNetwork(names));
-  const rpc = '-rpc-addr=127.0.0.1:7373';
-  const first = network.host(names[0] ?? '');
-  const agents = names.map((name) => {
-    const bind = `-bind=${network.host(name)}:7946`;
-    const serf = ['serf', 'agent', `-node=${name}`, bind, rpc, '-profile=wan', `-retry-join=${first}`];
-    return running.use(startProgram(within(network.namespace(name), serf)));
-  });
-  for (const name of names) {
-    await eventually(
-      `${name} of serf sees everybody`,
-      async () => {
-        const members = ['serf', 'members', '-status=alive', rpc];
-        const { stdout } = await run(members, { namespace: network.namespace(name) });
-        return stdout.split('\n').filter((line) => line.includes(' alive')).length === names.length;
-      },
-      60_000,
-    );
-  }
+  const agents = await startSerf(network, names, (agent) => running.use(agent));
   told(`serf sees everybody; measured for ${seconds} s, in ${settle.serf / 1000} s`);
   await pause(settle.serf);
   return await watched(
@@ -132,18 +113,6 @@ async function quietSerf(
     seconds,
     agents.map((agent) => agent.pid),
   );
-}
-
-function startProgram([program, args]: [string, string[]]): AsyncDisposable & { pid: number } {
-  const child: ChildProcess = spawn(program, args, { stdio: 'ignore' });
-  return {
-    pid: child.pid ?? 0,
-    [Symbol.asyncDispose]: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    },
-  };
 }
 
 async function quietNetwork(names: readonly string[]): Promise<Network> {

@@ -151,6 +151,21 @@ it('a box that is cut off tries nothing outside, and what failed meanwhile count
   expect(box.tries() - before).toBeLessThan(15);
 });
 
+it('a try that was under way when the own line was cut says nothing', () => {
+  let [state] = stepServices(emptyServices(), { kind: 'targets', targets: [mail, backup], spread: 0 }, 0);
+  const key = serviceKey(mail);
+  for (const [other, result] of [[serviceKey(backup), up], [key, up], ...Array(5).fill([key, down])] as [
+    string,
+    ProbeResult,
+  ][])
+    [state] = stepServices(
+      state,
+      { kind: 'result', key: other, result, mayJudge: result.kind === 'up' },
+      1000,
+    );
+  expect(findings(state).find((one) => one.service === 'smtp')?.state).toBe('up');
+});
+
 it('another server that answers there makes it unknown, not down', () => {
   const box = run([mail, backup]);
   box.until(600_000, () => up);

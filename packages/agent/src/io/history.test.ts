@@ -21,8 +21,8 @@ it('what was seen is known after a restart, but for the time in which nobody loo
   const table = memoryTable();
   const clock = clockAt(Date.UTC(2026, 10, 22));
   const histories = await openHistories({ table, clock, failed });
-  for (let tick = 0; tick < 360; tick++) {
-    histories.tick(() => new Map([['friend/bob', tick < 180 ? ('up' as const) : ('down' as const)]]));
+  for (let tick = 0; tick < 1080; tick++) {
+    histories.tick(() => new Map([['friend/bob', tick < 540 ? ('up' as const) : ('down' as const)]]));
     clock.pass(10_000);
   }
   await histories.close();
