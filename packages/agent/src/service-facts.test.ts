@@ -37,6 +37,14 @@ it('nobody but an owner’s box says how his services look from inside', () => {
   ]);
 });
 
+it('a server that is dead on its own box is shown, also where nobody tries it from outside', () => {
+  expect(serviceFacts([says('alice', 'down', '')])).toMatchObject([
+    { ownerId: 'alice', service: 'smtp', target: '', verdict: { state: 'unknown' }, fault: 'service' },
+  ]);
+  expect(serviceFacts([says('alice', 'up', '')])).toEqual([]);
+  expect(serviceFacts([says('alice', 'down', ''), says('bob', 'down')])).toHaveLength(1);
+});
+
 it('a service that this box cannot judge is shown with the reason, whoever else can', () => {
   const key = 'alice smtp mail.alice.example:25';
   expect(serviceFacts([], new Map([[key, 'reached no other']]))).toMatchObject([

@@ -59,6 +59,18 @@ export function serviceFacts(
       views.set(key, known);
     }
   }
+  for (const [key, own] of inside) {
+    const [ownerId = '', service = ''] = key.split(' ');
+    const isTried = [...views.values()].some((one) => one.ownerId === ownerId && one.service === service);
+    // A server that is dead on its own box is worth a row, also where nobody tries it from outside.
+    if (own.state === 'down' && !isTried)
+      views.set(serviceKey({ owner: ownerId, service, target: '' }), {
+        ownerId,
+        service,
+        target: '',
+        said: [],
+      });
+  }
   for (const key of unknownHere.keys()) {
     if (views.has(key)) continue;
     const [ownerId = '', service = '', ...target] = key.split(' ');

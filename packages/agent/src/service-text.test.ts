@@ -47,6 +47,20 @@ it('says who reaches it and who does not, that nobody else could confirm, and wh
   ).toMatch(/^Nobody can say whether your mail server .*: something else answers\.$/);
 });
 
+it('says of a server that is dead on its own box so, also where nobody tries it from outside', () => {
+  const { verdict } = fact();
+  const dead = fact({
+    target: '',
+    verdict: { ...verdict, state: 'unknown', downBy: [] },
+    inside: { state: 'down', why: '127.0.0.1:2525: refused' },
+    fault: 'service',
+  });
+  expect(serviceText(dead, 'alice', names)).toBe(
+    'Your mail server does not answer on its own box (127.0.0.1:2525: refused): it is stopped, or hangs. Nobody can say how it looks from outside.',
+  );
+  expect(serviceChecks([dead], 'alice', names, ['smtp']).map(({ ok }) => ok)).toEqual([false]);
+});
+
 it('the doctor looks at one’s own services alone, and knows what nobody can say', () => {
   const { verdict } = fact();
   const facts = [

@@ -21,7 +21,7 @@ function serviceNoun(
 ): string {
   const noun = nouns[service] ?? `service ${service}`;
   const whose = ownerId === self ? `your ${noun}` : `the ${noun} of ${names.ofOwner(ownerId)}`;
-  return `${whose} (${target})`;
+  return target === '' ? whose : `${whose} (${target})`;
 }
 
 function listed(people: readonly string[]): string {
@@ -49,6 +49,8 @@ export function serviceText(fact: ServiceFact, self: string, names: Names): stri
       return `${first} answers: ${up} ${reach(verdict.upBy)} it.${beside}`;
     }
     case 'unknown':
+      if (fault === 'service')
+        return `${first} does not answer on its own box (${inside?.why ?? ''}): it is stopped, or hangs. Nobody can say how it looks from outside.`;
       return `Nobody can say whether ${noun} answers${unknownHere === '' ? '' : `: ${unknownHere}`}.`;
     case 'partial':
       return `${first} is reached by ${up}; ${down} ${notReach(verdict.downBy)} it (${verdict.why}).`;
@@ -91,7 +93,8 @@ export function serviceChecks(
     .filter(({ ownerId, service }) => ownerId === self && services.includes(service))
     .map((fact): Check => {
       const { state } = fact.verdict;
-      const ok = state === 'up' ? fact.fault !== 'service' : state === 'unknown' ? null : false;
+      const isDead = fact.fault === 'service';
+      const ok = state === 'up' ? !isDead : state === 'unknown' && !isDead ? null : false;
       const hint = ok === false ? serviceHint(fact) : null;
       return { id: `service.${fact.service}`, ok, text: serviceText(fact, self, names), hint };
     });

@@ -8,7 +8,7 @@ import type { Finding } from './finding.ts';
  */
 export function serviceFindings({ services = [] }: StatusFacts): Finding[] {
   return services.flatMap(({ state, confirmed, isOwn, fault, inside, service, text }): Finding[] => {
-    const isDead = fault === 'service' && inside === 'down' && state !== 'unknown';
+    const isDead = fault === 'service' && inside === 'down';
     if (!(state === 'down' && confirmed) && !(isDead && isOwn)) return [];
     const command = service === 'dns' ? 'peer doctor dns' : 'peer doctor mail';
     return [{ weight: isOwn ? 'attention' : 'hint', todo: { text: visible(text, 600), command } }];

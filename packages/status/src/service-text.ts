@@ -27,8 +27,8 @@ export function seenByWords({ upBy, downBy }: ServiceStatus): string {
 }
 
 /** How its own box sees it, and what follows. */
-export function insideWords({ inside, fault }: ServiceStatus): string {
-  if (fault === 'service') return 'does not answer there either';
+export function insideWords({ inside, fault, state }: ServiceStatus): string {
+  if (fault === 'service') return state === 'down' ? 'does not answer there either' : 'does not answer there';
   if (fault === 'way') return 'answers there: the port is blocked';
   return inside ?? '';
 }
@@ -42,7 +42,7 @@ export function servicesTable(services: readonly ServiceStatus[], options: TextO
     rows: services.map((one) => [
       { text: one.service, tone: 'bold' as const },
       { text: one.owner },
-      { text: one.target },
+      { text: one.target || '-' },
       { text: `${shapes[one.state][kind]} ${serviceWords(one, nowMs)}`, tone: shapes[one.state].tone },
       { text: seenByWords(one) || '-' },
       { text: insideWords(one) || '-' },

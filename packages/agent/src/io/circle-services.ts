@@ -37,6 +37,10 @@ export function startCircleServices(
       const wasDown = before?.verdict.state === 'down' && before.verdict.confirmed;
       const text = (): string => serviceText(fact, identity.ownerId, names);
       if (state === 'down' && confirmed && !wasDown) events.add('service.down', text());
+      // One's own server that is dead is told as soon as this box itself sees it.
+      const isDead = fact.fault === 'service' && fact.ownerId === identity.ownerId;
+      if (isDead && before?.fault !== 'service' && !(state === 'down' && confirmed))
+        events.add('service.down', text());
       if (state === 'up' && wasDown) events.add('service.up', text());
       box.changes.note();
     },

@@ -241,7 +241,7 @@ export function startServices(
       tell();
       if (!isUnsigned) return;
       isUnsigned = false;
-      void own.probes(statementsThatFit(sayable(state))).catch((error: unknown) => {
+      void own.probes(statementsThatFit(sayable(state).map(forOthers))).catch((error: unknown) => {
         isUnsigned = true;
         box.failed('saying how services look')(error);
       });
@@ -257,6 +257,10 @@ const sayable = (state: Parameters<typeof findings>[0]): Sayable[] =>
       ? []
       : [{ ...one, state: one.state, sinceMs: Math.round(one.sinceMs), why: one.why.slice(0, 160) }],
   );
+
+/** Where one's own servers listen behind this box, and what they say, is nobody else's business. */
+const forOthers = (one: Sayable): Sayable =>
+  one.target === '' && one.state === 'down' ? { ...one, why: 'no answer there' } : one;
 
 /** What goes into a record is one line of printable characters. */
 const printable = (text: string): string => text.replaceAll(/[^ -~]+/g, ' ').slice(0, 160);
