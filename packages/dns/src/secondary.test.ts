@@ -111,6 +111,16 @@ it('begins again after a pause when all have failed, and at once when somebody c
   expect(play(first.state, [2, peers()], [3, peers('alice')]).told).toEqual(['fetch 1 from alice']);
 });
 
+it('a clock that is set back during a pause does not prolong it', () => {
+  const { state } = play(
+    nobody,
+    [hour, peers('alice')],
+    [hour, announced(version(1))],
+    [hour + 1, failed('alice')],
+  );
+  expect(play(state, [0, { kind: 'tick' }]).told).toEqual(['fetch 1 from alice']);
+});
+
 it('never waits longer than a minute, and never stops trying', () => {
   let { state } = play(nobody, [0, peers('alice')], [0, announced(version(1))]);
   let nowMs = 0;

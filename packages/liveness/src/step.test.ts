@@ -328,6 +328,21 @@ it('sleep of this box and a stepped clock are nobody’s silence', () => {
   }
 });
 
+it('a stepped clock is nobody’s silence either when something else comes before the next tick', () => {
+  for (const jumpMs of [40_000, 3_600_000, -3_600_000]) {
+    const alice = box(three);
+    alice.pass(10, ['bob', 'carol']);
+    alice.jump(jumpMs);
+    alice.vote('carol', 'bob');
+    alice.give({ kind: 'line-check', answered: true });
+    expect([alice.stateOf('bob')?.state, alice.stateOf('carol')?.state]).toEqual(['up', 'up']);
+    alice.pass(29, ['carol']);
+    expect(alice.stateOf('bob')).toMatchObject({ state: 'up' });
+    alice.pass(2, ['carol']);
+    expect(alice.stateOf('bob')).toMatchObject({ state: 'suspect' });
+  }
+});
+
 it('a vote of its own from before a restart is taken back when the friend is heard', () => {
   const alice = box(three);
   alice.give({ kind: 'vote', from: 'alice', about: 'bob', heardAtMs: 0, silent: true, sequence: 4 });

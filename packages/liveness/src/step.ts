@@ -59,13 +59,14 @@ export type LivenessEffect =
 
 /**
  * One box's view after an input, and what is to be done. `nowMs` must come from one clock throughout; a jump of it, or
- * a pause of this process, is noticed at the next tick and does not count as anybody's silence.
+ * a pause of this process, is noticed with whatever input comes first and does not count as anybody's silence.
  */
 export function step(
-  view: LivenessState,
+  before: LivenessState,
   input: LivenessInput,
   nowMs: number,
 ): [LivenessState, LivenessEffect[]] {
+  const view = resumed(before, nowMs);
   switch (input.kind) {
     case 'roster':
       return settle(view, withRoster(view, input, nowMs), nowMs);
@@ -84,7 +85,7 @@ export function step(
     case 'line-check':
       return settle(view, { ...view, lineCheck: { answered: input.answered, atMs: nowMs } }, nowMs);
     case 'tick':
-      return settle(view, ticked(view, nowMs), nowMs);
+      return settle(view, { ...view, tickedAtMs: nowMs }, nowMs);
   }
 }
 
@@ -165,10 +166,13 @@ function withHeardBits(
   return withFriend(view, { ...friend, heardByHim: new Set(peers), heardByHimAtMs: nowMs });
 }
 
-/** Time in which this process did not run, or by which its clock was set, is nobody's silence. */
-function ticked(view: LivenessState, nowMs: number): LivenessState {
+/**
+ * Time in which this process did not run, or by which its clock was set, is nobody's silence. The first input after it is
+ * often no tick: whatever waited in the sockets comes before.
+ */
+function resumed(view: LivenessState, nowMs: number): LivenessState {
   const gapMs = nowMs - (view.tickedAtMs ?? nowMs);
-  if (gapMs >= 0 && gapMs <= stallMs) return { ...view, tickedAtMs: nowMs };
+  if (gapMs >= 0 && gapMs <= stallMs) return view;
   const friends = new Map<string, Friend>();
   for (const friend of view.friends.values()) {
     friends.set(friend.peer, {

@@ -157,6 +157,31 @@ it('a new record of a kind that version 1 lacks is told to friends of version 2 
 
 const context = (log: FactLog) => ({ log, signedBy: () => [], friends: [], heard: [], jitter: 0.5 });
 
+it('a clock that is set back, by seconds or by hours, keeps no beat waiting for longer than a beat', () => {
+  const log = emptyFactLog();
+  const [beaten] = stepSync(
+    startSync({ peer: newPeer(), version: 2, beats: true }, 1e12),
+    { kind: 'tick' },
+    context(log),
+    1e12 + 1000,
+  );
+  for (const backMs of [500, 5000, 15_000, 60_000, 3_600_000, 86_400_000]) {
+    let state = beaten;
+    let waitedMs = 0;
+    for (let beats = 0; beats === 0; waitedMs += 1000) {
+      const [next, effects] = stepSync(
+        state,
+        { kind: 'tick' },
+        context(log),
+        1e12 + 2000 - backMs + waitedMs,
+      );
+      state = next;
+      beats = effects.length;
+      expect(waitedMs).toBeLessThanOrEqual(12_000);
+    }
+  }
+});
+
 it('beats go out after a second and then every 10 s, from one side only; the other acks', () => {
   const log = emptyFactLog();
   let lower = startSync({ peer: newPeer(), version: 2, beats: true }, 0);

@@ -56,6 +56,16 @@ it('looking for a direct way keeps nobody from a second dial when the relayed on
   expect(run({ kind: 'tick', relayed: nobody }, 15_000)).toMatchObject([{ way: 'any', second: false }]);
 });
 
+it('a clock that is set back while a dial is under way or waited for keeps nobody from being dialled', () => {
+  const hour = 3_600_000;
+  for (const whatCame of ['nothing', 'dial-failed'] as const) {
+    const run = redialling(['192.0.2.1:1']);
+    expect(run({ kind: 'tick', relayed: nobody }, hour)).toHaveLength(1);
+    if (whatCame === 'dial-failed') run({ kind: 'dial-failed', peer }, hour + 1000);
+    expect(run({ kind: 'tick', relayed: nobody }, 0), whatCame).toHaveLength(1);
+  }
+});
+
 it('a friend without any address is dialled for the sake of relays', () => {
   const run = redialling([]);
   expect(run({ kind: 'tick', relayed: nobody }, 0)).toMatchObject([{ peer, addresses: [], way: 'any' }]);

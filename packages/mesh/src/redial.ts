@@ -67,9 +67,17 @@ export interface RedialEffect {
 /** A second dial is asked for every second as long as it is wanted. */
 const silentForMs = 2500;
 
-/** Whatever became of a dial that was never heard of again, it is over after twice its time. */
+/**
+ * Whatever became of a dial that was never heard of again, it is over after twice its time; and one that began in the
+ * future began by a clock that was set back since.
+ */
 function isUnderWay(sinceMs: number | undefined, nowMs: number): boolean {
-  return sinceMs !== undefined && nowMs < sinceMs + 2 * dialTimeoutMs;
+  return sinceMs !== undefined && nowMs >= sinceMs && nowMs < sinceMs + 2 * dialTimeoutMs;
+}
+
+/** Has the wait ended? One that is longer than any that is planned was planned by a clock that was set back since. */
+function isDue(atMs: number, nowMs: number, longestMs: number): boolean {
+  return nowMs >= atMs || atMs - nowMs > 1.25 * longestMs;
 }
 
 /**
@@ -187,7 +195,8 @@ export function stepRedial(
       if (known === undefined) break;
       const silent = { ...known, silentAtMs: nowMs };
       next.set(input.peer, silent);
-      if (!isUnderWay(known.dialingSinceMs, nowMs) && nowMs >= known.nextAtMs) dial(input.peer, silent, true);
+      if (!isUnderWay(known.dialingSinceMs, nowMs) && isDue(known.nextAtMs, nowMs, redialMaxMs))
+        dial(input.peer, silent, true);
       break;
     }
     case 'dial-again': {
@@ -198,17 +207,19 @@ export function stepRedial(
     case 'tick':
       for (const [peer, entry] of state) {
         if (!entry.connected) {
-          if (!isUnderWay(entry.dialingSinceMs, nowMs) && nowMs >= entry.nextAtMs) dial(peer, entry, false);
+          if (!isUnderWay(entry.dialingSinceMs, nowMs) && isDue(entry.nextAtMs, nowMs, redialMaxMs))
+            dial(peer, entry, false);
         } else if (input.relayed.has(peer)) {
           const { sinceMs, nextAtMs } = entry.direct;
-          if (!isUnderWay(sinceMs, nowMs) && nowMs >= nextAtMs) dial(peer, entry, true, 'direct');
+          if (!isUnderWay(sinceMs, nowMs) && isDue(nextAtMs, nowMs, directRetryMaxMs))
+            dial(peer, entry, true, 'direct');
         }
       }
       for (const [peer, entry] of next) {
         const { relayed } = entry;
         if (relayed === undefined) continue;
         if (nowMs >= relayed.untilMs) next.set(peer, { ...entry, relayed: undefined });
-        else if (!isUnderWay(relayed.sinceMs, nowMs) && nowMs >= relayed.nextAtMs)
+        else if (!isUnderWay(relayed.sinceMs, nowMs) && isDue(relayed.nextAtMs, nowMs, redialFirstMs))
           dial(peer, entry, true, 'relayed');
       }
       break;

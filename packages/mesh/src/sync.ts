@@ -101,6 +101,14 @@ const push = (fact: Fact, reached: Uint8Array): SyncEffect => ({
 });
 
 /**
+ * Is it still too early for this? What lies further ahead than anything is ever planned was planned by a clock that has
+ * been set back since: friends would take a box for dead that waited for its old time to come round again.
+ */
+function isAhead(atMs: number, nowMs: number, furthestMs: number): boolean {
+  return nowMs < atMs && atMs - nowMs <= furthestMs;
+}
+
+/**
  * One step of one sync stream. A digest that differs starts an exchange (the beating side sends `have`); one that
  * brought nothing is retried ever more slowly, since a friend may hold records that this box refuses for good.
  */
@@ -112,7 +120,8 @@ export function stepSync(
 ): [SyncState, SyncEffect[]] {
   switch (input.kind) {
     case 'tick': {
-      if (!state.beats || nowMs < state.nextBeatAtMs) return [state, []];
+      if (!state.beats || isAhead(state.nextBeatAtMs, nowMs, beatEveryMs * (1 + beatJitter)))
+        return [state, []];
       const spread = 1 + beatJitter * (2 * context.jitter - 1);
       const next = { ...state, counter: state.counter + 1, nextBeatAtMs: nowMs + beatEveryMs * spread };
       const frame: SyncFrame = {
@@ -203,7 +212,7 @@ function exchangeIfDifferent(
   }
   if (!state.beats) return [state, []];
   const moved = compareBytes(digest, state.lastDigest) !== 0;
-  if (!moved && nowMs < state.exchangeAtMs) return [state, []];
+  if (!moved && isAhead(state.exchangeAtMs, nowMs, exchangeBackoffMaxMs)) return [state, []];
   const backoffMs = moved ? beatEveryMs : Math.min(state.exchangeBackoffMs * 2, exchangeBackoffMaxMs);
   return [
     { ...state, lastDigest: digest, exchangeAtMs: nowMs + backoffMs, exchangeBackoffMs: backoffMs },
