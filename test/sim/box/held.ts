@@ -48,6 +48,8 @@ export function held(world: World, boxOf: () => Box): Held {
       state: 'held',
       failures: 0,
       notBeforeMs: 0,
+      copyAt: undefined,
+      asking: undefined,
     });
   };
 

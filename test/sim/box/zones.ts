@@ -272,10 +272,11 @@ export function zones(world: World, boxOf: () => Box): Zones {
   const tellHolders = (): void => {
     for (const { signed } of recordsOf(boxOf().records.knowledge(), 'holds')) {
       if (signed.signer === boxOf().person.peer) continue;
-      for (const { owner, origin, epoch, sequence } of signed.record.zones) {
+      const zones = signed.record.zones.flatMap(({ owner, origin, epoch, sequence }) => {
         const key = zoneKey({ owner, origin: originOf(origin) });
-        if (duty.has(key)) take({ kind: 'holder', peer: signed.signer, key, epoch, sequence });
-      }
+        return duty.has(key) ? [{ key, epoch, sequence }] : [];
+      });
+      if (zones.length > 0) take({ kind: 'holder', peer: signed.signer, zones });
     }
   };
   const planChanged = (): void => {

@@ -53,12 +53,17 @@ export function open(envelope: Uint8Array): OpenedEnvelope | undefined {
 /** Owner records travel inside member records as bytes; their signer is the owner key that they name. */
 function proofsOf(body: RecordBody | undefined): InnerProofs {
   if (body?.kind === 'owner')
-    return { ownerRecord: undefined, hold: body.record.proofs.every(({ signature }) => signature[0] === 1) };
-  if (body?.kind !== 'member') return { ownerRecord: undefined, hold: false };
+    return {
+      ownerRecord: undefined,
+      hold: body.record.proofs.every(({ signature }) => signature[0] === 1),
+      votes: [],
+    };
+  if (body?.kind !== 'member') return { ownerRecord: undefined, hold: false, votes: [] };
   const record = decodeOwnerRecord(body.record.owner);
   const signer = record?.keys[0]?.peer ?? '';
   return {
     ownerRecord: record && { signer, hash: sha256(body.record.owner), record },
     hold: body.record.redeemed?.signature[0] === 1,
+    votes: [],
   };
 }
