@@ -6,7 +6,7 @@ import { type Inbox, inbox } from './inbox.ts';
 import type { Message } from './message.ts';
 
 /** `later`: a 4xx, the sender keeps it. `lost`: the conversation broke off, and the sender does not know. */
-export type Answer = 'taken' | 'later' | 'lost';
+type Answer = 'taken' | 'later' | 'lost';
 
 /** Mail in one box: what it holds for friends, and what came for its owner. */
 export interface Mail {

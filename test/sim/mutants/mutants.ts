@@ -115,8 +115,8 @@ const trust: Mutant[] = [
     name: 'stranger-may-vote',
     what: 'a vote counts whoever signed it',
     file: 'packages/agent/src/record-judgement.ts',
-    from: "case 'receipt':\n      return mayIf(owner !== undefined);",
-    to: "case 'receipt':\n      return mayIf(owner !== undefined || kind === 'vote');",
+    from: "case 'takeover':\n      return mayIf(owner !== undefined);",
+    to: "case 'takeover':\n      return mayIf(owner !== undefined || kind === 'vote');",
   },
   {
     name: 'anybody-signs-zones',
