@@ -64,6 +64,9 @@ export const includeDepthMax = 8;
  */
 export const problemsMax = 100;
 
+/** Keys of one tag that are tried for one signature: tags collide by chance twice at most, by intent without end. */
+export const keysPerSignatureMax = 4;
+
 /** Characters of one master-file entry (with its continuation lines); the largest rdata as hexadecimal fits. */
 export const entryCharactersMax = 262_144;
 

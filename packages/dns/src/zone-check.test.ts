@@ -56,6 +56,7 @@ it.each([
     's NS ns\nt.s NS ns\n',
     'z:6:1: warning: NS of t.s.alice.example. is never answered: it lies below the delegation in line 5',
   ],
+  ['*.s NS ns\n', 'z:5:1: warning: a delegation at a wildcard; BIND refuses this (RFC 4592 §4.2)'],
   ['s NS ns\ns DNAME a.\n', 'z:6:1: warning: a DNAME and a delegation at one name; Knot refuses this'],
 ])('warns and goes on: %j', (text, problem) => {
   expect(problems(head + text)).toContain(problem);

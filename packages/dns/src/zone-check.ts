@@ -180,6 +180,8 @@ class ZoneCheck {
     if (soa) this.#note('error', soa, 'an SOA record stands below the top of the zone');
     const dname = records.find(({ type }) => type === RecordType.DNAME);
     const ns = records.find(({ type }) => type === RecordType.NS);
+    if (ns && key.startsWith('\x01*'))
+      this.#note('warning', ns, 'a delegation at a wildcard; BIND refuses this (RFC 4592 §4.2)');
     if (dname && ns && !isApex)
       this.#note('warning', later(dname, ns), 'a DNAME and a delegation at one name; Knot refuses this');
     this.#checkRRsets(records);

@@ -42,10 +42,23 @@ async function checkHere(file: string, origin: string): Promise<Check> {
   return { problems, serial: zone?.serial };
 }
 
+/** Verified here and not by the agent, which has others to answer meanwhile. */
+async function checkSignatures(path: string, origin: string): Promise<ZoneProblem[]> {
+  const [{ nameOf }, { readZoneFile, signatureProblems }] = await Promise.all([
+    import('@copain/dns'),
+    import('@copain/dns/io'),
+  ]);
+  return signatureProblems(path, await readZoneFile({ path, origin: nameOf(origin) }), Date.now());
+}
+
 /** `peer zone check FILE ORIGIN`: 0 where the file can be published, 1 where it has mistakes. */
 export async function checkZone(session: Session, file: string, origin: string): Promise<number> {
-  const result = await check(session, resolve(session.world.cwd, file), plainDomain(origin));
-  const { problems, serial, publishedSerial } = result;
+  const path = resolve(session.world.cwd, file);
+  const result = await check(session, path, plainDomain(origin));
+  const { serial, publishedSerial } = result;
+  if (!hasErrors(result))
+    result.problems = [...result.problems, ...(await checkSignatures(path, plainDomain(origin)))];
+  const { problems } = result;
   const isGood = !hasErrors(result);
   const lines = problems.map((problem) => `${problemLine(problem)}\n`).join('');
   const published = isCount(publishedSerial) ? `; published is ${publishedSerial}` : '';

@@ -23,3 +23,4 @@ export { querySoa, querySoaOverTcp, type SoaAnswer } from './query-client.ts';
 export { tsigCrypto } from './tsig-crypto.ts';
 export { watchZoneFile, type ZoneFileWatch, type ZoneFileWatchOptions } from './watch-zone-file.ts';
 export { readZoneFile, type ZoneFile } from './zone-file.ts';
+export { dsDigest, signatureProblems, signatureVerifier } from './zone-signatures.ts';
