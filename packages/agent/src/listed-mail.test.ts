@@ -37,6 +37,11 @@ it('two friends and the owner with one message are one line, as far as it has co
   ]);
 });
 
+it('whom a holder knows to have it too is a holder as well, once', () => {
+  const merged = mergeCopies([copy({ alsoAt: 'carol' }), copy({ holder: 'carol', alsoAt: 'bob' })]);
+  expect(merged.map(({ heldBy }) => heldBy)).toEqual([['bob', 'carol']]);
+});
+
 it('different messages stay apart, oldest first', () => {
   const merged = mergeCopies([
     copy({ receivedAtMs: 7000 }),

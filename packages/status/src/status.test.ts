@@ -266,6 +266,35 @@ it('mail kept for a friend who is away is no to-do, mail that its owner could ha
   );
 });
 
+it('mail that this box keeps no more, and mail that one friend alone keeps against its owner’s wish, are to-dos', () => {
+  const ended = { owner: 'bob', role: 'backup' as const, messages: 2, isEnded: true };
+  const status = statusOf({
+    friends: [friend('bob', { state: 'down' }), friend('carol')],
+    mail: [
+      ownMail('bob.example', ended),
+      ownMail('alice.example', { copies: 2, backups: ['carol'] }),
+      ownMail('two.example', { copies: 2 }),
+      ownMail('one.example', { copies: 1, backups: ['carol'] }),
+    ],
+  });
+  const texts = status.verdict.todo.map(({ text }) => text);
+  expect(texts).toContainEqual(expect.stringMatching(/^2 messages for bob\.example are still here/));
+  expect(texts.filter((text) => text.includes('copies = 2'))).toEqual([
+    expect.stringMatching(/^alice\.example is to be kept by two friends .* only carol keeps mail/),
+  ]);
+});
+
+it('a removed box says what mail of others is still on it, and how it gets to its owner', () => {
+  const status = statusOf({
+    zones: [],
+    mail: [ownMail('bob.example', { owner: 'bob', role: 'backup', messages: 1, isEnded: true })],
+    membership: { state: 'removed', by: ['carol'], atMs: nowMs },
+  });
+  expect(status.verdict.todo.map(({ text }) => text)).toContainEqual(
+    expect.stringMatching(/^1 message for bob\.example is still here, sealed to bob, .*--format age/),
+  );
+});
+
 it('when the own line is cut, that is said, and nobody is called down', () => {
   const line = { ...factsOf().line, state: 'cut' as const };
   const status = statusOf({

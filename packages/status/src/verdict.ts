@@ -85,7 +85,7 @@ function outOfCircle({ membership, zones, mail }: StatusFacts): Verdict | undefi
   const verdict = (text: string, todo: Omit<Todo, 'weight'>): Verdict => ({
     level: 'danger',
     text,
-    todo: [{ weight: 'danger', ...todo }],
+    todo: [{ weight: 'danger', ...todo }, ...mail.flatMap(strandedMail)],
   });
   const own = [
     ...zones.flatMap(({ role, origin }) => (role === 'primary' ? [origin] : [])),
@@ -121,6 +121,13 @@ function outOfCircle({ membership, zones, mail }: StatusFacts): Verdict | undefi
         { text: 'Ask for a new invite.', command: 'peer join' },
       );
   }
+}
+
+/** Mail of others that nobody takes from this box any more: only a person can bring it to its owner. */
+function strandedMail({ role, domain, owner, messages }: MailFacts): Todo[] {
+  if (role === 'primary' || messages === 0) return [];
+  const text = `${count(messages, 'message')} for ${visible(domain)} ${messages === 1 ? 'is' : 'are'} still here, sealed to ${visible(owner)}, and nobody takes ${messages === 1 ? 'it' : 'them'} from this box any more. As files that ${visible(owner)} can open: peer mail export --format age --out DIR`;
+  return [{ weight: 'danger', text, command: 'peer mail list --here' }];
 }
 
 const onDate = (atMs: number | undefined): string =>

@@ -319,7 +319,8 @@ function removalText(status: StatusDocument, friend: FriendStatus): string {
     ...(waiting === 0
       ? []
       : [`  ${waiting} messages for him wait here and will not be handed over any more.`]),
-    '  What he holds already, he goes on holding.',
+    '  What he holds already, he goes on holding, also mail for others who are away. If you trust him with it, first have',
+    '  him type, for each of them: peer friends may NAME -mail. Then it moves to other friends (peer mail list --here).',
   ];
   return lines.join('\n');
 }

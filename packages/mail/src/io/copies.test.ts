@@ -4,6 +4,7 @@ import { memorySegments } from '@copain/store';
 import { describe, expect, it } from 'vitest';
 import { decodeCopyAnswer, decodeCopyRequest, encodeCopyAnswer, encodeCopyRequest } from '../copy-frames.ts';
 import { copiesArrivingMax, copyDoubtMs, giveUpAfterMs, secondCopyMs } from '../limits.ts';
+import { decodeSpoolRecord } from '../spool-record.ts';
 import { framePair } from './frame-pair.ts';
 import {
   ageKey,
@@ -182,7 +183,7 @@ describe('a domain that is to be kept twice', () => {
   it('large messages and many at once are copied byte by byte', async () => {
     const [bob, carol] = [await friend('bob'), await friend('carol')];
     meet({ bob, carol });
-    const texts = Array.from({ length: 24 }, (_, i) => message(`${i} ${'z'.repeat(i * 20_000)}`));
+    const texts = Array.from({ length: 14 }, (_, i) => message(`${i} ${'z'.repeat(i * 20_000)}`));
     const answers = await Promise.all(texts.map(async (text) => await say(bob, text)));
     expect(answers.filter((answer) => !answer.includes('by two friends'))).toEqual([]);
     const { alice, mta } = await owner();
@@ -346,6 +347,29 @@ describe('a friend who keeps mail no more', () => {
 });
 
 describe('whoever offers a copy', () => {
+  it('is not believed that a record is whole: a changed byte is found before it is stored', async () => {
+    const [bob, carol] = [await friend('bob'), await friend('carol')];
+    expect(await say(carol)).toMatch(/^250/);
+    const [listed] = await carol.mail.list();
+    const record = listed && (await carol.mail.record(listed));
+    const header = record && decodeSpoolRecord(record)?.header;
+    if (!record || !header) throw new Error('not held');
+    const bytes = record.slice();
+    for (const [change, expected] of [
+      [1, { t: 'not', why: 'damaged' }],
+      [0, { t: 'have' }],
+    ] as const) {
+      bytes[bytes.length - 1] = (record.at(-1) ?? 0) ^ change;
+      const stream = await open(bob);
+      const { tags } = header;
+      expect(await ask(stream, { sizeBytes: bytes.length, tags })).toMatchObject({ t: 'want' });
+      await stream.send(encodeCopyRequest({ t: 'part', id: 'x', offset: 0, bytes, last: true }));
+      expect(decodeCopyAnswer((await stream.receive()) ?? new Uint8Array())).toMatchObject(expected);
+      stream.abort(new Error('done'));
+    }
+    expect(await held(bob)).toBe(1);
+  });
+
   const offer = {
     id: 'x',
     ownerId: aliceId,
