@@ -118,6 +118,15 @@ export const recordHeaderMaxBytes: number = 16 * 1024;
 /** What is read of a record to know whose it is: the clear part and the bytes before it. */
 export const recordStartMaxBytes: number = recordHeaderMaxBytes + 64;
 
+/** Messages sealed within a second before a thread of its own does it: a quiet box needs none, and has its memory. */
+export const sealsBeforeThread = 20;
+
+/** That thread ends when it had nothing to do for this long. */
+export const sealThreadIdleMs = 30_000;
+
+/** A message that the thread has not sealed within this is sealed without it. */
+export const sealThreadPatienceMs = 5000;
+
 /** Of each held message this much is read at the start of a box: enough for one or two recipients; else it is read again. */
 export const recordStartUsualBytes = 1024;
 

@@ -144,7 +144,7 @@ async function record(
   const bytes = toUtf8(text);
   const changed = { ...envelope, ...change };
   const tags = tagsOf(aliceId, changed, sha256(bytes));
-  return await sealMessage({
+  const { record } = await sealMessage({
     ownerId: aliceId,
     domain,
     sealTo: [key.recipient],
@@ -153,6 +153,7 @@ async function record(
     messageBytes: bytes.length,
     tags,
   });
+  return record;
 }
 
 const tag = new Uint8Array(16);

@@ -41,6 +41,7 @@ import { ReceiptChecks } from './receipt-checks.ts';
 import type { ReceptionOptions } from './reception.ts';
 import { RecipientBook } from './recipient-book.ts';
 import { type RecipientFacts, recipientFacts } from './recipient-facts.ts';
+import { Sealing } from './sealing.ts';
 import { startSmtpListener } from './smtp-listener.ts';
 
 export interface MailOptions {
@@ -192,6 +193,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   const handingOver = new Map<string, FrameStream>();
   const isCanary = (address: string): boolean => canaries.isCanary(address);
   const liveOwner = { inbox, domains, hostname, clock, events, delivered, isCanary, learn };
+  const sealing = new Sealing((error) => events.trouble({ where: 'the thread that seals mail', error }));
   const reception: ReceptionOptions = {
     hostname,
     domains,
@@ -202,6 +204,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       return here;
     },
     held,
+    sealing,
     inbox,
     arriving,
     judgeRecipient: (address, domain) => {

@@ -10,7 +10,7 @@ import type { MailDomain } from '../mail-domain.ts';
 import { scanMessage } from '../message-scan.ts';
 import { type Reply, reply, replyText } from '../smtp-reply.ts';
 import type { HeldMessage } from '../spool.ts';
-import { decodeSpoolRecord } from '../spool-record.ts';
+import type { RecordHeader } from '../spool-record.ts';
 import { ArrivingMessage, type ArrivingRoom, diskLow } from './arriving-message.ts';
 import type { CopyCount } from './copies.ts';
 import { asError } from './deadline.ts';
@@ -19,6 +19,7 @@ import type { HeldStore } from './held-store.ts';
 import type { Inbox } from './inbox.ts';
 import { type LiveConversation, type LiveOutcome, openLiveConversation } from './live-friend.ts';
 import { sealLargeMessage, sealMessage, tagsOf } from './seal.ts';
+import type { Sealing } from './sealing.ts';
 import { TemporaryBytes } from './temporary-bytes.ts';
 
 /** What all receptions of one listener share. */
@@ -29,6 +30,7 @@ export interface ReceptionOptions {
   openLive: (domain: MailDomain, signal: AbortSignal) => Promise<FrameStream>;
   held: HeldStore;
   inbox: Inbox;
+  sealing: Sealing;
   /** What all messages under way take up together. */
   arriving: ArrivingRoom;
   /** May this recipient, of this domain, be promised while its owner cannot be asked? */
@@ -231,14 +233,18 @@ export class Reception {
       await using sealed = new TemporaryBytes(arriving.dir, arriving.memory);
       const { bytes } = kept;
       const message = bytes.inMemory;
-      const record =
+      const { header, record } =
         message === undefined
-          ? (await sealLargeMessage({ ...wanted, message: bytes, sealed })).record
-          : await sealMessage({ ...wanted, message });
+          ? await sealLargeMessage({ ...wanted, message: bytes, sealed })
+          : await sealMessage({
+              ...wanted,
+              message,
+              seal: (to, content) => this.#options.sealing.seal(to, content),
+            });
       const stored =
         domain.role === 'own'
           ? await this.#storeOwn(record)
-          : await this.#storeHeld(record, domain, sizeBytes);
+          : await this.#storeHeld(record, header, domain, sizeBytes);
       if (stored) return this.#refuse(stored, domain);
     } catch (error) {
       events.trouble({ where: `holding mail for ${domain.domain}`, error: asError(error) });
@@ -251,13 +257,12 @@ export class Reception {
   /** The refusal, or undefined when it is safely held. */
   async #storeHeld(
     record: Uint8Array | RecordSource,
+    header: RecordHeader,
     domain: MailDomain,
     sizeBytes: number,
   ): Promise<Reply | undefined> {
     const { held, events } = this.#options;
-    const decoded = decodeSpoolRecord(await startOf(record));
-    if (!decoded) throw new Error('our own record does not decode');
-    const outcome = await held.add(record, decoded.header, domain);
+    const outcome = await held.add(record, header, domain);
     switch (outcome.kind) {
       case 'stored': {
         const { ownerName } = domain;
@@ -334,13 +339,6 @@ function unacceptable(scan: {
   if (scan.sizeBytes > messageMaxBytes) return reply(552, '5.3.4 message too big');
   if (scan.receivedLines > hopsMax) return reply(554, '5.4.6 too many hops, mail loop');
   return undefined;
-}
-
-async function startOf(record: Uint8Array | RecordSource): Promise<Uint8Array> {
-  if (record instanceof Uint8Array) return record;
-  // The first piece is the clear part of the record, whole.
-  for await (const piece of record.pieces()) return piece;
-  return new Uint8Array();
 }
 
 async function wholeOf(record: RecordSource): Promise<Uint8Array> {

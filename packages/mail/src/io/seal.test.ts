@@ -33,7 +33,7 @@ const envelope: Envelope = {
 async function sealed(sealTo: string[], text: string = message('secret words')): Promise<Uint8Array> {
   const bytes = toUtf8(text);
   const tags = tagsOf(aliceId, envelope, sha256(bytes));
-  return await sealMessage({
+  const { record } = await sealMessage({
     ownerId: aliceId,
     domain: 'alice.test',
     sealTo,
@@ -42,6 +42,7 @@ async function sealed(sealTo: string[], text: string = message('secret words')):
     messageBytes: bytes.length,
     tags,
   });
+  return record;
 }
 
 it('any one of the keys it was sealed to opens it, another does not', async () => {

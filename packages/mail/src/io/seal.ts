@@ -5,7 +5,8 @@ import { decodeSealedContent, type Envelope, encodeSealedContent } from '../enve
 import { dedupeTag, messageKey } from '../message-key.ts';
 import { scanMessage } from '../message-scan.ts';
 import { decodeSpoolRecord, encodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
-import { sealAgeFile, sealAgeStream } from './age-file.ts';
+import { sealAgeStream } from './age-file.ts';
+import { type Sealing, sealHere } from './sealing.ts';
 import type { TemporaryBytes } from './temporary-bytes.ts';
 
 /** SHA-256 of some bytes, or of several pieces in a row. */
@@ -38,13 +39,15 @@ export interface SealOptions {
 
 /**
  * Seals a message, given in pieces, into a spool record in memory. Rejects where there is no key to seal to: then the
- * message cannot be kept.
+ * message cannot be kept. `seal`: by whom; without it in this thread.
  */
 export async function sealMessage(
-  options: SealOptions & { message: readonly Uint8Array[] },
-): Promise<Uint8Array> {
-  const pieces = sealAgeFile(options.sealTo, encodeSealedContent(options.envelope, options.message));
-  return encodeSpoolRecord(headerOf(options, sha256(...pieces)), ...pieces);
+  options: SealOptions & { message: readonly Uint8Array[]; seal?: Sealing['seal'] },
+): Promise<{ header: RecordHeader; record: Uint8Array }> {
+  const content = encodeSealedContent(options.envelope, options.message);
+  const { file, hash } = await (options.seal?.(options.sealTo, content) ?? sealHere(options.sealTo, content));
+  const header = headerOf(options, hash);
+  return { header, record: encodeSpoolRecord(header, file) };
 }
 
 /** The same for a message that is too large for memory: the sealed part goes into `sealed`, which the caller disposes of. */
@@ -78,7 +81,8 @@ function headerOf(
     ownerId,
     domain,
     messageBytes,
-    receivedAtMs: envelope.receivedAtMs,
+    // As it lies on the disk: the exact time is inside.
+    receivedAtMs: Math.floor(envelope.receivedAtMs / 60_000) * 60_000,
     tags,
     keyIds: sealTo.slice(0, 16).map(keyId),
     hash,

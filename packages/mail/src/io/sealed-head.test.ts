@@ -28,7 +28,7 @@ const envelope: Envelope = {
 };
 
 async function sealed(message: Uint8Array, sealTo: string[]): Promise<Uint8Array> {
-  return await sealMessage({
+  const { record } = await sealMessage({
     ownerId: aliceId,
     domain: 'alice.test',
     sealTo,
@@ -37,6 +37,7 @@ async function sealed(message: Uint8Array, sealTo: string[]): Promise<Uint8Array
     messageBytes: message.length,
     tags: tagsOf(aliceId, envelope, sha256(message)),
   });
+  return record;
 }
 
 it('opens the envelope and the beginning of a message of any size, around every chunk of age', async () => {
