@@ -6,7 +6,8 @@ export interface MxHost {
   /** Lower case, without the dot at the end. */
   exchange: string;
   preference: number;
-  addresses: readonly string[];
+  /** Undefined where nobody could be asked. */
+  addresses: readonly string[] | undefined;
 }
 
 /** Where a backup is asked. */
@@ -21,6 +22,21 @@ export interface ProbeAddress {
 const smtpPort = 25;
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
+
+/**
+ * Is this MX a friend's: by its name, which is what he calls himself, or by an address of his? `hosts`: addresses at which
+ * his box can be dialled.
+ */
+export function isHisMx(
+  { exchange, addresses = [] }: Pick<MxHost, 'exchange' | 'addresses'>,
+  { hostname, shared, raw }: MailDoor,
+  hosts: readonly string[],
+): boolean {
+  const listening = [...shared, ...raw].flatMap((text) => parseHostPort(text)?.host ?? []);
+  return (
+    exchange === hostname.toLowerCase() || addresses.some((one) => [...hosts, ...listening].includes(one))
+  );
+}
 
 /**
  * Where to ask a friend's box whether it takes our mail, best first: the addresses of those MX records that are his, as any
@@ -38,19 +54,14 @@ export function probeAddresses(options: {
   const { mx, door, hosts, allowPrivate } = options;
   const shared = door.shared.flatMap((text) => parseHostPort(text) ?? []);
   const raw = door.raw.flatMap((text) => parseHostPort(text) ?? []);
-  const listening = [...shared, ...raw];
-  const known = new Set([...hosts, ...listening.map(({ host }) => host)]);
   // Behind a router nobody here can tell which of its addresses leads where.
   const isRaw = (host: string): boolean =>
     raw.some((one) => one.host === host || isWildcard(one.host) || (isPrivate(one.host) && !isPrivate(host)));
   const allowed = ({ host, port }: HostPort): boolean =>
     !isWildcard(host) && (allowPrivate || (!isPrivate(host) && port === smtpPort));
   const byMx = mx
-    .filter(
-      ({ exchange, addresses }) =>
-        exchange === door.hostname.toLowerCase() || addresses.some((one) => known.has(one)),
-    )
-    .flatMap(({ exchange, addresses }) =>
+    .filter((host) => isHisMx(host, door, hosts))
+    .flatMap(({ exchange, addresses = [] }) =>
       addresses.map((host): ProbeAddress => {
         const address = { host, port: smtpPort };
         return { address, serverName: exchange, raw: isRaw(host) };

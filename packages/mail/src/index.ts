@@ -25,6 +25,7 @@ export {
   type ProbeOutcome,
   type ProbeRow,
   type Probes,
+  type SeenTls,
   stepProbes,
 } from './probe.ts';
 export type { HeldEntry, MailDoor } from './question-frames.ts';

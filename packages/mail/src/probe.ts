@@ -29,6 +29,17 @@ export interface ProbeOutcome {
   address: string;
 }
 
+/** What a server showed of itself in STARTTLS, whoever vouches for it. */
+export interface SeenTls {
+  /** sha256 over the SubjectPublicKeyInfo, for TLSA 3 1 1 (RFC 6698 §2.1), hexadecimal. */
+  spkiSha256: string;
+  /** Is the certificate for the name that was asked for? */
+  fitsName: boolean;
+  /** Why a sender that insists on a known authority would not take it; undefined where it would. */
+  untrusted: string | undefined;
+  validToMs: number;
+}
+
 /** One backup of one domain, and how its checks stand. */
 export interface ProbeRow extends ProbeTarget {
   nextAtMs: number;

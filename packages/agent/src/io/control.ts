@@ -57,6 +57,7 @@ export const controlCommands = [
   'mail.delete',
   'mail.recipients',
   'mail.receipts',
+  'mail.dns',
   'mail.settle',
   'service.list',
   'service.judge',

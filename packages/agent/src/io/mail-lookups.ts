@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { formatHostPort, type HostPort } from '@copain/core';
+import type { TlsaRecord } from '../mail-dns.ts';
 import type { MxHost } from '../probe-addresses.ts';
 
 /** Who answered: the zone as this box serves it, or the machine's resolver, that is the internet. */
@@ -9,14 +10,6 @@ type AskedOf = 'zone' | 'resolver';
 interface Published<T> {
   records: T[] | undefined;
   by: AskedOf;
-}
-
-/** A TLSA record (RFC 6698 §2.1); `data` in hexadecimal. */
-interface TlsaRecord {
-  usage: number;
-  selector: number;
-  match: number;
-  data: string;
 }
 
 /** DNS questions about mail. None rejects. */

@@ -8,14 +8,15 @@ import {
   type ProbeRow,
   type Probes,
   probeAddressesMax,
+  type SeenTls,
   stepProbes,
 } from '@copain/mail';
-import { askDoor, type Mail, probeSmtp, type SeenTls } from '@copain/mail/io';
+import { askDoor, type Mail, probeSmtp } from '@copain/mail/io';
 import { type MxHost, type ProbeAddress, probeAddresses } from '../probe-addresses.ts';
 import type { MailLookups } from './mail-lookups.ts';
 
 /** What was seen of a backup when it was asked last. */
-interface SeenBackup {
+export interface SeenBackup {
   door: MailDoor;
   /** The name by which it was asked, undefined where no MX record leads there. */
   serverName: string | undefined;
@@ -98,7 +99,7 @@ export function startMailProbe(options: {
     const { records = [] } = await lookups.mx(domain);
     const mx: MxHost[] = [];
     for (const one of records)
-      mx.push({ ...one, addresses: (await lookups.addresses(one.exchange)).records ?? [] });
+      mx.push({ ...one, addresses: (await lookups.addresses(one.exchange)).records });
     const hosts = options.addressesOf(peer).flatMap((text) => parseHostPort(text)?.host ?? []);
     return { door, all: probeAddresses({ mx, door, hosts, allowPrivate: options.allowPrivate() }) };
   };

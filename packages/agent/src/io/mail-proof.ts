@@ -4,7 +4,9 @@ import { probeFailuresMax } from '@copain/mail';
 import type { Mail } from '@copain/mail/io';
 import type { Host } from '@copain/mesh/io';
 import type { MailProof } from '../doctor-mail.ts';
+import type { MailDnsFacts } from '../doctor-mail-dns.ts';
 import type { Box } from './box.ts';
+import { mailDnsFacts } from './mail-dns-facts.ts';
 import { mailLookups } from './mail-lookups.ts';
 import { startMailProbe } from './mail-probe.ts';
 import { type ReceiptState, startReceiptWatch } from './receipt-watch.ts';
@@ -17,11 +19,18 @@ export interface MailProofs {
   askNow(): Promise<void>;
   /** `probeFailures`: after how many failures in a row a probe counts as one; two unless given. */
   facts(probeFailures?: number): MailProof;
+  /** What is published for the mail of each domain of ours, or of one; looked up now. Never rejects. */
+  dnsFacts(domain?: string): Promise<MailDnsFacts[]>;
+  /** Has backups asked that were not yet, so that their names and keys are known. */
+  knowBackups(): Promise<void>;
   /** How the receipts of one friend stand, of all without a name. Throws CommandError (65) where nobody is called so. */
   receiptsOf(friend: string | undefined): ReceiptState[];
   /** Lets go what is missing of this friend's; how many of his boxes that concerned. Throws CommandError (65). */
   settle(friend: string): Promise<number>;
 }
+
+/** Domains whose records are compared at once; a person waits for it. */
+const domainsMax = 20;
 
 export function startMailProofs(
   box: Box,
@@ -58,6 +67,10 @@ export function startMailProofs(
     stopping: box.stopping,
     origins: () => config().zones.map(({ origin }) => origin.toLowerCase()),
   });
+  const addressesOf = (peer: string): readonly string[] => {
+    const known = box.knowledge().records.get(`address/${peer}`);
+    return known?.kind === 'address' ? known.signed.record.addresses : [];
+  };
   const probe = startMailProbe({
     clock: box.clock,
     random: box.random,
@@ -67,10 +80,7 @@ export function startMailProofs(
     allowPrivate: () => config().mesh.allowPrivate,
     backups,
     isOnlyMailBox: () => mailBoxes().every((peer) => peer === identity.box.peer),
-    addressesOf: (peer) => {
-      const known = box.knowledge().records.get(`address/${peer}`);
-      return known?.kind === 'address' ? known.signed.record.addresses : [];
-    },
+    addressesOf,
     open: async (peer, signal) => await host().open(peer, 'mail', { signal }),
     stopping: box.stopping,
     changed: box.changes.note,
@@ -113,6 +123,28 @@ export function startMailProofs(
         .filter((peer) => peer !== identity.box.peer)
         .map(names.ofBox),
     }),
+    dnsFacts: async (only) => {
+      const domains = config()
+        .mail.map(({ domain }) => domain)
+        .filter((domain) => only === undefined || domain === only)
+        .slice(0, domainsMax);
+      return await Promise.all(
+        domains.map(async (domain) => {
+          const boxes = backups()
+            .filter((one) => one.domain === domain)
+            .map(({ peer }) => ({
+              friend: names.ofPeer(peer),
+              seen: probe.seen(domain, peer),
+              addresses: addressesOf(peer),
+            }));
+          return await mailDnsFacts(domain, boxes, lookups, box.stopping);
+        }),
+      );
+    },
+    knowBackups: async () => {
+      const isKnown = backups().every(({ domain, peer }) => probe.seen(domain, peer) !== undefined);
+      if (!isKnown) await probe.askNow();
+    },
     receiptsOf,
     settle: async (friend) => {
       let settled = 0;

@@ -17,5 +17,5 @@ export { type Mail, type MailOptions, startMail } from './mail.ts';
 export { askDoor, askFlush, askList, askRecord } from './mail-questions.ts';
 export { type OpenedRecord, openSpoolRecord } from './seal.ts';
 export { type OpenedHead, openRecordHead } from './sealed-head.ts';
-export { probeSmtp, type SeenTls } from './smtp-probe.ts';
+export { probeSmtp } from './smtp-probe.ts';
 export { tryMta } from './try-mta.ts';

@@ -4,20 +4,9 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { formatHostPort, type HostPort, toUtf8, visible } from '@copain/core';
 import { dotStuffing } from '../dot-stuffing.ts';
 import { probeConnectMs, probeReplyMs, replyLineMaxBytes, replyLinesMax } from '../limits.ts';
-import type { ProbeOutcome } from '../probe.ts';
+import type { ProbeOutcome, SeenTls } from '../probe.ts';
 import { parseReplyLine, type Reply, replyText } from '../smtp-reply.ts';
 import { asError, withDeadline } from './deadline.ts';
-
-/** What a server showed of itself in STARTTLS, whoever vouches for it. */
-export interface SeenTls {
-  /** sha256 over the SubjectPublicKeyInfo, for TLSA 3 1 1 (RFC 6698 §2.1), hexadecimal. */
-  spkiSha256: string;
-  /** Is the certificate for the name that was asked for? */
-  fitsName: boolean;
-  /** Why a sender that insists on a known authority would not take it; undefined where it would. */
-  untrusted: string | undefined;
-  validToMs: number;
-}
 
 export interface SmtpProbe {
   address: HostPort;

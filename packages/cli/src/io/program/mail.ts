@@ -50,6 +50,19 @@ export function addMailCommands(program: Command, run: Run): void {
   addReadingCommands(mail, run);
   withExamples(
     mail
+      .command('dns')
+      .argument('<domain>')
+      .description('the DNS records that fit for its mail and its backups, and which of them are published'),
+    'peer mail dns alice.example',
+    'peer mail dns alice.example --json | jq .records',
+  ).action(
+    run(
+      () => import('../mail-dns-command.ts'),
+      ({ mailDns }, session, domain: string) => mailDns(session, domain),
+    ),
+  );
+  withExamples(
+    mail
       .command('receipts')
       .argument('[name]')
       .description('what friends signed that they accepted for you, and what of it arrived here'),
