@@ -264,6 +264,9 @@ export const otherPullBytesPerSecond = 8000;
 /** What a friend said about a copy is asked anew when he was away for so long: his disk may be another one. */
 export const copyDoubtMs: number = 600_000;
 
+/** Notes that an owner hears on one stream; each is an event that he reads, and a friend of ours has a few at most. */
+export const notesPerStreamMax = 100;
+
 /** Rows of notes for owners, over all owners: sums by domain and friend, so few. More are told in the log only. */
 export const ownerNotesMax = 1000;
 

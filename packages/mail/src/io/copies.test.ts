@@ -3,7 +3,7 @@ import { manualClock } from '@copain/core/testing';
 import { memorySegments } from '@copain/store';
 import { describe, expect, it } from 'vitest';
 import { decodeCopyAnswer, decodeCopyRequest, encodeCopyAnswer, encodeCopyRequest } from '../copy-frames.ts';
-import { copiesArrivingMax, copyDoubtMs, giveUpAfterMs, secondCopyMs } from '../limits.ts';
+import { copiesArrivingMax, copyDoubtMs, giveUpAfterMs, notesPerStreamMax, secondCopyMs } from '../limits.ts';
 import { decodeSpoolRecord } from '../spool-record.ts';
 import { framePair } from './frame-pair.ts';
 import {
@@ -387,6 +387,30 @@ describe('whoever offers a copy', () => {
     await stream.send(encodeCopyRequest({ t: 'offer', ...offer, give: false, ...change }));
     return decodeCopyAnswer((await stream.receive()) ?? new Uint8Array());
   };
+
+  it('is heard about an owner’s own domains only, and so many times on one stream', async () => {
+    const { alice } = await owner();
+    const [here, there] = framePair();
+    void alice.mail.handleCopy(there, { peer: 'mallory', ownerId: friendId('mallory') });
+    await here.send(encodeCopyRequest({ t: 'hello', version: 1 }));
+    const note = {
+      t: 'note',
+      what: 'single',
+      to: '',
+      messages: 1,
+      bytes: 1,
+      sinceMs: 1,
+      untilMs: 1,
+    } as const;
+    for (let i = 0; i < notesPerStreamMax; i++) {
+      const domain = i % 2 === 0 ? 'alice.test' : 'other.test';
+      await here.send(encodeCopyRequest({ ...note, domain }));
+      expect(decodeCopyAnswer((await here.receive()) ?? new Uint8Array())).toEqual({ t: 'noted' });
+    }
+    expect(alice.told.filter(({ kind }) => kind === 'noted')).toHaveLength(notesPerStreamMax / 2);
+    await here.send(encodeCopyRequest({ ...note, domain: 'alice.test' }));
+    await expect(here.receive()).rejects.toThrow();
+  });
 
   it('must keep mail for that owner himself, or leave half of the room', async () => {
     const bob = await friend('bob', { isStranger: () => true, maxBytes: 100_000 });

@@ -77,6 +77,8 @@ export class Copies implements AsyncDisposable {
     } catch {
       // It goes on, and whoever looks later finds it done.
     }
+    // It may have gone to the owner himself meanwhile.
+    if (!held.messages.has(id)) return 'one';
     if (isSafe()) return 'two';
     try {
       await notes.add(message, { what: 'single', to: '' });

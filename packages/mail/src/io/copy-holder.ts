@@ -9,7 +9,13 @@ import {
   decodeCopyRequest,
   encodeCopyAnswer,
 } from '../copy-frames.ts';
-import { chunkBytes, copiesArrivingMax, drainFrameMs, recordStartMaxBytes } from '../limits.ts';
+import {
+  chunkBytes,
+  copiesArrivingMax,
+  drainFrameMs,
+  notesPerStreamMax,
+  recordStartMaxBytes,
+} from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import { handOverTooSlow } from '../session-deadlines.ts';
 import { decodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
@@ -55,6 +61,7 @@ export async function handleCopy(
   const incoming = new Map<string, Incoming>();
   const storing = new Set<Promise<void>>();
   const { events } = options;
+  let notes = 0;
   const answer = async (what: CopyAnswer): Promise<void> => {
     await withDeadline(stream.send(encodeCopyAnswer(what)), drainFrameMs, 'friend');
   };
@@ -117,6 +124,8 @@ export async function handleCopy(
         return;
       }
       case 'note': {
+        notes += 1;
+        if (notes > notesPerStreamMax) throw new Error('too many notes');
         const { t: _, ...note } = request;
         const isOurs = options
           .domains()
