@@ -16,6 +16,7 @@ describe('a web site that a friend stands in for', () => {
   let trio: Trio;
   let port: number;
   let home: Server;
+  let standby: Server;
   let addresses: { home: string; standby: string };
 
   /** A web server of some box: the real thing, small. */
@@ -43,7 +44,7 @@ describe('a web site that a friend stands in for', () => {
     addresses = { home: trio.address(1), standby: trio.address(2) };
     port = await freePort(addresses.home);
     home = await site(addresses.home, 'alice at home');
-    await site(addresses.standby, 'alice, from a copy at bob');
+    standby = await site(addresses.standby, 'alice, from a copy at bob');
     const file = alice.write(
       'a.zone',
       zoneText({ serial: 2026112701, ns1: bob.host, ns2: carol.host, www: addresses.home }),
@@ -139,6 +140,34 @@ describe('a web site that a friend stands in for', () => {
       return new Set(now).size === 1 && (now[0] ?? 0) > (during[0] ?? 0);
     });
     expect((await bob.status()).takeovers).toEqual([]);
+  });
+
+  it('is rehearsed on request: friends answer the standby for as long, come home, and the owner hears what held', async () => {
+    const { alice, bob, carol } = trio;
+    const [before] = await serials([bob]);
+    const drilled = alice.json<{ drills: object[] }>(['drill', '--friend', 'bob', '--for', '4s']);
+    await eventually('both answer the standby', () => answersAt([bob, carol], addresses.standby));
+    expect((await alice.status()).takeovers).toMatchObject([{ service: 'web', by: 'bob', votes: [] }]);
+    expect((await drilled).drills).toMatchObject([
+      {
+        service: 'web',
+        standby: 'bob',
+        friends: ['bob', 'carol'].map((name) => ({
+          name,
+          thereAfterMs: expect.any(Number),
+          homeAfterMs: expect.any(Number),
+        })),
+        tries: { up: expect.any(Number), down: 0 },
+        held: true,
+      },
+    ]);
+    expect(await answersAt([alice, bob, carol], addresses.home)).toBe(true);
+    expect((await serials([carol]))[0]).toBeGreaterThan(before ?? 0);
+    standby.closeAllConnections();
+    await new Promise((resolve) => standby.close(resolve));
+    const failed = await alice.peer(['drill', '--for', '1s']);
+    expect([failed.code, failed.stdout]).toEqual([1, expect.stringContaining('did not hold')]);
+    expect((await alice.peer(['drill', '--friend', 'carol'])).code).toBe(65);
   });
 
   it('goes where its owner pins it, at once, and a change of the zone keeps the serial rising', async () => {

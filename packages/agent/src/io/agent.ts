@@ -15,6 +15,7 @@ import { type CircleService, circleService } from './circle.ts';
 import { circleStates } from './circle-history.ts';
 import { startCircleServices } from './circle-services.ts';
 import type { Dialback } from './dialback.ts';
+import { runDrill } from './drill.ts';
 import type { EventLog } from './event-log.ts';
 import { startFriendsWatch } from './friends-watch.ts';
 import { openHistories } from './history.ts';
@@ -57,6 +58,11 @@ export interface Agent extends AsyncDisposable, BoxView {
   /** What lies on the disk, and how it was found. */
   disk: MailRoom['disk'] & { stateDir: string };
   takeover: TakeoverRoom;
+  /** Rehearses takeovers of our services: see `runDrill`. */
+  drill: (
+    wanted: Parameters<typeof runDrill>[1],
+    context: Parameters<typeof runDrill>[2],
+  ) => ReturnType<typeof runDrill>;
   standing: Standing;
   /** What was asked for and waits until it may be signed. */
   later: SignedLater;
@@ -294,19 +300,36 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   const parts = starting.move();
   let stopped: Promise<void> | undefined;
+  const view = boxView(box, {
+    mesh: running,
+    watch,
+    zones,
+    mail,
+    mailProofs,
+    later,
+    services,
+    histories,
+    takeovers: takeover.takeovers,
+  });
   return {
-    ...boxView(box, {
-      mesh: running,
-      watch,
-      zones,
-      mail,
-      mailProofs,
-      later,
-      services,
-      histories,
-      takeovers: takeover.takeovers,
-    }),
+    ...view,
     takeover,
+    drill: async (wanted, context) =>
+      await runDrill(
+        {
+          ...takeover,
+          self: identity.box.peer,
+          clock,
+          watch: takeoverWatch,
+          zones,
+          ownerNamed: takeover.ownerNamed,
+          nameOf: names.ofOwner,
+          status: view.status,
+          changed: box.changes.next,
+        },
+        wanted,
+        context,
+      ),
     identity,
     version,
     ready: () => !stopping.signal.aborted,

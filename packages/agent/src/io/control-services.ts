@@ -6,9 +6,13 @@ import { readStandby, type StandbyConfig } from '../config-service.ts';
 import { standbySets } from '../own-services.ts';
 import type { Agent } from './agent.ts';
 import { text } from './control-args.ts';
+import { needSignable } from './control-signable.ts';
 import type { ControlHandler } from './control-socket.ts';
 
-type ServiceCommand = 'service.list' | 'service.judge';
+type ServiceCommand = 'service.list' | 'service.judge' | 'drill';
+
+/** Longer than this is no rehearsal but a move: peer service pin NAME down. */
+const drillForAtMostMs = 86_400_000;
 
 /** `peer service …`: the agent's half. */
 export function serviceHandlers(agent: Agent, nowMs: () => number): Record<ServiceCommand, ControlHandler> {
@@ -33,6 +37,16 @@ export function serviceHandlers(agent: Agent, nowMs: () => number): Record<Servi
           holdMs: entry.holdMs,
         })),
       };
+    },
+    drill: async (args, { progress, signal }) => {
+      const forMs = typeof args.forMs === 'number' ? args.forMs : 600_000;
+      if (forMs < 1000 || forMs > drillForAtMostMs)
+        throw new CommandError(ExitCode.badInput, 'a rehearsal lasts from a second to a day', {
+          hint: 'peer service pin NAME down',
+        });
+      const friend = typeof args.friend === 'string' ? args.friend : undefined;
+      await needSignable(agent, args, 'a rehearsal');
+      return { drills: await agent.drill({ friend, forMs }, { progress, signal }) };
     },
     // Says no (65) where friends could not stand in, before `peer.toml` is changed; what is worth knowing, as notes.
     'service.judge': async (args) => {

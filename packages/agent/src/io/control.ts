@@ -61,6 +61,7 @@ export const controlCommands = [
   'mail.settle',
   'service.list',
   'service.judge',
+  'drill',
   'away',
   'back',
   'address.show',

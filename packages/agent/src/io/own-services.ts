@@ -2,7 +2,6 @@ import { equalBytes } from '@copain/core';
 import { encodeServicesRecord, type ServicesRecord } from '@copain/trust';
 import { serviceZone } from '../config-across.ts';
 import type { ServiceConfig } from '../config-service.ts';
-import type { Knowledge } from '../known-records.ts';
 import {
   nextServices,
   type ServiceChange,
@@ -30,7 +29,7 @@ export function ownServices(options: {
   /** The transition that is in force of each service of ours, by name. */
   inForce(): ReadonlyMap<string, number>;
   /** Who is called so; undefined: nobody. */
-  ownerNamed(knowledge: Knowledge, name: string): string | undefined;
+  ownerNamed: (name: string) => string | undefined;
   noted: (text: string) => void;
   failed: (error: unknown) => void;
 }): OwnServices {
@@ -72,7 +71,7 @@ export function ownServices(options: {
         services.flatMap((config) => {
           const [first] = config.standby;
           const zone = serviceZone(origins, config.record);
-          const standby = first && options.ownerNamed(records.knowledge(), first.friend);
+          const standby = first && options.ownerNamed(first.friend);
           if (standby !== undefined && zone !== undefined)
             return [wantedService(config, { zone, standby, sets: standbySets(config.standby) })];
           const text = `peer.toml: the service ${config.name} names a standby that is no friend: ${first?.friend}. Nobody stands in for it.`;

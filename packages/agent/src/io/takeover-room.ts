@@ -10,6 +10,8 @@ import type { Zones } from './zones.ts';
 export interface TakeoverRoom {
   takeovers: Takeovers;
   own: OwnServices;
+  /** The owner id of the friend who is called so here. */
+  ownerNamed: (name: string) => string | undefined;
   /** Begins to try friends' services and to vote, once zones are answered. */
   startWatching(rooms: { watch: Watch; zones: Zones }): TakeoverWatch;
 }
@@ -28,6 +30,10 @@ export async function openTakeoverRoom(
     moved: (service) => events.add(...movedEvent(service, names)),
     failed: failed('keeping a takeover'),
   });
+  const ownerNamed = (name: string): string | undefined =>
+    [...records.knowledge().roster.members.values()].find(
+      (one) => one.name === name && one.ownerId !== identity.ownerId,
+    )?.ownerId;
   const own = ownServices({
     identity,
     records,
@@ -39,15 +45,14 @@ export async function openTakeoverRoom(
           .filter(({ about }) => about === self)
           .map(({ entry, standing: { number } }) => [entry.name, number]),
       ),
-    ownerNamed: ({ roster }, name) =>
-      [...roster.members.values()].find((one) => one.name === name && one.ownerId !== identity.ownerId)
-        ?.ownerId,
+    ownerNamed,
     noted: (text) => events.add('config.service', text),
     failed: failed('signing what a service is'),
   });
   return {
     takeovers,
     own,
+    ownerNamed,
     startWatching: ({ watch, zones: running }) =>
       startTakeoverWatch({
         identity,

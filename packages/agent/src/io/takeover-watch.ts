@@ -34,6 +34,8 @@ import type { Watch } from './watch.ts';
 export interface TakeoverWatch extends AsyncDisposable {
   /** Every second. */
   tick(): void;
+  /** Tries a service at its standby's address, once; undefined where nothing can be tried. */
+  tryStandby: (key: string) => Promise<ProbeResult | undefined>;
 }
 
 /** Where a service is tried: what is asked, and the addresses of which one has to answer. */
@@ -196,6 +198,12 @@ export function startTakeoverWatch(options: {
   };
 
   return {
+    tryStandby: async (key) => {
+      const service = takeovers.services().find((one) => one.key === key);
+      const content = service && options.content(service.ownerId, service.entry.zone);
+      const target = service && content && (await targetOf(service, content, 'standby'));
+      return target && (await tryAll(target));
+    },
     tick: () => {
       takeovers.renew();
       if (!options.maySign()) return;

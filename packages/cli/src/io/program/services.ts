@@ -2,6 +2,7 @@ import { Argument, type Command } from 'commander';
 import type { ServiceOptions } from '../service-commands.ts';
 import { type Run, withExamples } from './command-kit.ts';
 
+const drillCommand = () => import('../drill-command.ts');
 const serviceCommands = () => import('../service-commands.ts');
 
 /** `peer service …` */
@@ -66,4 +67,21 @@ export function addServiceCommands(program: Command, run: Run): void {
     service.command('remove').argument('<name>').description('nobody stands in for it any more'),
     'peer service remove web',
   ).action(run(serviceCommands, ({ removeService }, session, name: string) => removeService(session, name)));
+  withExamples(
+    program
+      .command('drill')
+      .description(
+        'rehearse a takeover with real answers: friends answer the standby for a while, and you hear what held',
+      ),
+    'peer drill --for 5m',
+    'peer drill --friend bob',
+  )
+    .option('--friend <name>', 'only services whose standby is this friend')
+    .option('--for <span>', 'how long', '10m')
+    .option('--force', 'also before a friend has told what this box signed before')
+    .action(
+      run(drillCommand, ({ drill }, session, options: { friend?: string; for: string; force?: boolean }) =>
+        drill(session, options),
+      ),
+    );
 }
