@@ -1,8 +1,12 @@
 /**
  * A circle of three friends on loopback addresses, driven only by the commands that a user has: a zone, a change, a
- * mistake, mail passed through live, an outage, held mail, its delivery. Exits 1 as soon as something is not as said.
+ * mistake, mail passed through live, an outage, held mail, its delivery, a takeover. Exits 1 as soon as something is not as said.
  */
+
+import { Resolver } from 'node:dns/promises';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createWebServer, type Server } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +72,21 @@ const allUp = async (box: Box): Promise<boolean> => {
 async function askSoa(box: Box): Promise<number | undefined> {
   const answer = await querySoa({ server: box.dns, origin: domain, timeoutMs: 1000 });
   return answer.kind === 'answer' && answer.authoritative ? answer.serial : undefined;
+}
+
+/** Where a name leads, by a friend's name server. */
+async function leadsTo(box: Box, name: string): Promise<string> {
+  const resolver = new Resolver({ timeout: 1000, tries: 1 });
+  resolver.setServers([`${box.dns.host}:${box.dns.port}`]);
+  return (await resolver.resolve4(name)).join();
+}
+
+/** A small web server that ends with the demo. */
+async function webSite(host: string, port: number, page: string): Promise<Server> {
+  const server = createWebServer((_, response) => response.end(page)).listen(port, host);
+  await once(server, 'listening');
+  running.defer(() => server.close().closeAllConnections());
+  return server;
 }
 
 function expectThat(holds: boolean, what: string): void {
@@ -167,6 +186,61 @@ async function run(): Promise<void> {
   );
   await eventually('bob holds nothing any more', async () => (await heldAt(bob)) === 0);
   show('bob deleted it on her acknowledgement.');
+
+  say('Her web site has a copy at bob. Friends may answer that, once they agree that box and site are down.');
+  const site = { home: '127.0.53.4', standby: '127.0.53.5', port: 8080 };
+  const www = `www.${domain}`;
+  const atHome = await webSite(site.home, site.port, 'alice at home');
+  await webSite(site.standby, site.port, 'alice, from a copy at bob');
+  saveZone(2026112205, site.home);
+  await eventually('carol has the change', async () => (await leadsTo(carol, www)) === site.home);
+  await alice.well([
+    'service',
+    'add',
+    'web',
+    '--record',
+    www,
+    '--check',
+    `http://${www}:${site.port}/`,
+    '--standby',
+    `bob=${site.standby}`,
+    '--after',
+    '20s',
+  ]);
+  await eventually('carol knows the service', async () =>
+    (await carol.well(['service', 'list'])).includes(www),
+  );
+  show(`@carol ${www} A → ${await leadsTo(carol, www)}`);
+
+  say(
+    'Power cut at her home: box and site are gone. Nobody is in a hurry: two friends must see it, for 20 s at least.',
+  );
+  const before = await askSoa(carol);
+  sinceMs = performance.now();
+  await alice.kill();
+  atHome.close().closeAllConnections();
+  for (const box of [bob, carol])
+    await eventually(
+      `${box.name} answers the standby`,
+      async () => (await leadsTo(box, www)) === site.standby,
+      90_000,
+    );
+  show(
+    `after ${seconds(sinceMs)} both answer ${www} A → ${site.standby}, serial ${before} → ${await askSoa(carol)} at both`,
+  );
+  expectThat((await askSoa(bob)) === (await askSoa(carol)), 'both answer one serial');
+  show(await carol.well(['service', 'list']));
+
+  say('She is back. Friends would wait ten quiet minutes; her own word counts at once.');
+  await webSite(site.home, site.port, 'alice at home');
+  await alice.up();
+  await alice.well(['service', 'pin', 'web', 'up']);
+  sinceMs = performance.now();
+  for (const box of [bob, carol])
+    await eventually(`${box.name} answers home`, async () => (await leadsTo(box, www)) === site.home);
+  show(
+    `peer service pin web up → both answer ${site.home} again after ${seconds(sinceMs)}, serial ${await askSoa(carol)}`,
+  );
 
   say('peer status, on alice');
   await eventually('alice sees both again', () => allUp(alice), patienceMs);

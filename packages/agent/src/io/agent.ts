@@ -324,7 +324,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           zones,
           ownerNamed: takeover.ownerNamed,
           nameOf: names.ofOwner,
-          status: view.status,
+          status: () => view.status(),
           changed: box.changes.next,
         },
         wanted,

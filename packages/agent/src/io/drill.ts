@@ -28,11 +28,11 @@ interface DrillParts {
   own: OwnServices;
   watch: Pick<TakeoverWatch, 'tryStandby'>;
   zones: Pick<Zones, 'content'>;
-  ownerNamed(name: string): string | undefined;
-  nameOf(ownerId: string): string;
-  status(): StatusDocument;
+  ownerNamed: (name: string) => string | undefined;
+  nameOf: (ownerId: string) => string;
+  status: () => StatusDocument;
   /** Resolves after a change of anything the status shows, or after so many ms. */
-  changed(withinMs: number, signal: AbortSignal): Promise<void>;
+  changed: (withinMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Whoever has not said by then that he answers it is reported so. */
@@ -129,7 +129,9 @@ function emptyReport({ status, nameOf }: DrillParts, { entry }: ServiceNow): Dri
     service: entry.name,
     name: entry.record,
     standby: nameOf(entry.standby),
-    friends: friends.map(({ name }) => ({ name, thereAfterMs: null, homeAfterMs: null })),
+    friends: friends
+      .map(({ name }) => ({ name, thereAfterMs: null, homeAfterMs: null }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     servers: [],
     tries: { up: 0, down: 0, why: null },
     held: false,
