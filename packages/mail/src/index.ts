@@ -15,7 +15,7 @@
  */
 
 export type { OwnerNote } from './copy-frames.ts';
-export { diskFloorBytes, probeAddressesMax, probeFailuresMax } from './limits.ts';
+export { diskFloorBytes, listMax, probeAddressesMax, probeFailuresMax } from './limits.ts';
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { matchesId, messageId } from './message-id.ts';
 export {

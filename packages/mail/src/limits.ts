@@ -155,7 +155,7 @@ export const instantMaxMs = 253_402_300_799_999;
  */
 export const drainMinBytesPerSecond = 100;
 
-/** Messages that one question lists, newest first; what is older is counted only. */
+/** Messages that one question lists, and messages held for friends that a list at a box shows: the newest; others are counted. */
 export const listMax = 500;
 
 /** Of each listed message this much is sent: record header, seal and envelope of a message to a few recipients. */

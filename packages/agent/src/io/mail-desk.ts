@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { CommandError, ExitCode, type FrameStream, toHex } from '@copain/core';
-import { decodeSpoolRecord, type HeldEntry, matchesId, messageId } from '@copain/mail';
+import { decodeSpoolRecord, type HeldEntry, listMax, matchesId, messageId } from '@copain/mail';
 import { askFlush, askList, askRecord, type Mail, openRecordHead, openSpoolRecord } from '@copain/mail/io';
 import type { MessageInfo } from '@copain/status';
 import { type MailCopy, mergeCopies } from '../listed-mail.ts';
@@ -10,9 +10,10 @@ import { type OpenedMessages, openedMessages } from './opened-messages.ts';
 export interface MailDesk {
   /**
    * What waits here, and (unless `here`) what friends hold for this owner, read with the keys of this box. `silent`: names
-   * of those who may hold more and could not be asked. `left`: messages that friends hold beyond what was listed.
+   * of those who may hold more and could not be asked. `left`: messages that friends hold beyond what was listed;
+   * `leftHere`: that this box holds for friends beyond it.
    */
-  list(here: boolean): Promise<{ messages: MessageInfo[]; silent: string[]; left: number }>;
+  list(here: boolean): Promise<{ messages: MessageInfo[]; silent: string[]; left: number; leftHere: number }>;
   /** The message of which the person typed the id or its beginning. Throws CommandError (65, 69). */
   find(typed: string): Promise<MessageInfo>;
   /**
@@ -96,7 +97,7 @@ export function startMailDesk(options: {
   };
 
   const local = async (): Promise<MailCopy[]> =>
-    (await mail.list()).map(({ copyAt, ...message }) => ({
+    (await mail.list(listMax)).map(({ copyAt, ...message }) => ({
       ...message,
       holder: options.ownName(),
       alsoAt: copyAt === undefined ? undefined : options.nameOfOwner(copyAt),
@@ -201,7 +202,7 @@ export function startMailDesk(options: {
     opened: openedMessages(),
     list: async (here) => {
       const { messages, silent, left } = await look(here);
-      return { messages, silent, left };
+      return { messages, silent, left, leftHere: Math.max(0, mail.heldCount() - listMax) };
     },
     find: async (typed) => {
       const here = await look(true);

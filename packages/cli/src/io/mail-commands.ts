@@ -67,17 +67,20 @@ async function showList(
   here: boolean,
   wanted: (message: MessageInfo) => boolean,
 ): Promise<void> {
-  const { messages, silent, left } = (await session.ask('mail.list', { here })) as {
+  const { messages, silent, left, leftHere } = (await session.ask('mail.list', { here })) as {
     messages: MessageInfo[];
     silent: string[];
     left: number;
+    leftHere: number;
   };
   const chosen = messages.filter(wanted);
   const text = chosen.length === 0 ? 'no messages\n' : messagesTable(chosen, session.textOptions());
-  session.answer(schema, { messages: chosen, silent, left }, text);
+  session.answer(schema, { messages: chosen, silent, left, leftHere }, text);
   if (silent.length > 0)
     session.say(`peer: ${visible(silent.join(', '), 400)} cannot be asked now, and may hold more`);
   if (left > 0) session.say(`peer: friends hold ${left} older messages that are not listed`);
+  if (leftHere > 0)
+    session.say(`peer: this box holds ${leftHere} older messages for friends that are not listed`);
 }
 
 /** `peer mail show ID`. */

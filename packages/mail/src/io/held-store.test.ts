@@ -2,7 +2,10 @@ import { memorySegments, memoryTable } from '@copain/store';
 import { expect, it } from 'vitest';
 import type { MailDomain } from '../mail-domain.ts';
 import { encodeSpoolRecord, type RecordHeader } from '../spool-record.ts';
+import type { Deliveries } from './deliver.ts';
 import { HeldStore } from './held-store.ts';
+import type { Inbox } from './inbox.ts';
+import { listMessages } from './mail-facts.ts';
 import { aliceId, recordEvents } from './testing.ts';
 
 const domain: MailDomain = {
@@ -90,4 +93,19 @@ it('what is found at the start is what was held, to however many recipients, and
     await again.settled();
   }
   expect(told.filter(({ kind }) => kind === 'trouble')).toEqual([]);
+});
+
+it('a list has no more of what is held for friends than is asked for, and has the newest', async () => {
+  const { events } = recordEvents();
+  const store = await HeldStore.open({ segments: memorySegments(), table: memoryTable() }, events);
+  for (let number = 0; number < 5; number++) {
+    const { header, record } = recordOf(number);
+    await store.add(record, { ...header, receivedAtMs: number * 60_000 }, domain);
+  }
+  const inbox = { queue: new Map() } as unknown as Inbox;
+  const listed = (heldMax?: number): number[] =>
+    listMessages(store, inbox, {} as Deliveries, [domain], heldMax).map(
+      ({ receivedAtMs }) => receivedAtMs / 60_000,
+    );
+  expect([listed(2), listed(0), listed(7), listed()]).toEqual([[3, 4], [], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]);
 });

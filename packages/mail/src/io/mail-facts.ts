@@ -26,15 +26,17 @@ export function queuedUnder(inbox: Inbox, id: string): QueuedMessage[] {
   );
 }
 
-/** Every message that is on this box, oldest first. */
+/** Every message that is on this box, oldest first; of those held for friends no more than the newest `heldMax`. */
 export function listMessages(
   held: HeldStore,
   inbox: Inbox,
   deliveries: Deliveries,
   domains: readonly MailDomain[],
+  heldMax: number = Number.POSITIVE_INFINITY,
 ): MessageInfo[] {
   const ownerOf = (domain: string): string => domains.find((one) => one.domain === domain)?.ownerId ?? '';
-  const heldHere = [...held.messages.values()].map(
+  const kept = [...held.messages.values()];
+  const heldHere = kept.slice(Math.max(0, kept.length - heldMax)).map(
     (message): MessageInfo => ({
       id: messageId(message.tags),
       domain: message.domain,

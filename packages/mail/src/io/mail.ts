@@ -115,7 +115,10 @@ export interface Mail extends AsyncDisposable {
   ownerGone(ownerId: string): void;
   /** Tries everything (of one domain) now; how many messages that is. */
   flush(domain?: string): Promise<number>;
-  list(): Promise<MessageInfo[]>;
+  /** What is on this box; of what is held for friends no more than the newest `heldMax`. */
+  list(heldMax?: number): Promise<MessageInfo[]>;
+  /** How many messages are held for friends. */
+  heldCount(): number;
   /** The sealed record of a message that `list` showed, and undefined once it is gone. */
   record(message: { id: string; state: string }): Promise<Uint8Array | undefined>;
   /** What the owner decides about a quarantined message; false where nothing of it is. Rejects on disk trouble. */
@@ -320,7 +323,8 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     },
     ownerGone: (ownerId) => drains.gone(ownerId),
     flush: async (domain) => (await drains.flush(domain)) + deliveries.flush(domain),
-    list: async () => listMessages(held, inbox, deliveries, domains()),
+    list: async (heldMax) => listMessages(held, inbox, deliveries, domains(), heldMax),
+    heldCount: () => held.messages.size,
     record: async ({ id, state }) => {
       const kept = [...held.messages.values()].find((one) => messageId(one.tags) === id);
       if (state === 'held') return kept && (await held.readPart(kept.id, 0, kept.sizeBytes));
