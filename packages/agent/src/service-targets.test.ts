@@ -1,5 +1,6 @@
+import { mailServersOf } from '@copain/dns';
 import { expect, it } from 'vitest';
-import { zoneOf } from '../../dns/src/testing.ts';
+import { zoneAt, zoneOf } from '../../dns/src/testing.ts';
 import { publicTargets, type ServiceSources } from './service-targets.ts';
 
 const zone = zoneOf(
@@ -19,6 +20,7 @@ const hosts: Record<string, string[]> = {
 const sources = (more: Partial<ServiceSources> = {}): ServiceSources => ({
   zones: [{ ownerId: 'alice', zone }],
   mailDomains: new Map([['alice', ['alice.example']]]),
+  mailServersOf: (domain) => mailServersOf(zone, domain),
   observes: () => true,
   addressesOf: (host) => hosts[host] ?? [],
   isOwn: () => false,
@@ -62,7 +64,23 @@ it('never tries loopback, itself, or a host that is nowhere; private addresses o
 });
 
 it('a zone with more servers, or an owner with more zones, than are tried keeps to the limits', () => {
-  const many = zoneOf(1, ...Array.from({ length: 20 }, (_, index) => `@ NS ns${index}.bob.example.`));
-  const zones = Array.from({ length: 10 }, () => ({ ownerId: 'alice', zone: many }));
+  const servers = Array.from({ length: 20 }, (_, index) => `@ NS ns${index}.bob.example.`);
+  const zones = Array.from({ length: 10 }, (_, index) => ({
+    ownerId: 'alice',
+    zone: zoneAt(`z${index}.example`, 1, ...servers),
+  }));
   expect(told({ zones, addressesOf: () => ['192.0.2.1'], mailDomains: new Map() })).toHaveLength(4 * 8);
+});
+
+it('domains that share a server have it tried once, and many domains keep to the limit', () => {
+  const domains = Array.from({ length: 20 }, (_, index) => `d${index}.example`);
+  const mail = (host: (domain: string) => string) =>
+    told({
+      zones: [],
+      mailDomains: new Map([['alice', domains]]),
+      mailServersOf: (domain) => [{ host: host(domain), preference: 10 }],
+      addressesOf: () => ['192.0.2.1'],
+    });
+  expect(mail(() => 'mail.alice.example')).toHaveLength(1);
+  expect(mail((domain) => `mx.${domain}`)).toHaveLength(8);
 });

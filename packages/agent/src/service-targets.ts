@@ -1,6 +1,6 @@
 import { isLoopback, isPrivate } from '@copain/core';
-import { mailServersOf, nameServersOf, type Zone } from '@copain/dns';
-import type { ServiceTarget, TargetCheck } from '@copain/liveness';
+import { nameServersOf, type Zone } from '@copain/dns';
+import { type ServiceTarget, serviceKey, type TargetCheck } from '@copain/liveness';
 import { originText } from './known-records.ts';
 
 /** Name servers are asked over TCP in one round of five: what is blocked there is blocked for hours. */
@@ -8,6 +8,9 @@ const tcpEveryRounds = 5;
 
 /** Zones of one owner of which each name server is asked; the first in the order of their names. */
 const zonesTriedPerOwner = 4;
+
+/** Mail domains of one owner whose servers are tried. */
+const domainsTriedPerOwner = 8;
 
 /** Servers that are tried of one zone, in the order in which its owner prefers them. */
 const serversTriedPerZone = 8;
@@ -18,6 +21,8 @@ export interface ServiceSources {
   zones: readonly { ownerId: string; zone: Zone }[];
   /** Domains whose mail is entrusted to friends, by owner id. */
   mailDomains: ReadonlyMap<string, readonly string[]>;
+  /** The mail servers of a domain, the preferred ones first: from zones here, or looked up. */
+  mailServersOf(domain: string): readonly { host: string; preference: number }[];
   /** Is this box one of those who look at this owner's services? */
   observes(ownerId: string): boolean;
   /** Where a host is, as far as it is known: from zones here, or looked up. */
@@ -36,13 +41,19 @@ export function publicTargets(sources: ServiceSources): ServiceTarget[] {
   const zones = sources.zones.filter(({ ownerId }) => sources.observes(ownerId));
   const byOwner = new Map<string, Zone[]>();
   for (const { ownerId, zone } of zones) byOwner.set(ownerId, [...(byOwner.get(ownerId) ?? []), zone]);
-  return [...byOwner].flatMap(([ownerId, all]) => {
-    const ordered = all.toSorted((a, b) => (a.originKey < b.originKey ? -1 : 1));
-    return [
-      ...ordered.flatMap((zone) => mailTargets(ownerId, zone, sources)),
-      ...ordered.slice(0, zonesTriedPerOwner).flatMap((zone) => dnsTargets(ownerId, zone, sources)),
-    ];
-  });
+  const mail = [...sources.mailDomains].flatMap(([ownerId, domains]) =>
+    sources.observes(ownerId)
+      ? domains.slice(0, domainsTriedPerOwner).flatMap((domain) => mailTargets(ownerId, domain, sources))
+      : [],
+  );
+  const dns = [...byOwner].flatMap(([ownerId, all]) =>
+    all
+      .toSorted((a, b) => (a.originKey < b.originKey ? -1 : 1))
+      .slice(0, zonesTriedPerOwner)
+      .flatMap((zone) => dnsTargets(ownerId, zone, sources)),
+  );
+  // Domains of one owner often share their servers, which are tried once.
+  return [...new Map([...mail, ...dns].map((one) => [serviceKey(one), one])).values()];
 }
 
 /** The first address at which a host may be tried from here; IPv4 before IPv6, since not every line has the latter. */
@@ -56,10 +67,8 @@ function addressToTry(host: string, sources: ServiceSources): string | undefined
     );
 }
 
-function mailTargets(ownerId: string, zone: Zone, sources: ServiceSources): ServiceTarget[] {
-  const domain = originText(zone.origin);
-  if (!sources.mailDomains.get(ownerId)?.includes(domain)) return [];
-  const servers = mailServersOf(zone).slice(0, serversTriedPerZone);
+function mailTargets(ownerId: string, domain: string, sources: ServiceSources): ServiceTarget[] {
+  const servers = sources.mailServersOf(domain).slice(0, serversTriedPerZone);
   const best = servers[0]?.preference;
   return servers.flatMap(({ host, preference }): ServiceTarget[] => {
     const address = addressToTry(host, sources);

@@ -13,9 +13,14 @@ export function nameServersOf(zone: Zone): string[] {
   return rdatas(zone.apex, RecordType.NS).map((rdata) => hostText(rdata));
 }
 
-/** The mail servers at the apex of a zone, the preferred ones first; a null MX (RFC 7505) is none. */
-export function mailServersOf(zone: Zone): { host: string; preference: number }[] {
-  return rdatas(zone.apex, RecordType.MX)
+/**
+ * The mail servers of a domain in this zone, the preferred ones first; a null MX (RFC 7505) is none, and so is a name without
+ * MX, though mail may go to its address (RFC 5321 §5.1).
+ */
+export function mailServersOf(zone: Zone, domain: string): { host: string; preference: number }[] {
+  const parsed = parseName(domain);
+  if (parsed.kind !== 'name') return [];
+  return rdatas(zone.nodes.get(nameKey(parsed.name)), RecordType.MX)
     .map((rdata) => ({
       host: hostText(rdata.subarray(2)),
       preference: ((rdata[0] ?? 0) << 8) | (rdata[1] ?? 0),

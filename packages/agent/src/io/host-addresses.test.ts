@@ -8,14 +8,20 @@ it('asks once for ten minutes, keeps what it knows while the resolver fails, and
   const hosts = hostAddresses({
     clock: { nowMs: () => nowMs },
     stopping: new AbortController().signal,
-    resolve: async (host) => {
-      asked.push(host);
-      return await answer();
+    lookups: {
+      addresses: async (host) => {
+        asked.push(host);
+        return await answer();
+      },
+      mailServers: async () => [{ host: 'mx.bob.example', preference: 10 }],
     },
   });
   expect(hosts.of('192.0.2.9')).toEqual(['192.0.2.9']);
   expect(hosts.of('ns.bob.example')).toEqual([]);
   await expect.poll(() => hosts.of('ns.bob.example')).toEqual(['192.0.2.1']);
+  await expect
+    .poll(() => hosts.mailServersOf('bob.example'))
+    .toEqual([{ host: 'mx.bob.example', preference: 10 }]);
   expect(asked).toEqual(['ns.bob.example']);
   answer = async () => {
     throw new Error('no resolver');

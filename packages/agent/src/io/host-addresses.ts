@@ -12,41 +12,60 @@ const keptForMs = 600_000;
 export interface HostAddresses {
   /** What is known now; asks in the background where that is nothing, or old. */
   of(host: string): readonly string[];
+  /** The same for the mail servers of a domain, the preferred ones first. */
+  mailServersOf(domain: string): readonly { host: string; preference: number }[];
+}
+
+/** A resolver with what it is asked for, and what it says. */
+interface Lookups {
+  addresses(host: string): Promise<string[]>;
+  mailServers(domain: string): Promise<{ host: string; preference: number }[]>;
 }
 
 export function hostAddresses(options: {
   clock: Clock;
   stopping: AbortSignal;
-  resolve?: (host: string) => Promise<string[]>;
+  lookups?: Lookups;
 }): HostAddresses {
-  const { clock, stopping } = options;
-  const known = new Map<string, { addresses: readonly string[]; askedAtMs: number }>();
+  const { clock, stopping, lookups = systemLookups(stopping) } = options;
+  const addresses = remembering(clock, (host) => lookups.addresses(host));
+  const mailServers = remembering(clock, (domain) => lookups.mailServers(domain));
+  return { of: (host) => (isIP(host) === 0 ? addresses(host) : [host]), mailServersOf: mailServers };
+}
+
+function systemLookups(stopping: AbortSignal): Lookups {
   const resolver = new Resolver({ timeout: 3000, tries: 2 });
   stopping.addEventListener('abort', () => resolver.cancel(), { once: true });
-  const bySystem = async (host: string): Promise<string[]> => {
-    const found = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
-    return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-  };
-  const resolve = options.resolve ?? bySystem;
   return {
-    of: (host) => {
-      if (isIP(host) !== 0) return [host];
-      const before = known.get(host);
-      if (before === undefined || clock.nowMs() - before.askedAtMs >= keptForMs) {
-        const addresses = before?.addresses ?? [];
-        known.delete(host);
-        known.set(host, { addresses, askedAtMs: clock.nowMs() });
-        const [oldest] = known.keys();
-        if (known.size > hostsKeptMax && oldest !== undefined) known.delete(oldest);
-        resolve(host)
-          .then((found) => {
-            const entry = known.get(host);
-            // Where a resolver fails, what it said before is still the best guess.
-            if (entry !== undefined && found.length > 0) known.set(host, { ...entry, addresses: found });
-          })
-          .catch(() => undefined);
-      }
-      return known.get(host)?.addresses ?? [];
+    addresses: async (host) => {
+      const found = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+      return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
     },
+    mailServers: async (domain) =>
+      (await resolver.resolveMx(domain))
+        .map(({ exchange, priority }) => ({ host: exchange.toLowerCase(), preference: priority }))
+        .filter(({ host }) => host !== '')
+        .toSorted((a, b) => a.preference - b.preference),
+  };
+}
+
+/** Gives what is known of a name at once, and looks it up in the background where that is nothing, or old. */
+function remembering<T>(clock: Clock, ask: (name: string) => Promise<T[]>): (name: string) => readonly T[] {
+  const known = new Map<string, { found: readonly T[]; askedAtMs: number }>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined && clock.nowMs() - before.askedAtMs < keptForMs) return before.found;
+    known.delete(name);
+    known.set(name, { found: before?.found ?? [], askedAtMs: clock.nowMs() });
+    const [oldest] = known.keys();
+    if (known.size > hostsKeptMax && oldest !== undefined) known.delete(oldest);
+    ask(name)
+      .then((found) => {
+        const entry = known.get(name);
+        // Where a resolver fails, what it said before is still the best guess.
+        if (entry !== undefined && found.length > 0) known.set(name, { ...entry, found });
+      })
+      .catch(() => undefined);
+    return before?.found ?? [];
   };
 }

@@ -1,4 +1,4 @@
-import { isNewerSerial } from '@copain/dns';
+import { addressesIn, isNewerSerial, mailServersOf } from '@copain/dns';
 import { querySoa, querySoaOverTcp } from '@copain/dns/io';
 import {
   emptyServices,
@@ -135,11 +135,11 @@ export function startServices(
   const lookForTargets = (): void => {
     const { roster, agreements } = box.knowledge();
     const contents = zones.contents();
-    const candidates = [...roster.ownerOf].map(([peer, ownerId]) => ({
-      peer,
-      ownerId,
-      network: saidNetwork(box.knowledge(), peer),
-    }));
+    const heard = new Set(watch.heard());
+    // Of those who are there: three who are off would see nothing.
+    const candidates = [...roster.ownerOf]
+      .filter(([peer]) => peer === self || heard.has(peer))
+      .map(([peer, ownerId]) => ({ peer, ownerId, network: saidNetwork(box.knowledge(), peer) }));
     const isObserver = (ownerId: string): boolean =>
       ownerId === identity.ownerId ||
       watchersOf(
@@ -165,7 +165,14 @@ export function startServices(
         [...agreements.grants].map(([id, { mail }]) => [id, mail.map(({ name }) => name)]),
       ),
       observes: isObserver,
-      addressesOf: (host) => zones.addressesOf(host) ?? hosts.of(host),
+      addressesOf: (host) => {
+        const zone = zones.closestTo(host);
+        return zone === undefined ? hosts.of(host) : addressesIn(zone, host);
+      },
+      mailServersOf: (domain) => {
+        const zone = zones.closestTo(domain);
+        return zone === undefined ? hosts.mailServersOf(domain) : mailServersOf(zone, domain);
+      },
       isOwn: (address) => ownHosts.has(address),
       allowPrivate: config().mesh.allowPrivate,
     });

@@ -8,7 +8,6 @@ import {
   type Table,
 } from '@copain/core';
 import {
-  addressesIn,
   type DeltaShelf,
   deltaBetween,
   type FreshnessStage,
@@ -108,8 +107,8 @@ export interface Zones extends AsyncDisposable {
   facts(): ZoneFact[];
   /** The zones that are answered here, as their owners signed them. */
   contents(): { ownerId: string; zone: Zone }[];
-  /** Where a host is by the zone of its name that is answered here; undefined where none is. */
-  addressesOf(host: string): string[] | undefined;
+  /** The zone of a name, of those that are answered here. */
+  closestTo(name: string): Zone | undefined;
   queryCounts(): { rcode: string; transport: string; count: number }[];
   /** What came from hidden primaries. */
   receivedCounts: OwnZones['received'];
@@ -421,15 +420,13 @@ export async function startZones(options: ZonesOptions): Promise<Zones> {
         return ownerId === undefined ? [] : [{ ownerId, zone }];
       });
     },
-    addressesOf: (host) => {
-      const parsed = parseName(host);
+    closestTo: (name) => {
+      const parsed = parseName(name);
       if (parsed.kind !== 'name') return undefined;
-      const { name } = parsed;
-      const zones = [...held.served().filter(({ expired }) => !expired), ...own.served()]
+      return [...held.served().filter(({ expired }) => !expired), ...own.served()]
         .map(({ zone }) => zone)
-        .filter(({ origin }) => isAtOrBelow(name, origin));
-      const [closest] = zones.toSorted((a, b) => b.origin.length - a.origin.length);
-      return closest === undefined ? undefined : addressesIn(closest, host);
+        .filter(({ origin }) => isAtOrBelow(parsed.name, origin))
+        .toSorted((a, b) => b.origin.length - a.origin.length)[0];
     },
     queryCounts: () => pool.counts(),
     limitedCounts: () => pool.limited(),
