@@ -113,7 +113,7 @@ export class Certificates implements Disposable {
   async #load(name: string, files: CertificateFiles): Promise<boolean> {
     const version = await versionOf(files);
     if (this.#loaded.get(name)?.version === version) return false;
-    const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
+    const [cert, key] = [await readFile(files.certFile), await readFile(files.keyFile)];
     const context = createSecureContext({ cert, key, minVersion });
     this.#loaded.set(name, { version, pems: { cert, key }, context });
     const flaw = flawOf(new X509Certificate(cert), name, this.#nowMs());
@@ -138,7 +138,8 @@ function flawOf(certificate: X509Certificate, name: string, nowMs: number): stri
   return undefined;
 }
 
+/** One after the other, so that of two missing files the same one is told every time. */
 async function versionOf({ certFile, keyFile }: CertificateFiles): Promise<string> {
-  const stats = await Promise.all([stat(certFile), stat(keyFile)]);
+  const stats = [await stat(certFile), await stat(keyFile)];
   return [certFile, keyFile, ...stats.map(({ mtimeMs, size, ino }) => `${mtimeMs}-${size}-${ino}`)].join(' ');
 }
