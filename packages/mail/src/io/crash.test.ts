@@ -1,71 +1,28 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { openSegments, openTable } from '@copain/store/io';
 import { expect, it } from 'vitest';
 import { openSpoolRecord } from './seal.ts';
-import {
-  ageKey,
-  aliceId,
-  eventually,
-  type Stores,
-  startFriend,
-  startOwner,
-  temporaryFolder,
-} from './testing.ts';
+import { ageKey, aliceId, eventually, startFriend, startOwner, temporaryFolder } from './testing.ts';
 import { message, submit, talkTo, withoutTrace } from './testing-client.ts';
 import { startFakeMta } from './testing-mta.ts';
-
-/** Real stores in a folder. */
-async function openStores(dir: string): Promise<Stores & AsyncDisposable> {
-  const stores = {
-    segments: await openSegments(join(dir, 'held')),
-    inbox: await openSegments(join(dir, 'inbox')),
-    table: await openTable(join(dir, 'table')),
-  };
-  return {
-    ...stores,
-    [Symbol.asyncDispose]: async () => {
-      for (const store of Object.values(stores)) await store.close();
-    },
-  };
-}
+import { openStores, startFriendProcess } from './testing-process.ts';
 
 it('kill -9 of the friend loses nothing he said 250 to; it reaches the MTA when both are back', async () => {
   const key = await ageKey();
   await using folder = await temporaryFolder();
-  const here = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href);
-  const program = `
-    import { join } from 'node:path';
-    import { openSegments, openTable } from '@copain/store/io';
-    import { startFriend } from ${here('./testing.ts')};
-    const dir = ${JSON.stringify(folder.dir)};
-    const friend = await startFriend({
-      recipient: ${JSON.stringify(key.recipient)},
-      stores: {
-        segments: await openSegments(join(dir, 'held')),
-        inbox: await openSegments(join(dir, 'inbox')),
-        table: await openTable(join(dir, 'table')),
-      },
-    });
-    console.log(friend.address.port);`;
   const accepted: string[] = [];
   for (const round of [1, 2, 3]) {
-    const child = spawn(
-      process.execPath,
-      ['--conditions=@copain/source', '--input-type=module', '--eval', program],
-      { stdio: ['ignore', 'pipe', 'inherit'], cwd: import.meta.dirname },
-    );
-    const [port] = await once(createInterface({ input: child.stdout }), 'line');
+    const friend = await startFriendProcess(folder.dir, key.recipient);
+    const { port, child } = friend;
     const client = async (lane: number): Promise<void> => {
-      await using talk = await talkTo({ host: '127.0.0.1', port: Number(port) });
+      await using talk = await talkTo({ host: '127.0.0.1', port });
       for (let i = 0; ; i++) {
         const text = `${round}.${lane}.${i}`;
         const answer = await submit(talk, { data: message(text) });
         if (!answer.startsWith('250')) return;
         accepted.push(message(text));
-        if (accepted.length === round * 25) child.kill('SIGKILL');
+        if (accepted.length === round * 25) void friend.kill();
       }
     };
     await Promise.all([0, 1, 2, 3].map(client));
