@@ -34,3 +34,13 @@ it('each test that docs/rfc.md names is there, and every specification of DNS ha
   expect(tests.filter(({ files }) => !files.every((file) => existsSync(file)))).toEqual([]);
   expect(new Set(tests.map(({ section, files }) => `${section} ${files.join()}`)).size).toBe(tests.length);
 });
+
+it('each test that the part about mail names is there', () => {
+  const mail = (readFileSync('docs/rfc.md', 'utf8').split('## Mail: SMTP')[1] ?? '').split('\n## ')[0] ?? '';
+  const named = [...mail.matchAll(/^\| RFC [^|]+\|[^|]+\|[^|]+\| ([^|]+) \| `[^`]+` \|$/gm)].flatMap(
+    ([, tests = '']) => tests.split(', '),
+  );
+  expect(named.length).toBeGreaterThan(30);
+  const paths = named.map((name) => /^`(.+)`$/.exec(name)?.[1] ?? `packages/mail/src/${name}.test.ts`);
+  expect(paths.filter((path) => !existsSync(path))).toEqual([]);
+});

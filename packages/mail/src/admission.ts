@@ -14,7 +14,7 @@ import { addressMaxLength, messageMaxBytes, recipientsMax } from './limits.ts';
 import type { MailDomain } from './mail-domain.ts';
 import { type Reply, reply } from './smtp-reply.ts';
 
-/** The parameters of MAIL that we understand and pass on (RFC 1870, 3461, 6152, 6531). */
+/** The parameters of MAIL that we understand and pass on (RFC 1870, RFC 3461, RFC 6152, RFC 6531). */
 export interface MailParameters {
   sizeBytes?: number;
   body?: '7BIT' | '8BITMIME';
@@ -113,7 +113,8 @@ export interface TransactionSoFar {
  * Judges one RCPT: whose it is, or why not. Never relays: only domains in the list, and no local part that another
  * server might take for a route (`a%b@`, `b!a@`, a quoted `@`). postmaster without a domain (RFC 5321 §4.5.1) goes to the
  * owner of this transaction, else to our own domain, else to the first in the list. One owner per transaction, because
- * one owner's MTA gives one answer: the other owner's recipients get 452 and come in a transaction of their own.
+ * one owner's MTA gives one answer: the other owner's recipients get 452 and come in a transaction of their own (RFC 5321
+ * §4.5.3.1.10).
  */
 export function admitRecipient(
   address: string,

@@ -109,7 +109,7 @@ export class MtaConversation {
     return await this.#command(command);
   }
 
-  /** RCPT; an MTA that does not offer DSN is not told which reports the sender wants, and sends what it sends. */
+  /** RCPT (RFC 3461 §5.2); an MTA that does not offer DSN is not told which reports the sender wants, and sends what it sends. */
   rcpt(to: string, dsn: RecipientDsn): Promise<Reply> {
     const parameters = this.#extensions.has('DSN') ? rcptDsnParameters(dsn) : '';
     return this.#command(`RCPT TO:<${to}>${parameters}`);

@@ -76,7 +76,8 @@ export async function startSmtpListener(options: ListenerOptions): Promise<SmtpL
 }
 
 /**
- * smtp-server as the parser of the conversation. It has no hook at RSET and EHLO, so a transaction ends with the next
+ * smtp-server as the parser of the conversation: commands in one go (RFC 2920), codes on every reply (RFC 2034), and STARTTLS,
+ * after which nothing counts that was said before (RFC 3207 §4.2). It has no hook at RSET and EHLO, so a transaction ends with the next
  * MAIL, or with the session.
  */
 class FriendlyServer extends SMTPServer {
@@ -96,7 +97,7 @@ class FriendlyServer extends SMTPServer {
       heloResponse: '%s',
       logger: false,
       ...startTls(pems !== undefined),
-      // Whoever closes his side behind the dot (Exim does, with QUIT) still waits for the answer to it.
+      // Whoever closes his side behind the dot (Exim does, with QUIT) still waits for the answer to it (RFC 5321 §4.1.1.10).
       allowHalfOpen: true,
       authOptional: true,
       disableReverseLookup: true,
