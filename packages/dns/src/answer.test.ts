@@ -194,6 +194,15 @@ it('follows aliases through all its zones, and stops at loops', () => {
   expect(ask('loop1.example', 'A').answer).toHaveLength(2);
 });
 
+it('does not follow an alias for NSEC, which would stand beside it (RFC 4034 §4)', () => {
+  expect(ask('alias.example', 'NSEC')).toMatchObject({
+    rcode: 'NOERROR',
+    flags: 'aa',
+    answer: [],
+    authority: [negative],
+  });
+});
+
 it('gives the rcode of the last name of a chain (RFC 2308 §2.1, RFC 6604)', () => {
   expect(ask('dangling.example', 'A')).toMatchObject({
     rcode: 'NXDOMAIN',

@@ -157,7 +157,8 @@ class Resolution {
     const rrsets = this.#matching(node, type);
     for (const rrset of rrsets) this.#answer(zone, name, rrset);
     if (rrsets.length > 0) return undefined;
-    const alias = rrsetOf(node, RecordType.CNAME);
+    // An NSEC stands beside a CNAME (RFC 4034 §4), so its absence is that of this name.
+    const alias = type === RecordType.NSEC ? undefined : rrsetOf(node, RecordType.CNAME);
     if (alias) {
       this.#answer(zone, name, alias);
       return alias.rdatas[0];

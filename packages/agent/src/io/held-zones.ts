@@ -1,6 +1,5 @@
 import { type Clock, equalBytes, type Files, type FrameStream, type Table, toHex } from '@copain/core';
 import {
-  compareZoneVersions,
   type DomainName,
   type NameKey,
   nameKey,
@@ -21,6 +20,7 @@ import {
 import type { HoldsRecord } from '@copain/trust';
 import type { Logger } from 'pino';
 import { originText, recordsOf, zoneRecordKey } from '../known-records.ts';
+import { announcedVersions } from './announced-versions.ts';
 import type { EventLog } from './event-log.ts';
 import { type Held, heldRows } from './held-rows.ts';
 import { inOrder } from './in-order.ts';
@@ -112,7 +112,7 @@ export async function openHeldZones(options: {
   let duties = new Map<ZoneKey, Duty>();
   /** What was fetched and is not served yet, and the envelopes that announced it, by version. */
   const arrived = new Map<string, ZoneContent & { header: ZoneVersion }>();
-  const envelopes = new Map<string, { header: ZoneVersion; envelope: Uint8Array }>();
+  const announcements = announcedVersions(versionText);
   /** Of what friends say that they hold: what was taken in already. */
   let told = new WeakSet<object>();
   let renewedAtMs = clock.nowMs();
@@ -141,20 +141,29 @@ export async function openHeldZones(options: {
   const fetchedFor = (header: ZoneVersion): Held & { body: Uint8Array | undefined } => {
     const version = versionText(header);
     const content = arrived.get(version);
-    const announced = envelopes.get(version);
+    const announced = announcements.envelopeOf(header);
     const known = held.get(zoneKey(header));
-    if (announced !== undefined && content !== undefined) return { ...content, envelope: announced.envelope };
+    if (announced !== undefined && content !== undefined) return { ...content, envelope: announced };
     // A newer version of the content that is on disk already.
     if (announced !== undefined && known && equalBytes(known.header.contentHash, header.contentHash))
-      return { zone: known.zone, body: undefined, header, envelope: announced.envelope };
+      return { zone: known.zone, body: undefined, header, envelope: announced };
     throw new Error('the content of a fetched zone is gone');
   };
   const forgetUpTo = (header: ZoneVersion): void => {
     arrived.delete(versionText(header));
-    for (const [version, { header: other }] of envelopes) {
-      if (zoneKey(other) === zoneKey(header) && compareZoneVersions(other, header) <= 0)
-        envelopes.delete(version);
-    }
+    announcements.forgetUpTo(header);
+  };
+  /** Versions that were announced and are neither wanted, nor on their way, nor here. */
+  const forgetPassedOver = (key: ZoneKey): void => {
+    const { wanted, fetching } = secondary.zones.get(key) ?? {};
+    const needed = new Set([wanted, fetching?.header].map((header) => header && versionText(header)));
+    for (const effect of effects.waiting())
+      if (effect.kind === 'save' || effect.kind === 'serve') needed.add(versionText(effect.header));
+    announcements.keepOnly(key, (header) => {
+      const version = versionText(header);
+      const isComing = [...underWay].some((what) => what.startsWith(`${version} `));
+      return needed.has(version) || arrived.has(version) || isComing;
+    });
   };
 
   const act = async (effect: SecondaryEffect): Promise<void> => {
@@ -270,10 +279,9 @@ export async function openHeldZones(options: {
     if (underWay.has(what)) return;
     underWay.add(what);
     try {
-      const content = await fetches
-        .run(from, async () => await fetchFrom(header, from))
-        .finally(() => underWay.delete(what));
+      const content = await fetches.run(from, async () => await fetchFrom(header, from));
       arrived.set(versionText(header), { zone: content.zone, body: content.body, header });
+      underWay.delete(what);
       step({ kind: 'fetched', header, from });
       // Nobody wants it any more: something newer is served, or the zone is not ours to serve.
       const isToBeSaved = effects
@@ -281,6 +289,7 @@ export async function openHeldZones(options: {
         .some((one) => one.kind === 'save' && sameZoneVersion(one.header, header));
       if (!isToBeSaved) forgetUpTo(header);
     } catch (error) {
+      underWay.delete(what);
       const why = error instanceof Error ? error.message : 'connection closed';
       if (error instanceof AlteredContent)
         refusals.count('meaning', { origin: originText(header.origin), from }, why);
@@ -296,9 +305,10 @@ export async function openHeldZones(options: {
     const served = held.get(key)?.header;
     // Kept with the version it belongs to: by the time the content is here, a newer one may have been announced.
     if (newest.envelope !== undefined && (served === undefined || !sameZoneVersion(served, header))) {
-      envelopes.set(versionText(header), { header, envelope: newest.envelope });
+      announcements.add(header, newest.envelope);
     }
     step({ kind: 'announced', header, from: signer, direct: options.connectedPeers().includes(signer) });
+    if (announcements.count(key) > 1) forgetPassedOver(key);
   };
 
   const tellHolders = (): void => {

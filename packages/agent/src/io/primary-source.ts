@@ -22,7 +22,7 @@ import {
   withSerial,
   type Zone,
 } from '@copain/dns';
-import { type PulledZone, type PullFact, pullZone, sha256 } from '@copain/dns/io';
+import { type MistakenVersion, type PulledZone, type PullFact, pullZone, sha256 } from '@copain/dns/io';
 import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
 import type { Logger } from 'pino';
 import type { SourceContent } from '../source-content.ts';
@@ -96,6 +96,8 @@ class RunningSource implements PrimarySource {
   #refresh: RefreshState = startRefresh();
   /** What the primary sent last, with its own serial, and the hash of it. */
   #received: { zone: Zone; contentHash: Uint8Array } | undefined;
+  /** What was not taken last: transferred once, and told until the primary has another version. */
+  #mistaken: MistakenVersion | undefined;
   #content: SourceContent | undefined;
   #key: TsigKey | undefined;
   #addresses: readonly string[];
@@ -133,6 +135,7 @@ class RunningSource implements PrimarySource {
   async renew(): Promise<void> {
     // What is under way may have begun before what the person means.
     await this.#asking;
+    this.#mistaken = undefined;
     this.#step({ kind: 'wanted', atOnce: true });
     await this.#asking;
   }
@@ -227,7 +230,15 @@ class RunningSource implements PrimarySource {
       };
       const pulled: PulledZone =
         why === undefined
-          ? await pullZone({ primary, origin, key: this.#key, have: this.#received?.zone, signal, resolved })
+          ? await pullZone({
+              primary,
+              origin,
+              key: this.#key,
+              have: this.#received?.zone,
+              mistaken: this.#mistaken,
+              signal,
+              resolved,
+            })
           : { kind: 'failed', why };
       if (!signal.aborted) await this.#take(pulled);
     } catch (error) {
@@ -243,11 +254,13 @@ class RunningSource implements PrimarySource {
     const { log, originText, onTransfer, clock } = this.#options;
     switch (pulled.kind) {
       case 'current':
+        this.#mistaken = undefined;
         if (this.#content?.zone === undefined && this.#received)
           this.#give({ zone: this.#received.zone, problems: [] });
         return await this.#checked(soaTimers(pulled.soa));
       case 'zone': {
         const { zone, content, fact } = pulled;
+        this.#mistaken = undefined;
         this.#received = { zone, contentHash: sha256(content) };
         this.#lastTransfer = { ...fact, atMs: clock.nowMs() };
         log.info({ zone: originText, primary: this.name, ...fact }, 'a zone was received');
@@ -256,6 +269,8 @@ class RunningSource implements PrimarySource {
         return await this.#checked(soaTimers(soaOf(zone)));
       }
       case 'mistaken':
+        this.#mistaken = { serial: pulled.serial, problems: pulled.problems };
+        if (pulled.isKnown) return this.#failed('what it has is not taken: it has mistakes');
         onTransfer('mistaken', 0);
         this.#give({ zone: undefined, problems: pulled.problems });
         return this.#failed('what it sent is not taken: it has mistakes');

@@ -21,13 +21,14 @@ import {
 } from '@copain/dns';
 import { addressFor, type NotifySender, startNotifySender, tsigCrypto } from '@copain/dns/io';
 import type { Logger } from 'pino';
+import { besideConfig } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
 import { badSignatureText, refusedNotifyText, type ToldTroubles, tellTrouble } from '../transfer-trouble.ts';
 import type { EventLog } from './event-log.ts';
 import { plainAddress } from './plain-address.ts';
-import { readTsigKey } from './read-tsig-key.ts';
 import { transferCatalog } from './transfer-catalog.ts';
 import { openTransferJournal, type ZoneOfContent } from './transfer-journal.ts';
+import { mustReadTsigFile } from './tsig-file.ts';
 
 /** Zones as they are answered from this instant on. */
 interface ServedNow {
@@ -83,7 +84,10 @@ export async function startTransfers(options: {
       const key =
         tsigFile === undefined
           ? undefined
-          : await readTsigKey({ ...options, key: '[dns] transfer' }, tsigFile);
+          : await mustReadTsigFile(besideConfig(options.configFile, tsigFile), {
+              log,
+              neededBy: '[dns] transfer',
+            });
       return { address: { ...address, host: plainAddress(address.host) }, key };
     }),
   );

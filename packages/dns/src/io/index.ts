@@ -18,7 +18,7 @@ export {
   startDnsServer,
 } from './listener.ts';
 export { addressFor, type NotifySender, startNotifySender } from './notify-sender.ts';
-export { type PulledZone, type PullFact, pullZone } from './pull-zone.ts';
+export { type MistakenVersion, type PulledZone, type PullFact, pullZone } from './pull-zone.ts';
 export { querySoa, querySoaOverTcp, type SoaAnswer } from './query-client.ts';
 export { tsigCrypto } from './tsig-crypto.ts';
 export { watchZoneFile, type ZoneFileWatch, type ZoneFileWatchOptions } from './watch-zone-file.ts';

@@ -250,6 +250,30 @@ describe('a transfer that is not to be taken', () => {
     }
   });
 
+  it('still has the version that was not taken: it is told again, and not transferred again', async () => {
+    const asked: (number | undefined)[] = [];
+    await using odd = await oddPrimary((query, socket) => {
+      asked.push(typeIn(query));
+      if (typeIn(query) === RecordType.SOA) send(socket, query, [soaOf(next)]);
+      else
+        send(
+          socket,
+          query,
+          [...wholeZone(next, soaOf(next))].filter(({ type }) => type !== RecordType.NS),
+        );
+    });
+    const first = await pull(odd.address);
+    if (first.kind !== 'mistaken') throw new Error(failure(first));
+    expect(first.isKnown).toBe(false);
+    asked.length = 0;
+    expect(await pull(odd.address, { mistaken: first })).toEqual({ ...first, isKnown: true });
+    expect(asked).toEqual([RecordType.SOA]);
+    expect(await pull(odd.address, { mistaken: { ...first, serial: first.serial - 1 } })).toMatchObject({
+      kind: 'mistaken',
+      isKnown: false,
+    });
+  });
+
   it('has a record outside the zone, in its changes as in the whole', async () => {
     const foreign = { owner: nameOf('x.other.example'), type: 1, ttl: 1, rdata: Uint8Array.of(1, 2, 3, 4) };
     const asked: (number | undefined)[] = [];

@@ -26,13 +26,19 @@ export interface PullFact {
 
 /**
  * What a primary was found to have. `current`: nothing but what is here. `zone`: another version. `mistaken`: one that is
- * no zone, which is not taken. `failed`: it could not be had; `why` is for people.
+ * no zone, which is not taken; `isKnown`: the one that was transferred before, which is not done again. `failed`: it could not be had; `why` is for people.
  */
 export type PulledZone =
   | { kind: 'current'; soa: ResourceRecord }
   | { kind: 'zone'; zone: Zone; content: Uint8Array; fact: PullFact }
-  | { kind: 'mistaken'; problems: ZoneProblem[] }
+  | ({ kind: 'mistaken'; isKnown: boolean } & MistakenVersion)
   | { kind: 'failed'; why: string };
+
+/** A version of the primary's that is no zone, by the serial that it says it has. */
+export interface MistakenVersion {
+  serial: number;
+  problems: ZoneProblem[];
+}
 
 export interface PullOptions {
   /** An address or a name, which is looked up anew each time; each of its addresses is asked until one has the zone. */
@@ -41,6 +47,8 @@ export interface PullOptions {
   key: TsigKey | undefined;
   /** What was received last, with the primary's own serial; changes are asked for on top of it. */
   have: Zone | undefined;
+  /** The version that was not taken last. */
+  mistaken?: MistakenVersion | undefined;
   signal: AbortSignal;
   /** The name leads to these addresses now. */
   resolved?: (addresses: readonly string[]) => void;
@@ -84,9 +92,10 @@ async function resolveName(host: string): Promise<string[]> {
 async function pullFrom(
   asked: PrimaryToAsk,
   soa: ResourceRecord,
-  { have }: PullOptions,
+  { have, mistaken }: PullOptions,
 ): Promise<PulledZone> {
   const serial = serialOf(soa);
+  if (mistaken?.serial === serial) return { ...mistaken, kind: 'mistaken', isKnown: true };
   if (have?.serial === serial) return { kind: 'current', soa };
   const startMs = performance.now();
   let spentBytes = 0;
@@ -135,7 +144,7 @@ function taken(
   fact: PullFact,
 ): PulledZone {
   const received = receivedZone({ source: formatHostPort(address), origin, sent });
-  if (received.kind === 'mistaken') return received;
+  if (received.kind === 'mistaken') return { ...received, isKnown: false, serial: fact.serial };
   const { zone, content } = received;
   return { kind: 'zone', zone, content, fact: { ...fact, serial: zone.serial } };
 }
