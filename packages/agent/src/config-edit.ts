@@ -221,6 +221,7 @@ export function addService(
     record: string;
     check: string;
     standby: readonly string[];
+    signed?: string | undefined;
     ttl?: string | undefined;
     after?: string | undefined;
     max?: string | undefined;
@@ -236,7 +237,7 @@ export function addService(
   return append(draft, 'service', [
     ...(['name', 'record', 'check'] as const).map((key) => [key, rest[key]] as const),
     ['standby', more.length === 0 ? first : standby],
-    ...(['ttl', 'after', 'max', 'hold'] as const).map((key) => [key, rest[key]] as const),
+    ...(['signed', 'ttl', 'after', 'max', 'hold'] as const).map((key) => [key, rest[key]] as const),
   ]);
 }
 

@@ -61,7 +61,7 @@ const keysOf: Record<string, readonly string[]> = {
   line: ['up', 'bulk', 'check'],
   zone: ['origin', 'file', 'primary', 'tsig-file', 'secondaries', 'follow'],
   mail: ['domain', 'deliver', 'client', 'recipients', 'unknown', 'copies', 'backups'],
-  service: ['name', 'record', 'check', 'standby', 'ttl', 'after', 'max', 'hold', 'pin'],
+  service: ['name', 'record', 'check', 'standby', 'signed', 'ttl', 'after', 'max', 'hold', 'pin'],
   friend: ['name', 'may', 'quota'],
   alert: ['to'],
 };

@@ -2,7 +2,7 @@ import { type HostPort, isName, parseDuration, parseHostPort } from '@copain/cor
 import { parseIpv4, parseIpv6 } from '@copain/dns';
 import { parseCheck } from '@copain/liveness';
 import * as v from 'valibot';
-import { boxName, domain, listOf, type Meaning, oneOf, text } from './config-values.ts';
+import { boxName, domain, file, listOf, type Meaning, oneOf, text, unlessEmpty } from './config-values.ts';
 
 /** Where a friend stands in: an address, or host and port for an SRV record. */
 export interface StandbyConfig {
@@ -19,6 +19,8 @@ export interface ServiceConfig {
   check: string;
   /** All of one friend. */
   standby: StandbyConfig[];
+  /** The standby's records with their signatures, in a master file; for a zone that is signed with DNSSEC. */
+  signedFile: string | undefined;
   ttlS: number;
   afterMs: number;
   maxMs: number;
@@ -81,15 +83,17 @@ export const service: v.GenericSchema<unknown, ServiceConfig> = v.pipe(
     record: text(domain),
     check: text(check),
     standby: standbys,
+    signed: unlessEmpty(file),
     ttl: v.optional(text(span(0, day, '"0s" to "1d"')), '300s'),
     after: v.optional(text(span(10 * second, 7 * day, '"10s" to "7d"')), '180s'),
     max: v.optional(text(span(60 * second, 366 * day, '"1m" to "366d"')), '30d'),
     hold: v.optional(text(span(5 * second, day, '"5s" to "1d"')), '10m'),
     pin: v.optional(oneOf('obey', 'up', 'down'), 'obey'),
   }),
-  v.transform(({ ttl, after, max, hold, ...rest }): ServiceConfig => {
+  v.transform(({ signed: signedFile, ttl, after, max, hold, ...rest }): ServiceConfig => {
     return {
       ...rest,
+      signedFile,
       ttlS: Math.round(ttl / second),
       afterMs: after,
       maxMs: max,

@@ -75,6 +75,7 @@ name = "web"
 record = "www.alice.example"
 check = "https://www.alice.example/"
 standby = ["bob=198.51.100.7", "bob=2001:DB8::7"]
+signed = "web-standby.signed"
 ttl = "60s"
 after = "20s"
 max = "1d"
@@ -157,6 +158,7 @@ it('reads every key of the manual, in units a program can use', () => {
           { friend: 'bob', at: { kind: 'ipv4', address: '198.51.100.7' } },
           { friend: 'bob', at: { kind: 'ipv6', address: '2001:db8::7' } },
         ],
+        signedFile: 'web-standby.signed',
         ttlS: 60,
         afterMs: 20_000,
         maxMs: 86_400_000,
@@ -168,6 +170,7 @@ it('reads every key of the manual, in units a program can use', () => {
         record: '_xmpp-client._tcp.alice.example',
         check: 'tcp://xmpp.alice.example:5222',
         standby: [{ friend: 'bob', at: { kind: 'srv', host: 'xmpp.bob.example', port: 5222 } }],
+        signedFile: undefined,
         ttlS: 300,
         afterMs: 180_000,
         maxMs: 30 * 86_400_000,

@@ -100,11 +100,25 @@ export function checkSignatures(zone: Zone, check: SignatureCheck): ZoneProblem[
   return problems;
 }
 
+/**
+ * What a validator would find wrong with one RRset of a signed zone, as the end of a sentence about it; undefined where
+ * nothing is, and where there is no such set.
+ */
+export function signedSetFault(
+  zone: Zone,
+  { name, type }: { name: NameKey; type: number },
+  check: Pick<SignatureCheck, 'nowMs' | 'verify'>,
+): string | undefined {
+  const node = zone.nodes.get(name);
+  const rrset = node && rrsetOf(node, type);
+  return node && rrset && whyNotValid(zone, node, rrset, { keys: signingKeys(zone), check });
+}
+
 function whyNotValid(
   zone: Zone,
   node: ZoneNode,
   rrset: RRset,
-  { keys, check }: { keys: readonly ZoneSigningKey[]; check: SignatureCheck },
+  { keys, check }: { keys: readonly ZoneSigningKey[]; check: Pick<SignatureCheck, 'nowMs' | 'verify'> },
 ): string | undefined {
   if (rrset.signatures.length === 0) return 'is not signed';
   let why: string | undefined;
@@ -127,7 +141,13 @@ function whyNotBy(
     rrset,
     keys,
     check,
-  }: { zone: Zone; node: ZoneNode; rrset: RRset; keys: readonly ZoneSigningKey[]; check: SignatureCheck },
+  }: {
+    zone: Zone;
+    node: ZoneNode;
+    rrset: RRset;
+    keys: readonly ZoneSigningKey[];
+    check: Pick<SignatureCheck, 'nowMs' | 'verify'>;
+  },
 ): string | undefined {
   const { keyTag, algorithm } = signature;
   const by = `by key ${keyTag}`;

@@ -28,7 +28,7 @@ export { buildCatalog, type CatalogMember, catalogName, nextCatalogSerial } from
 export { type CookieSecrets, rotateSecrets } from './cookie.ts';
 export { type DeltaShelf, deltaBetween, shelveDelta } from './delta-shelf.ts';
 export type { Sha1 } from './denial.ts';
-export { checkSignatures } from './dnssec-check.ts';
+export { checkSignatures, signedSetFault, type VerifySignature } from './dnssec-check.ts';
 export { type FollowedZone, followAddresses } from './follow-addresses.ts';
 export {
   type FreshnessEffect,

@@ -227,6 +227,8 @@ export interface StatusFacts {
     /** Of a service of our own: by friends' agreement, for good after too many of them, by our own pin, or as a rehearsal. */
     how?: 'agreed' | 'flapping' | 'pinned' | 'drill' | undefined;
   }[];
+  /** Of our services in zones signed with DNSSEC: when the signatures over what a standby answers cease to count. */
+  signedStandbys?: readonly { service: string; name: string; untilMs: number }[];
   line: Omit<LineStatus, 'limitBytesPerSecond'> & { limitBytesPerSecond: number | undefined };
   /** In any order; the document shows the newest first. */
   events: readonly (Omit<EventStatus, 'at'> & { atMs: number })[];

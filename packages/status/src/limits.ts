@@ -8,6 +8,7 @@ export const statusLimits: {
   readonly copyLateAfterMs: number;
   readonly primaryLateAfterMs: number;
   readonly mailWaitsAfterMs: number;
+  readonly standbySignedForMs: number;
   readonly restoredShownMs: number;
   readonly faultShownMs: number;
   readonly clockOffMs: number;
@@ -30,6 +31,8 @@ export const statusLimits: {
   primaryLateAfterMs: 60_000,
   /** Mail that lies here longer than this although its owner can be reached is worth a word. */
   mailWaitsAfterMs: 300_000,
+  /** Signatures over what a standby answers that end within a week are to be made anew: signers are run by hand. */
+  standbySignedForMs: 604_800_000,
   /** That a box was put back from an older copy is worth a look for a day. */
   restoredShownMs: 86_400_000,
   /** A fault of copain's own that it started again after is worth a look, and a report, for a day. */

@@ -384,7 +384,7 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
     ),
     ...agedCopiesFindings(facts, nowMs),
     ...friendsZonesFindings(facts, nowMs),
-    ...takeoverFindings(facts),
+    ...takeoverFindings(facts, nowMs),
     ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),
     ...(facts.mailTroubles ?? []).map((todo): Finding => ({ weight: 'attention', todo })),
     ...serviceFindings(facts),

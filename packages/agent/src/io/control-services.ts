@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { CommandError, ExitCode, isoTime } from '@copain/core';
-import { overlayFault } from '@copain/dns';
+import { nameOf } from '@copain/dns';
+import { signatureVerifier } from '@copain/dns/io';
 import { swapQuorum } from '@copain/trust';
 import { serviceZone } from '../config-across.ts';
 import { readStandby, type StandbyConfig } from '../config-service.ts';
 import { standbySets } from '../own-services.ts';
+import { readSignedStandby, signedUntilMs, signedUntilText, standbyFault } from '../signed-standby.ts';
 import type { Agent } from './agent.ts';
 import { text } from './control-args.ts';
 import { needSignable } from './control-signable.ts';
@@ -75,10 +78,27 @@ export function serviceHandlers(agent: Agent, nowMs: () => number): Record<Servi
         throw new CommandError(ExitCode.unreachable, `${zone} is not answered here yet`, {
           hint: `peer zone show ${zone}`,
         });
-      const overlay = { record, ttlS: 300, sets: standbySets(standby) };
-      const fault = overlayFault(content, overlay, Math.floor(nowMs() / 1000));
-      if (fault !== undefined) throw new CommandError(ExitCode.badInput, fault);
-      return { notes: notesOf(agent, zone) };
+      const name = nameOf(record);
+      const bare = { sets: standbySets(standby), ttlS: 300 };
+      const file = typeof args.signed === 'string' ? args.signed : undefined;
+      const signed =
+        file === undefined
+          ? { kind: 'sets' as const, ...bare }
+          : readSignedStandby(
+              { text: await readFile(file, 'latin1'), file },
+              { origin: nameOf(zone), record: name, wanted: bare.sets, ttlS: bare.ttlS },
+            );
+      if (signed.kind === 'problem') throw new CommandError(ExitCode.badInput, signed.text);
+      const verify = signatureVerifier();
+      const fault = standbyFault(content, { record, name, ...signed }, { nowMs: nowMs(), verify });
+      if (fault !== undefined) {
+        const hint = content.signed && file === undefined ? 'peer service add … --signed FILE' : undefined;
+        throw new CommandError(ExitCode.badInput, fault, { hint });
+      }
+      const untilMs = content.signed ? signedUntilMs(signed.sets) : undefined;
+      return {
+        notes: [...notesOf(agent, zone), ...(untilMs === undefined ? [] : [signedUntilText(untilMs)])],
+      };
     },
   };
 }

@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { equalBytes } from '@copain/core';
+import { nameOf } from '@copain/dns';
 import { encodeServicesRecord, type ServicesRecord } from '@copain/trust';
 import { serviceZone } from '../config-across.ts';
+import { besideConfig } from '../config-paths.ts';
 import type { ServiceConfig } from '../config-service.ts';
 import {
   nextServices,
@@ -9,6 +12,7 @@ import {
   type WantedService,
   wantedService,
 } from '../own-services.ts';
+import { readSignedStandby } from '../signed-standby.ts';
 import type { Identity } from './identity.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
@@ -23,6 +27,7 @@ export interface OwnServices {
 
 /** Nothing is signed before the box may sign; then what is wanted by then. One at a time. */
 export function ownServices(options: {
+  configFile: string;
   identity: Identity;
   records: RecordStore;
   standing: Pick<Standing, 'maySign' | 'whenSignable'>;
@@ -36,9 +41,13 @@ export function ownServices(options: {
   const { identity, records, standing } = options;
   const self = identity.box.peer;
   let queue: Promise<unknown> = Promise.resolve();
-  let wanted: (() => WantedService[]) | undefined;
+  let wanted: (() => Promise<WantedService[]>) | undefined;
   let isWaiting = false;
 
+  const lastSaid = (): ServicesRecord | undefined => {
+    const known = records.knowledge().records.get(`services/${self}`);
+    return known?.kind === 'services' ? known.signed.record : undefined;
+  };
   const say = async (change: Omit<ServiceChange, 'inForce'>): Promise<void> => {
     if (wanted === undefined) return;
     if (!standing.maySign()) {
@@ -46,10 +55,9 @@ export function ownServices(options: {
       return;
     }
     if (records.knowledge().roster.ownerOf.get(self) !== identity.ownerId) return;
-    const known = records.knowledge().records.get(`services/${self}`);
-    const last: ServicesRecord =
-      known?.kind === 'services' ? known.signed.record : { sequence: 0, services: [], ended: [] };
-    const next = nextServices(last, wanted(), { ...change, inForce: options.inForce() });
+    const services = await wanted();
+    const last = lastSaid() ?? { sequence: 0, services: [], ended: [] };
+    const next = nextServices(last, services, { ...change, inForce: options.inForce() });
     const isSame = equalBytes(encodeServicesRecord({ ...last, ...next }), encodeServicesRecord(last));
     if (isSame) return;
     await records.publish('services', encodeServicesRecord({ ...next, sequence: last.sequence + 1 }));
@@ -65,20 +73,48 @@ export function ownServices(options: {
   });
 
   const told = new Set<string>();
+  const note = (text: string): void => {
+    if (!told.has(text)) options.noted(text);
+    told.add(text);
+  };
+  /** What is answered then, with the signatures that are in the file now. Where that is no use, what was said before. */
+  const answerOf = async (
+    config: ServiceConfig,
+    zone: string,
+  ): Promise<Pick<WantedService, 'sets' | 'ttlS'> | undefined> => {
+    const bare = { sets: standbySets(config.standby), ttlS: config.ttlS };
+    if (config.signedFile === undefined) return bare;
+    const file = besideConfig(options.configFile, config.signedFile);
+    const found = await readFile(file, 'latin1').then(
+      (text) =>
+        readSignedStandby(
+          { text, file },
+          { origin: nameOf(zone), record: nameOf(config.record), wanted: bare.sets, ttlS: bare.ttlS },
+        ),
+      (error: unknown) => ({ kind: 'problem' as const, text: String(error) }),
+    );
+    if (found.kind === 'sets') return found;
+    note(`The service ${config.name} stays as it was: ${found.text}`);
+    return lastSaid()?.services.find(({ name }) => name === config.name);
+  };
+  const meant = async (config: ServiceConfig, origins: readonly string[]): Promise<WantedService[]> => {
+    const [first] = config.standby;
+    const zone = serviceZone(origins, config.record);
+    const standby = first && options.ownerNamed(first.friend);
+    if (standby === undefined || zone === undefined) {
+      note(
+        `peer.toml: the service ${config.name} names a standby that is no friend: ${first?.friend}. Nobody stands in for it.`,
+      );
+      return [];
+    }
+    const answer = await answerOf(config, zone);
+    if (answer === undefined) return [];
+    const { sets, ttlS } = answer;
+    return [wantedService({ ...config, ttlS }, { zone, standby, sets })];
+  };
   return {
     configure: async (services, origins) => {
-      wanted = () =>
-        services.flatMap((config) => {
-          const [first] = config.standby;
-          const zone = serviceZone(origins, config.record);
-          const standby = first && options.ownerNamed(first.friend);
-          if (standby !== undefined && zone !== undefined)
-            return [wantedService(config, { zone, standby, sets: standbySets(config.standby) })];
-          const text = `peer.toml: the service ${config.name} names a standby that is no friend: ${first?.friend}. Nobody stands in for it.`;
-          if (!told.has(text)) options.noted(text);
-          told.add(text);
-          return [];
-        });
+      wanted = async () => (await Promise.all(services.map(async (one) => await meant(one, origins)))).flat();
       await inTurn({});
     },
     change: inTurn,

@@ -15,6 +15,7 @@ import { recordsOf } from '../known-records.ts';
 import { membershipOf } from '../membership.ts';
 import type { ServiceFact } from '../service-facts.ts';
 import { serviceHint, serviceText } from '../service-text.ts';
+import { signedUntilMs } from '../signed-standby.ts';
 import { versionGapText } from '../version-gap-text.ts';
 import { providers } from '../wiring.ts';
 import { friendHistoryKey, serviceHistoryKey } from './circle-history.ts';
@@ -265,6 +266,10 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     away: awayNow,
     membership: { ...membership, by: membership.by.map(names.ofOwner) },
     services: serviceRows(sources),
+    signedStandbys: sources.takeovers.services().flatMap(({ about, entry }) => {
+      const untilMs = about === identity.box.peer ? signedUntilMs(entry.sets) : undefined;
+      return untilMs === undefined ? [] : [{ service: entry.name, name: entry.record, untilMs }];
+    }),
     takeovers: sources.takeovers
       .services()
       .filter(({ standing }) => standing.onStandby)

@@ -18,7 +18,7 @@ export interface TakeoverRoom {
 
 /** Opens what is agreed, from disk, before any zone is answered. */
 export async function openTakeoverRoom(
-  { identity, table, clock, records, standing, names, events, publicAddress, config, failed }: Box,
+  { identity, paths, table, clock, records, standing, names, events, publicAddress, config, failed }: Box,
   zones: () => Zones,
 ): Promise<TakeoverRoom> {
   const self = identity.box.peer;
@@ -35,6 +35,7 @@ export async function openTakeoverRoom(
       (one) => one.name === name && one.ownerId !== identity.ownerId,
     )?.ownerId;
   const own = ownServices({
+    configFile: paths.configFile,
     identity,
     records,
     standing,

@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import { CommandError, ExitCode, visible } from '@copain/core';
 import { type StandbyService, standbyTable } from '@copain/status';
-import { appliedText, changeConfig } from './config-file.ts';
+import { appliedText, changeConfig, mustBeReadable } from './config-file.ts';
 import type { Session } from './session.ts';
 import { plainDomain } from './zone-commands.ts';
 
@@ -8,6 +9,7 @@ export interface ServiceOptions {
   record: string;
   check: string;
   standby: string[];
+  signed?: string | undefined;
   ttl?: string | undefined;
   after?: string | undefined;
   max?: string | undefined;
@@ -19,11 +21,14 @@ export interface ServiceOptions {
  * the reason, and nothing is changed.
  */
 export async function addService(session: Session, name: string, options: ServiceOptions): Promise<void> {
-  const { addService: add } = await import('@copain/agent');
+  const { addService: add, relativeToConfig } = await import('@copain/agent');
   const { check, standby, ttl, after, max, hold } = options;
   const record = plainDomain(options.record);
-  const notes = await judged(session, { record, standby });
-  const service = { name, record, check, standby, ttl, after, max, hold };
+  const file = options.signed === undefined ? undefined : resolve(session.world.cwd, options.signed);
+  if (file !== undefined) await mustBeReadable(file);
+  const notes = await judged(session, { record, standby, ...(file === undefined ? {} : { signed: file }) });
+  const signed = file === undefined ? undefined : relativeToConfig(session.paths.configFile, file);
+  const service = { name, record, check, standby, signed, ttl, after, max, hold };
   const applied = await changeConfig(session, (text) => add(text, service));
   for (const note of notes) session.say(`peer: ${note}`);
   const [first = ''] = standby;
@@ -33,7 +38,10 @@ export async function addService(session: Session, name: string, options: Servic
 }
 
 /** What the agent says of it; where none runs, what is wrong shows when it starts. */
-async function judged(session: Session, service: { record: string; standby: string[] }): Promise<string[]> {
+async function judged(
+  session: Session,
+  service: { record: string; standby: string[]; signed?: string },
+): Promise<string[]> {
   try {
     const { notes } = (await session.ask('service.judge', service)) as { notes: string[] };
     return notes;

@@ -28,6 +28,10 @@ export function addServiceCommands(program: Command, run: Run): void {
       'who stands in, and where; twice for IPv4 and IPv6; host:port for SRV',
       (value: string, before: string[] | undefined) => [...(before ?? []), value],
     )
+    .option(
+      '--signed <file>',
+      'of a zone signed with DNSSEC: its records at the standby and their RRSIGs, by your own signer',
+    )
     .option('--after <span>', 'how long it must be down (default 180s)')
     .option('--max <span>', 'how long a friend may stand in (default 30d)')
     .option(
