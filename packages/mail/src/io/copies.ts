@@ -109,7 +109,7 @@ export class Copies implements AsyncDisposable {
 
   /** Starts what is due, as much as may go on at once. Harmless at any time. */
   look(): void {
-    const { held, viewOf, isReachable, clock, friends } = this.#options;
+    const { clock } = this.#options;
     if (this.#stop.signal.aborted) return;
     const nowMs = clock.nowMs();
     for (const [key, { untilMs }] of this.#resting) if (untilMs + 600_000 < nowMs) this.#resting.delete(key);
@@ -117,27 +117,39 @@ export class Copies implements AsyncDisposable {
     this.#telling ??= this.#tellOwners().finally(() => {
       this.#telling = undefined;
     });
-    if (this.#underWay.size >= copiesAtOnce) return;
-    /** By domain: is something to be done, and somebody there to take it? */
-    const worthwhile = new Map<string, boolean>();
-    const isWorthwhile = (message: HeldMessage): boolean => {
-      const key = `${message.ownerId} ${message.domain}`;
-      const known = worthwhile.get(key);
-      if (known !== undefined) return known;
-      const { isBackup, copies, maxBytes } = viewOf(message);
-      const isAsked = !isBackup || copies > 1 || held.heldBytes(message.domain) > maxBytes;
-      const answer =
-        isAsked &&
-        !isReachable(message.ownerId) &&
-        friends(message).some((one) => !this.#isResting(one, message));
-      worthwhile.set(key, answer);
-      return answer;
-    };
-    this.#due = planCopies([...held.messages.values()].filter(isWorthwhile), viewOf).reverse();
+    if (this.#due.length === 0 && this.#underWay.size < copiesAtOnce) this.#due = this.#plan();
     this.#fill();
   }
 
-  /** Begins what is due, as far as there are places. */
+  /** What is due, the last first; nothing of a domain for which there is nothing to do, or nobody to take it. */
+  #plan(): CopyTask[] {
+    const { held, viewOf, friends } = this.#options;
+    const worthwhile = new Map<string, boolean>();
+    let last: { ownerId: string; domain: string; answer: boolean } | undefined;
+    const isWorthwhile = (message: HeldMessage): boolean => {
+      const { ownerId, domain } = message;
+      // Neighbours are mostly of one domain, and there may be a hundred thousand.
+      if (last?.domain === domain && last.ownerId === ownerId) return last.answer;
+      const key = `${ownerId} ${domain}`;
+      const answer =
+        worthwhile.get(key) ??
+        (this.#isDue(message) && friends(message).some((one) => !this.#isResting(one, message)));
+      worthwhile.set(key, answer);
+      last = { ownerId, domain, answer };
+      return answer;
+    };
+    return planCopies([...held.messages.values()].filter(isWorthwhile), viewOf).reverse();
+  }
+
+  /** Is there anything to do for the mail of this domain? While the owner is there it goes to him. */
+  #isDue(message: HeldMessage): boolean {
+    const { held, viewOf, isReachable } = this.#options;
+    const { isBackup, copies, maxBytes } = viewOf(message);
+    const isAsked = !isBackup || copies > 1 || held.heldBytes(message.domain) > maxBytes;
+    return isAsked && !isReachable(message.ownerId);
+  }
+
+  /** Begins what is due, as far as there are places; what is not due any more is passed over. */
   #fill(): void {
     const { held } = this.#options;
     while (this.#underWay.size < copiesAtOnce && !this.#stop.signal.aborted) {
@@ -145,7 +157,8 @@ export class Copies implements AsyncDisposable {
       if (task === undefined) return;
       const message = held.messages.get(task.id);
       if (message === undefined || (task.what === 'copy' && message.copyAt !== undefined)) continue;
-      if (this.#underWay.has(task.id) || this.#candidates(task.id).length === 0) continue;
+      if (this.#underWay.has(task.id) || !this.#isDue(message)) continue;
+      if (this.#candidates(task.id).length === 0) continue;
       void this.#bring(task, false).then(() => this.#fill());
     }
   }
