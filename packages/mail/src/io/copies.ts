@@ -133,7 +133,7 @@ export class Copies implements AsyncDisposable {
       const key = `${ownerId} ${domain}`;
       const answer =
         worthwhile.get(key) ??
-        (this.#isDue(message) && friends(message).some((one) => !this.#isResting(one, message)));
+        (this.#isDue(message) && friends(message).some((one) => !this.#isResting(one, message.domain)));
       worthwhile.set(key, answer);
       last = { ownerId, domain, answer };
       return answer;
@@ -158,6 +158,11 @@ export class Copies implements AsyncDisposable {
       const message = held.messages.get(task.id);
       if (message === undefined || (task.what === 'copy' && message.copyAt !== undefined)) continue;
       if (this.#underWay.has(task.id) || !this.#isDue(message)) continue;
+      if (this.#options.friends(message).every((one) => this.#isResting(one, message.domain))) {
+        // Nobody takes any of this domain now: the next look finds who does.
+        this.#due = this.#due.filter(({ id }) => held.messages.get(id)?.domain !== message.domain);
+        continue;
+      }
       if (this.#candidates(task.id).length === 0) continue;
       void this.#bring(task, false).then(() => this.#fill());
     }
@@ -255,12 +260,16 @@ export class Copies implements AsyncDisposable {
     const { held, friends } = this.#options;
     const message = held.messages.get(id);
     if (message === undefined) return [];
-    return friendsInTurn(friends(message), message).filter((friend) => !this.#isResting(friend, message));
+    return friendsInTurn(friends(message), message).filter(
+      (friend) => !this.#isResting(friend, message.domain, id),
+    );
   }
 
-  #isResting({ peer }: CopyFriend, { id, domain }: HeldMessage): boolean {
+  /** Is he not to be asked about this domain, or this message of it? */
+  #isResting({ peer }: CopyFriend, domain: string, id?: string): boolean {
     const nowMs = this.#options.clock.nowMs();
-    return [peer, `${peer} ${domain}`, `${peer} ${id}`].some(
+    const about = id === undefined ? [] : [`${peer} ${id}`];
+    return [peer, `${peer} ${domain}`, ...about].some(
       (key) => (this.#resting.get(key)?.untilMs ?? 0) > nowMs,
     );
   }
