@@ -1,16 +1,10 @@
 import type { Clock, FrameStream, Random } from '@copain/core';
 import { type CopyFriend, type CopyTask, friendsInTurn, type KeepingView, planCopies } from '../copies.ts';
-import {
-  copiesAtOnce,
-  copyDoubtMs,
-  copyIdleMs,
-  copyLookEveryMs,
-  liveOpenMs,
-  secondCopyMs,
-} from '../limits.ts';
+import { copiesAtOnce, copyDoubtMs, copyLookEveryMs, liveOpenMs, secondCopyMs } from '../limits.ts';
 import { retryDelayMs } from '../retry-schedule.ts';
 import type { HeldMessage } from '../spool.ts';
 import { CopyLink, type CopyOutcome } from './copy-link.ts';
+import { CopyLinks } from './copy-links.ts';
 import { asError, withDeadline } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import type { HeldStore } from './held-store.ts';
@@ -47,7 +41,7 @@ interface Rest {
 export class Copies implements AsyncDisposable {
   readonly #options: CopiesOptions;
   readonly #stop = new AbortController();
-  readonly #links = new Map<string, { link: Promise<CopyLink>; usedAtMs: number }>();
+  readonly #links: CopyLinks;
   /** Who is not asked for now: a box, a box about one domain, or a box about one message. */
   readonly #resting = new Map<string, Rest>();
   readonly #silentSinceMs = new Map<string, number>();
@@ -59,6 +53,7 @@ export class Copies implements AsyncDisposable {
 
   constructor(options: CopiesOptions) {
     this.#options = options;
+    this.#links = new CopyLinks(options.open);
     this.#timer = setInterval(() => this.look(), copyLookEveryMs).unref();
   }
 
@@ -99,7 +94,7 @@ export class Copies implements AsyncDisposable {
     const sinceMs = this.#silentSinceMs.get(peer) ?? nowMs;
     this.#silentSinceMs.delete(peer);
     for (const key of this.#resting.keys()) if (key.split(' ')[0] === peer) this.#resting.delete(key);
-    this.#drop(peer, new Error('a new connection'));
+    this.#links.drop(peer, new Error('a new connection'));
     // A clock that was set back says nothing about how long he was away.
     const isLong = nowMs < sinceMs || nowMs - sinceMs >= copyDoubtMs;
     for (const { id, copyAt } of isLong ? held.messages.values() : [])
@@ -113,7 +108,7 @@ export class Copies implements AsyncDisposable {
     if (this.#stop.signal.aborted) return;
     const nowMs = clock.nowMs();
     for (const [key, { untilMs }] of this.#resting) if (untilMs + 600_000 < nowMs) this.#resting.delete(key);
-    this.#closeIdle();
+    this.#links.closeIdle();
     this.#telling ??= this.#tellOwners().finally(() => {
       this.#telling = undefined;
     });
@@ -171,7 +166,7 @@ export class Copies implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     this.#stop.abort();
-    for (const peer of this.#links.keys()) this.#drop(peer, new Error('shutting down'));
+    this.#links[Symbol.dispose]();
     await Promise.allSettled([...this.#underWay.values(), this.#telling]);
   }
 
@@ -237,7 +232,7 @@ export class Copies implements AsyncDisposable {
     const { held, events } = this.#options;
     let outcome: CopyOutcome;
     try {
-      outcome = await (await this.#link(peer)).copy(held, message, how);
+      outcome = await (await this.#links.to(peer)).copy(held, message, how);
     } catch (error) {
       this.#rest(peer);
       // A friend of an older version, or one who went: no second friend. Somebody else, or he later.
@@ -280,56 +275,6 @@ export class Copies implements AsyncDisposable {
     // Two who refuse each other do not meet again in the same instant.
     const waitMs = retryDelayMs(failures, 1) * (0.5 + random.fraction() / 2);
     this.#resting.set(key, { failures, untilMs: clock.nowMs() + waitMs });
-  }
-
-  async #link(peer: string): Promise<CopyLink> {
-    const known = this.#links.get(peer);
-    if (known) {
-      known.usedAtMs = performance.now();
-      const link = await known.link;
-      if (!link.isBroken) return link;
-      if (this.#links.get(peer) === known) this.#links.delete(peer);
-    }
-    const others = this.#links.get(peer);
-    if (others) return await others.link;
-    const made = this.#options.open(peer, this.#stop.signal).then((stream) => CopyLink.over(stream));
-    const entry = { link: withDeadline(made, liveOpenMs, 'friend'), usedAtMs: performance.now() };
-    this.#links.set(peer, entry);
-    try {
-      const link = await entry.link;
-      if (this.#stop.signal.aborted) link.abort(new Error('shutting down'));
-      return link;
-    } catch (error) {
-      if (this.#links.get(peer) === entry) this.#links.delete(peer);
-      // One that opens too late is of no use any more.
-      void made.then(
-        (link) => link.abort(asError(error)),
-        () => {},
-      );
-      throw error;
-    }
-  }
-
-  #drop(peer: string, reason: Error): void {
-    const entry = this.#links.get(peer);
-    this.#links.delete(peer);
-    entry?.link.then(
-      (link) => link.abort(reason),
-      () => {},
-    );
-  }
-
-  #closeIdle(): void {
-    for (const [peer, { link, usedAtMs }] of this.#links)
-      if (performance.now() - usedAtMs > copyIdleMs)
-        void link.then(
-          async (one) => {
-            if (!one.isIdle) return;
-            if (this.#links.get(peer)?.link === link) this.#links.delete(peer);
-            await one.end();
-          },
-          () => {},
-        );
   }
 
   /** Tells owners who are there what happened to their mail while they were not. */
