@@ -168,12 +168,23 @@ it('IXFR from a serial that was never served here gives the whole zone, from the
   expect(ixfr(6)).toBe('5');
 });
 
-it('over UDP IXFR tells the newest serial, and AXFR is refused (RFC 1995 §2, RFC 5936 §4.2)', () => {
-  const { ask } = serverOf([zoneOf(3, ...filler), zoneOf(5, ...filler)]);
+it('over UDP IXFR gives what changed where it fits, else the newest serial, and AXFR is refused (RFC 1995 §2, RFC 5936 §4.2)', () => {
   const udp = { transport: 'udp' } as const;
-  expect(shapeOf(recordsOf(messagesOf(ask(query(RecordType.IXFR, { serial: 3, sign: key }), udp))))).toBe(
-    '5',
-  );
+  const long = Array.from({ length: 40 }, (_, n) => `long${n} TXT "${'x'.repeat(50)}"`);
+  const { ask, facts } = serverOf([
+    zoneOf(3, ...filler),
+    zoneOf(5, ...filler),
+    zoneOf(6, ...filler, ...long),
+  ]);
+  const small = serverOf([zoneOf(3, ...filler), zoneOf(5, ...filler)]);
+  const from = (serial: number) => query(RecordType.IXFR, { serial, sign: key });
+  const answer = messagesOf(small.ask(from(3), udp));
+  expect(shapeOf(recordsOf(answer))).toBe(shapeOf(recordsOf(messagesOf(small.ask(from(3))))));
+  expect(answer).toHaveLength(1);
+  expect(small.facts.map(({ how }) => how)).toEqual(['ixfr', 'ixfr']);
+  expect(shapeOf(recordsOf(messagesOf(small.ask(from(5), udp))))).toBe('5');
+  expect(shapeOf(recordsOf(messagesOf(ask(from(3), udp))))).toBe('6');
+  expect(facts.map(({ how }) => how)).toEqual(['current']);
   expect(rcodeOf(ask(query(RecordType.AXFR, { sign: key }), udp))).toBe(1);
 });
 

@@ -5,7 +5,7 @@ import type { ResourceRecord } from './master-file.ts';
 import { decodeMessage, decodeQuery, encodeMessage, Flag, type Incoming } from './message.ts';
 import { type DomainName, type NameKey, nameKey, sameName } from './name.ts';
 import { classIn, Rcode, RecordType } from './record-types.ts';
-import { type MessageSource, TransferMessages, withEmptyOpt } from './transfer-stream.ts';
+import { inOneMessage, type MessageSource, TransferMessages, withEmptyOpt } from './transfer-stream.ts';
 import { signTsigRefusal, type TsigKeys, TsigSigner, verifyTsigQuery } from './tsig.ts';
 import { findTsig, type TsigCrypto, type TsigKey, tsigRecordBytes, withoutTsig } from './tsig-record.ts';
 import { soaOf } from './zone-changes.ts';
@@ -148,8 +148,15 @@ export class TransferOut {
     if (isIxfr && fromSerial === undefined) return fail(Rcode.formErr, 'refused');
     const { zone } = found;
     const isCurrent = fromSerial !== undefined && isNewerSerial(zone.serial, fromSerial) !== true;
+    if (!isCurrent && fromSerial !== undefined && client.asker.transport === 'udp') {
+      const datagram = changeInDatagram(incoming, client, changeSince(found, fromSerial));
+      if (datagram) {
+        this.#note(incoming, client.asker, { how: 'ixfr', fromSerial, serial: zone.serial });
+        return signed(datagram, incoming, client);
+      }
+    }
     if (isCurrent || client.asker.transport === 'udp') {
-      // RFC 1995 §2: one SOA says which the newest version is; over UDP no more is sent, and who is behind comes by TCP.
+      // RFC 1995 §2: one SOA says which the newest version is; where what changed fits no datagram, he comes by TCP.
       this.#note(incoming, client.asker, { how: 'current', fromSerial, serial: zone.serial });
       return signed(oneSoa(incoming, soaOf(zone)), incoming, client);
     }
@@ -246,14 +253,27 @@ function oneSoa(incoming: Query, soa: ResourceRecord): Uint8Array {
   return answerTo(incoming, { rcode: Rcode.noError, answers: [soa], more: Flag.authoritative });
 }
 
+/** How large a datagram this client takes. */
+function datagramBytes({ edns }: Query): number {
+  return edns ? Math.min(Math.max(edns.payloadBytes, udpPlainBytesMax), udpEdnsBytesMax) : udpPlainBytesMax;
+}
+
+/** What changed, where it fits into one datagram with its signature (RFC 1995 §2). */
+function changeInDatagram(
+  incoming: Query,
+  { signatureBytes }: Client,
+  change: ReturnType<typeof changeSince>,
+): Uint8Array | undefined {
+  if (!change) return undefined;
+  const { id, question, edns } = incoming;
+  const room = datagramBytes(incoming) - signatureBytes;
+  return inOneMessage({ id, question, hasEdns: edns !== undefined }, oneChange(change), room);
+}
+
 /** Signed where the query was. What then does not fit into a datagram goes as a truncated answer (RFC 8945 §5.3). */
 function signed(answer: Uint8Array, incoming: Query, { asker, signer, signatureBytes }: Client): Uint8Array {
   if (!signer) return answer;
-  const { edns } = incoming;
-  const datagram = edns
-    ? Math.min(Math.max(edns.payloadBytes, udpPlainBytesMax), udpEdnsBytesMax)
-    : udpPlainBytesMax;
-  const room = asker.transport === 'tcp' ? messageBytesMax : datagram;
+  const room = asker.transport === 'tcp' ? messageBytesMax : datagramBytes(incoming);
   const fits = answer.length + signatureBytes <= room;
   const sent = fits
     ? answer

@@ -79,6 +79,26 @@ export class TransferMessages {
   }
 }
 
+/** All of the records in one unsigned message of at most `limitBytes`; undefined where they do not fit. */
+export function inOneMessage(
+  { id, question, hasEdns }: Pick<TransferQuery, 'id' | 'question' | 'hasEdns'>,
+  records: Iterable<ResourceRecord>,
+  limitBytes: number,
+): Uint8Array | undefined {
+  const writer = new MessageWriter({
+    limitBytes: limitBytes - (hasEdns ? emptyOptBytes : 0),
+    keepCase: true,
+  });
+  writer.question(question);
+  let answers = 0;
+  for (const record of records) {
+    if (!writer.record({ ...record, class: classIn })) return undefined;
+    answers++;
+  }
+  const message = writer.finish(id, Flag.response | Flag.authoritative, [1, answers, 0, 0]);
+  return hasEdns ? withEmptyOpt(message) : message;
+}
+
 /** The message with an OPT record that asks for nothing. */
 export function withEmptyOpt(message: Uint8Array): Uint8Array {
   const whole = concatBytes(message, new Uint8Array(emptyOptBytes));
