@@ -131,7 +131,7 @@ export function circle(options: CircleOptions): Circle {
     friends.set(box, now);
     if (!box.on) return;
     box.watch.take(rosterOf(box));
-    mesh.saysAnother(box);
+    mesh.hearsOthers(box);
     mesh.membersChanged();
   };
   const rosterOf = (box: Box) => ({
@@ -185,7 +185,7 @@ export function circle(options: CircleOptions): Circle {
     const { fact, record } = taken;
     observe(box, { kind: 'record', fact, record, own }, plan.nowMs());
     if (!box.on) return;
-    mesh.saysAnother(box);
+    mesh.knowsMore(box);
     mesh.spread(box, fact, own ? new Uint8Array() : (bringing?.reached ?? new Uint8Array()), bringing?.from);
     for (const call of routeRecord(record)) {
       if (call.kind === 'plan') {
@@ -229,7 +229,7 @@ export function circle(options: CircleOptions): Circle {
         full,
         act: (effect) => act(self(), effect),
         catchUp: () => mesh.calm.catchUp(self()),
-        heardChanged: () => mesh.saysAnother(self()),
+        heardChanged: () => mesh.hearsOthers(self()),
         tick: () => dnsRoom.tick(),
         isCalm: (peer) => mesh.calm.isCalm(self(), peer),
         othersSleepUntilMs: () => dnsRoom.sleepsUntilMs(),

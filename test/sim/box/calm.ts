@@ -9,12 +9,20 @@ import type { Connection, Direction } from './connection.ts';
 export interface Calm {
   /** The answer to this beat has arrived: nothing else is to be said on this stream, so it may become calm. */
   afterAnswer(connection: Connection, counter: number): void;
+  /**
+   * One end knows something new. Where both know the same again when the next beat is due nothing follows from it, as is the
+   * rule: news takes a fraction of a second. Else, or where a beat is under way, calm ends.
+   */
+  doubt(connection: Connection): void;
   /** Something is to be simulated on this stream: all is as if every beat until now had been. */
   end(connection: Connection): void;
   /** Lets a box hear the beats of calm streams that came since it was last awake. */
   catchUp(box: Box): void;
   isCalm(box: Box, peer: string): boolean;
 }
+
+/** After the tick of the lower box, and before its beat. */
+const justBeforeBeatMs = 0.2;
 
 /** Nothing follows from a silence that is shorter (`secondDialAfterMs`). */
 const beforeSilenceMs = 19_000;
@@ -54,29 +62,32 @@ export function calmBeats(options: {
     return calm === undefined ? 0 : Math.floor((agenda.nowMs() - 0.25 - calm.beatMs) / calm.everyMs);
   };
 
-  /** Notes at one end the last message that came there. */
-  const note = (connection: Connection, box: Box): void => {
+  /** The last message that came to one end, where it is not noted there yet. */
+  const note = (connection: Connection, box: Box): { peer: string; atMs: number } | undefined => {
     const side: Direction = connection.low === box.number ? 0 : 1;
-    const from = world.box(side === 0 ? connection.high : connection.low);
+    const { calm } = connection;
+    if (calm === undefined || agenda.nowMs() < calm.nextNoteMs[side]) return undefined;
     for (let n = lastSent(connection); n > 0; n--) {
       const { beatMs, answerMs } = arrivals(connection, n);
       const atMs = side === 0 ? answerMs : beatMs;
       if (atMs > agenda.nowMs()) continue;
-      if (atMs <= connection.notedMs[side]) return;
+      if (atMs <= connection.notedMs[side]) return undefined;
       connection.notedMs[side] = atMs;
-      box.watch.takeLate({ kind: 'heard', peer: from.person.peer }, atMs);
-      const peers = connection.calm?.heard[side === 0 ? 1 : 0] ?? [];
-      box.watch.takeLate({ kind: 'heard-bits', from: from.person.peer, peers }, atMs);
-      return;
+      calm.nextNoteMs[side] = calm.beatMs + (n + 1) * calm.everyMs;
+      const from = world.box(side === 0 ? connection.high : connection.low);
+      return { peer: from.person.peer, atMs };
     }
+    return undefined;
   };
 
   const end = (connection: Connection): void => {
     const { calm } = connection;
     if (calm === undefined) return;
     const [low, high] = [world.box(connection.low), world.box(connection.high)];
-    note(connection, low);
-    note(connection, high);
+    for (const box of [low, high]) {
+      const beat = note(connection, box);
+      if (beat !== undefined) box.watch.heardLate([beat]);
+    }
     const n = lastSent(connection);
     const counter = calm.counter + n;
     const tickMs = calm.beatMs + n * calm.everyMs;
@@ -103,6 +114,26 @@ export function calmBeats(options: {
     connection.arrivesMs[1] = Math.max(connection.arrivesMs[1], answerMs);
     if (answerMs > agenda.nowMs())
       late(connection, high, { t: 'ack', counter, digest, heard: peerTags(heard[1]) }, answerMs);
+  };
+
+  const doubt = (connection: Connection): void => {
+    const { calm } = connection;
+    if (calm === undefined || calm.doubted) return;
+    const n = lastSent(connection);
+    if (n > 0 && arrivals(connection, n).answerMs > agenda.nowMs()) {
+      end(connection);
+      return;
+    }
+    calm.doubted = true;
+    agenda.at(calm.beatMs + (n + 1) * calm.everyMs + justBeforeBeatMs, () => {
+      if (connection.calm !== calm) return;
+      calm.doubted = false;
+      if (!isSettled(connection)) {
+        end(connection);
+        return;
+      }
+      calm.digest = world.box(connection.low).records.log().digest;
+    });
   };
 
   /** A message that was on its way when calm ended; what it says is of when it was sent. */
@@ -139,15 +170,20 @@ export function calmBeats(options: {
         everyMs,
         digest: low.records.log().digest,
         heard: [low.watch.heard(), high.watch.heard()],
+        doubted: false,
+        nextNoteMs: [0, 0],
       };
     },
     end,
+    doubt,
     catchUp: (box) => {
+      const beats: { peer: string; atMs: number }[] = [];
       for (let other = 0; other < world.size; other++) {
-        if (other === box.number) continue;
-        const connection = find(box.number, other);
-        if (connection?.calm !== undefined) note(connection, box);
+        const connection = other === box.number ? undefined : find(box.number, other);
+        const beat = connection?.calm === undefined ? undefined : note(connection, box);
+        if (beat !== undefined) beats.push(beat);
       }
+      if (beats.length > 0) box.watch.heardLate(beats);
     },
     isCalm: (box, peer) => find(box.number, world.numberOf(peer))?.calm !== undefined,
   };

@@ -51,6 +51,10 @@ export interface Connection {
         /** What both beats and answers say all the while. */
         digest: Uint8Array;
         heard: readonly [readonly string[], readonly string[]];
+        /** One end knows something new since, and the next beat is to be looked at. */
+        doubted: boolean;
+        /** Before then no further beat arrives at the low and the high box. */
+        nextNoteMs: [number, number];
       }
     | undefined;
   /** When the last beat that was not simulated was noted at each end. */

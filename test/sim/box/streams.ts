@@ -27,8 +27,10 @@ export interface Streams
   talk(a: number, b: number): boolean;
   /** When the last byte from `about` came to this box on the connection that stands; undefined where none does. */
   heardMs(box: Box, about: Box): number | undefined;
-  /** Something changed about what a box says in its beats. */
-  saysAnother(box: Box): void;
+  /** A box hears others than before, and its beats will say so. */
+  hearsOthers(box: Box): void;
+  /** A box knows another record. */
+  knowsMore(box: Box): void;
   /** Its clock is about to be set, or its line to become slow: what depends on times is worked out before. */
   settle(box: Box): void;
   /** Its clock was set: its next beats come at other instants. */
@@ -42,7 +44,7 @@ const bootId = new Uint8Array(16);
 
 export function streams(world: World): Streams {
   const { agenda, net, chance } = world;
-  const byPair = new Map<number, Connection>();
+  const byPair: (Connection | undefined)[] = Array.from({ length: world.size ** 2 });
   const opened = new Map<number, number>();
   const pairOf = (a: number, b: number): number => Math.min(a, b) * world.size + Math.max(a, b);
   const boxAt = (number: number): Box => world.box(number);
@@ -50,7 +52,7 @@ export function streams(world: World): Streams {
   const sideOf = (connection: Connection, box: Box): Direction => (connection.low === box.number ? 0 : 1);
   const otherEnd = (connection: Connection, box: Box): Box =>
     boxAt(connection.low === box.number ? connection.high : connection.low);
-  const find = (a: number, b: number): Connection | undefined => byPair.get(pairOf(a, b));
+  const find = (a: number, b: number): Connection | undefined => byPair[pairOf(a, b)];
 
   const transmit = (connection: Connection, from: Box, count: number, deliver: () => void): void => {
     const way = sideOf(connection, from);
@@ -169,7 +171,7 @@ export function streams(world: World): Streams {
     const [low, high] = [Math.min(a, b), Math.max(a, b)];
     const [lowBox, highBox] = [boxAt(low), boxAt(high)];
     const startOf = (box: Box, peer: string, beats: boolean) =>
-      startSync({ peer, version: 2, beats }, box.clock.localMs(agenda.nowMs()));
+      startSync({ peer, version: 3, beats }, box.clock.localMs(agenda.nowMs()));
     const connection: Connection = {
       low,
       high,
@@ -190,7 +192,7 @@ export function streams(world: World): Streams {
       calm: undefined,
       notedMs: [agenda.nowMs(), agenda.nowMs()],
     };
-    byPair.set(pair, connection);
+    byPair[pair] = connection;
     lowBox.watch.take({ kind: 'connected', peer: highBox.person.peer });
     highBox.watch.take({ kind: 'connected', peer: lowBox.person.peer });
     planBeat(connection, agenda.nowMs());
@@ -207,7 +209,7 @@ export function streams(world: World): Streams {
     connection.beat?.cancel();
     connection.recovery?.cancel();
     const pair = pairOf(connection.low, connection.high);
-    if (byPair.get(pair) === connection) byPair.delete(pair);
+    if (byPair[pair] === connection) byPair[pair] = undefined;
   };
 
   const calm = calmBeats({
@@ -260,10 +262,16 @@ export function streams(world: World): Streams {
       const connection = find(box.number, about.number);
       return connection?.open === true ? connection.notedMs[sideOf(connection, box)] : undefined;
     },
-    saysAnother: (box) => {
+    hearsOthers: (box) => {
       for (const other of world.boxes) {
         const connection = find(box.number, other.number);
         if (connection !== undefined) calm.end(connection);
+      }
+    },
+    knowsMore: (box) => {
+      for (const other of world.boxes) {
+        const connection = find(box.number, other.number);
+        if (connection !== undefined) calm.doubt(connection);
       }
     },
     settle: (box) => {

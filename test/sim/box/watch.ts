@@ -16,8 +16,11 @@ export interface Watch {
   start(roster: LivenessInput & { kind: 'roster' }): void;
   stop(): void;
   take(input: LivenessInput): void;
-  /** An input whose time has passed already: a beat that was not simulated as it came. */
-  takeLate(input: LivenessInput, atMs: number): void;
+  /**
+   * Beats that were not simulated as they came, of friends who were up all the while and say the same as before: what `heard`
+   * and `heard-bits` make of them, for all at once.
+   */
+  heardLate(beats: readonly { peer: string; atMs: number }[]): void;
   /** Counts how often the set of friends heard changed. */
   heardVersion(): number;
   heard(): readonly string[];
@@ -134,11 +137,21 @@ export function watch(options: {
       wake();
       takeAt(input, agenda.nowMs());
     },
-    takeLate: (input, atMs) => {
-      const lastMs = tickAtMs(atMs) - secondMs;
-      if (lastMs >= lastTickMs && view.tickedAtMs !== undefined)
-        view = { ...view, tickedAtMs: clock.localMs(lastMs) };
-      takeAt(input, atMs);
+    heardLate: (beats) => {
+      const friends = new Map(view.friends);
+      for (const { peer, atMs } of beats) {
+        const friend = friends.get(peer);
+        if (friend === undefined) continue;
+        const localMs = clock.localMs(atMs);
+        friends.set(peer, {
+          ...friend,
+          lastHeardAtMs: localMs,
+          clockAtMs: localMs,
+          claimedAtMs: undefined,
+          heardByHimAtMs: localMs,
+        });
+      }
+      view = { ...view, friends };
     },
     heardVersion: () => heardVersion,
     heard: () => heard,
