@@ -197,11 +197,15 @@ function settle(
   view = thawed(view, nowMs);
   view = mapFriends(view, (friend) => withOwnVote(view, friend, nowMs, effects));
   view = withLine(view, nowMs, effects);
-  view = mapFriends(view, (friend) => ({
-    ...friend,
-    ...judge(view, friend, nowMs),
-    claimedAtMs: friend.state !== 'up' && isClaimed(view, friend, nowMs) ? nowMs : friend.claimedAtMs,
-  }));
+  view = mapFriends(view, (friend) =>
+    friend.state === 'up'
+      ? friend
+      : {
+          ...friend,
+          ...judge(view, friend, nowMs),
+          claimedAtMs: isClaimed(view, friend, nowMs) ? nowMs : friend.claimedAtMs,
+        },
+  );
   view = withChanges(before, view, nowMs, effects);
   return [view, effects];
 }
@@ -216,10 +220,16 @@ function isQuiet(before: LivenessState, view: LivenessState, nowMs: number): boo
   return true;
 }
 
+/** Of thirty friends mostly one is silent: nothing is copied for whoever stays as he is. */
 function mapFriends(view: LivenessState, change: (friend: Friend) => Friend): LivenessState {
-  const friends = new Map<string, Friend>();
-  for (const friend of view.friends.values()) friends.set(friend.peer, change(friend));
-  return { ...view, friends };
+  let friends: Map<string, Friend> | undefined;
+  for (const friend of view.friends.values()) {
+    const changed = change(friend);
+    if (changed === friend) continue;
+    friends ??= new Map(view.friends);
+    friends.set(friend.peer, changed);
+  }
+  return friends === undefined ? view : { ...view, friends };
 }
 
 function withSilence(friend: Friend, nowMs: number, effects: LivenessEffect[]): Friend {
@@ -227,6 +237,7 @@ function withSilence(friend: Friend, nowMs: number, effects: LivenessEffect[]): 
   const dial = (friend.closed || silentMs >= secondDialAfterMs) && !friend.secondDialled;
   if (dial) effects.push({ kind: 'dial-second', peer: friend.peer });
   const suspect = friend.state === 'up' && (friend.closed || silentMs >= suspectAfterMs);
+  if (!dial && !suspect) return friend;
   return {
     ...friend,
     secondDialled: friend.secondDialled || dial,

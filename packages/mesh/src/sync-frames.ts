@@ -50,14 +50,25 @@ const maxKnownTags = 4096;
 
 /** The tags of several peers, one after the other. */
 export function peerTags(peers: Iterable<string>): Uint8Array {
-  return Uint8Array.from([...peers].flatMap((peer) => [...peerTag(peer)]));
+  const all = [...peers];
+  const list = new Uint8Array(4 * all.length);
+  all.forEach((peer, i) => {
+    list.set(peerTag(peer), 4 * i);
+  });
+  return list;
 }
+
+const tagNumber = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) << 24) |
+  ((bytes[at + 1] ?? 0) << 16) |
+  ((bytes[at + 2] ?? 0) << 8) |
+  (bytes[at + 3] ?? 0);
 
 /** Of `peers`, those whose tag is in the list. */
 export function peersInTags(tags: Uint8Array, peers: Iterable<string>): string[] {
-  const present = new Set<string>();
-  for (let at = 0; at + 4 <= tags.length; at += 4) present.add(tags.subarray(at, at + 4).join('.'));
-  return [...peers].filter((peer) => present.has(peerTag(peer).join('.')));
+  const present = new Set<number>();
+  for (let at = 0; at + 4 <= tags.length; at += 4) present.add(tagNumber(tags, at));
+  return [...peers].filter((peer) => present.has(tagNumber(peerTag(peer), 0)));
 }
 
 export function encodeSyncFrame(frame: SyncFrame): Uint8Array {
