@@ -116,6 +116,7 @@ export function checkLiveness(run: Circle, broken: Report): Checker {
     // Whoever was away himself when it began could not agree in time.
     const wasThere = ailsMs !== undefined && (wellSinceMs[observer.number] ?? nowMs) < ailsMs;
     if (wasThere && observer.startedAtMs < ailsMs) agreedMs.push(nowMs - ailsMs);
+    if (!isWell(about)) return;
     const within = inReach(observer).length;
     const running = members().filter(({ on }) => on).length;
     if (2 * within < running)
@@ -123,7 +124,6 @@ export function checkLiveness(run: Circle, broken: Report): Checker {
         'minority-is-silent',
         `box ${observer.number} judges box ${about.number} from a minority of ${within}`,
       );
-    if (!isWell(about)) return;
     const hearing = members().filter(
       (box) =>
         box !== observer &&

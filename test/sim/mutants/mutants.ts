@@ -32,6 +32,24 @@ const liveness: Mutant[] = [
     to: 'networksNeeded = 1',
   },
   {
+    name: 'own-line-detection-off',
+    what: 'a box that hears too few judges all the same',
+    file: 'packages/liveness/src/verdict.ts',
+    from: 'if (heard.length === 0) return false;',
+    to: 'if (heard.length >= 0) return true;',
+    days: 60,
+    seed: 3,
+  },
+  {
+    name: 'votes-of-the-silent',
+    what: 'votes of whoever is not heard himself count',
+    file: 'packages/liveness/src/view.ts',
+    from: "(voter === view.self || view.friends.get(voter)?.state === 'up'),",
+    to: '(voter === view.self || view.friends.has(voter)),',
+    days: 60,
+    seed: 3,
+  },
+  {
     name: 'wrong-instant-after-a-jump',
     what: 'time by which the clock was set counts as silence',
     file: 'packages/liveness/src/step.ts',
@@ -172,6 +190,16 @@ const dns: Mutant[] = [
     days: 60,
   },
   {
+    name: 'term-by-the-owners-clock',
+    what: 'how long a copy is served goes by the date in it, though that lies in the future',
+    file: 'packages/dns/src/secondary.ts',
+    from: 'Math.max(zone.freshUntilMs, Math.min(header.atMs, nowMs) + header.expiresAfterMs)',
+    to: 'Math.max(zone.freshUntilMs, Math.max(header.atMs, nowMs) + header.expiresAfterMs)',
+    boxes: 8,
+    days: 4,
+    seed: 9,
+  },
+  {
     name: 'served-before-saved',
     what: 'a version is served first and stored then',
     file: 'packages/dns/src/secondary.ts',
@@ -181,6 +209,14 @@ const dns: Mutant[] = [
 ];
 
 const mail: Mutant[] = [
+  {
+    name: 'ack-before-sync',
+    what: 'a friend answers 250 before the message is on the disk',
+    file: 'test/sim/box/held.ts',
+    from: 'disk.append(record, (id) => {',
+    to: 'kept(true);\n      disk.append(record, (id) => {',
+    days: 120,
+  },
   {
     name: 'dedupe-off',
     what: 'the owner does not know again what he has',
