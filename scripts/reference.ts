@@ -50,6 +50,7 @@ function metricsPage(): string {
     zonesReceived: [],
     mailAccepted: [],
     mailDelivered: [],
+    mailRaw: [],
     refused: [],
     lineBytes: [],
     residentMemoryBytes: 0,

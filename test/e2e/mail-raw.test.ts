@@ -132,6 +132,9 @@ describe.skipIf(skip)('an address at bob’s that is alice’s alone', () => {
       /^550 5\.1\.1 <nobody@alice\.example>: Recipient address rejected: User unknown/,
     );
     await eventually('both connections are told', () => passedOn() === 2);
+    const { host, port } = trio.bob.http;
+    const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
+    expect(metrics).toContain('copain_mail_raw_connections_total{friend="alice",outcome="passed"} 2');
     expect((await trio.bob.status()).mail).toMatchObject([{ domain: 'alice.example', state: 'live' }]);
     expect(await heldBy(trio.bob)).toBe(0);
   });

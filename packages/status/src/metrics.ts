@@ -12,6 +12,8 @@ export interface MetricCounters {
   zonesReceived: readonly { kind: string; count: number; bytes: number }[];
   mailAccepted: readonly { domain: string; count: number }[];
   mailDelivered: readonly { domain: string; count: number }[];
+  /** Connections in raw mode, by what became of them. */
+  mailRaw: readonly { friend: string; outcome: string; count: number }[];
   refused: readonly { step: string; count: number }[];
   lineBytes: readonly { direction: 'sent' | 'received'; class: string; bytes: number }[];
   /** What this box found of the services that it tries. */
@@ -199,6 +201,11 @@ export function metricsText(options: {
       'copain_mail_delivered_total',
       'Messages delivered to their owner or his mail server.',
       counters.mailDelivered.map(({ domain, count }) => ({ labels: { domain }, value: count })),
+    ),
+    counter(
+      'copain_mail_raw_connections_total',
+      'Connections at raw addresses, by the friend at the other end: passed, broken in the middle, declined (then the box has the conversation itself).',
+      counters.mailRaw.map(({ friend, outcome, count }) => ({ labels: { friend, outcome }, value: count })),
     ),
     gauge(
       'copain_service_up',

@@ -128,6 +128,7 @@ it('is measured by what is agreed and by what this box found; nothing is said of
       zonesReceived: [],
       mailAccepted: [],
       mailDelivered: [],
+      mailRaw: [],
       refused: [],
       lineBytes: [],
       residentMemoryBytes: 1,

@@ -98,6 +98,7 @@ export function boxView(
         zonesReceived: zones.receivedCounts(),
         mailAccepted: domains.map(({ domain, acceptedTotal }) => ({ domain, count: acceptedTotal })),
         mailDelivered: domains.map(({ domain, deliveredTotal }) => ({ domain, count: deliveredTotal })),
+        mailRaw: rooms.mail.rawConnections(),
         lineBytes: mesh.traffic.byClass(),
         refused: box.refusals.totals(),
         probes: services.findings().map(({ owner, ...one }) => ({ ...one, owner: names.ofOwner(owner) })),

@@ -2,13 +2,18 @@ import { formatSize, isoTime, visible } from '@copain/core';
 import type { OwnerNote } from '@copain/mail';
 import type { MailEvents } from '@copain/mail/io';
 import type { Logger } from 'pino';
+import type { RawConnections } from '../raw-connections.ts';
 import type { EventLog } from './event-log.ts';
 
 /** What the mail room tells, as log lines; what a friend wants to know next morning also goes to the page. */
 export function mailEvents(
   log: Logger,
   events: EventLog,
-  { changed, nameOf }: { changed: () => void; nameOf: (ownerId: string) => string },
+  {
+    changed,
+    nameOf,
+    raw,
+  }: { changed: () => void; nameOf: (ownerId: string) => string; raw: Pick<RawConnections, 'count'> },
 ): MailEvents {
   return {
     passed: (fact) => log.info({ ...fact }, 'mail was passed on live'),
@@ -21,10 +26,13 @@ export function mailEvents(
     },
     rawEnded: ({ broken, ...fact }) => {
       const why = broken === undefined ? undefined : visible(broken);
+      raw.count(fact.friend, broken === undefined ? 'passed' : 'broken');
       log.info({ ...fact, broken: why }, 'a mail connection was passed on');
     },
-    rawDeclined: (fact) =>
-      log.info({ ...fact, why: visible(fact.why) }, 'a mail connection was not passed on as it is'),
+    rawDeclined: (fact) => {
+      raw.count(fact.friend, 'declined');
+      log.info({ ...fact, why: visible(fact.why) }, 'a mail connection was not passed on as it is');
+    },
     refused: (fact) => log.info({ ...fact, why: visible(fact.why) }, 'mail was refused'),
     handedOver: (fact) => {
       log.info({ ...fact }, 'held mail was handed over');

@@ -7,6 +7,7 @@ import type { Duty } from '@copain/trust';
 import { besideConfig } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
 import { mailDomains } from '../mail-domains.ts';
+import { countRawConnections, type RawConnections } from '../raw-connections.ts';
 import { providers } from '../wiring.ts';
 import { freeBytes } from './ballast.ts';
 import { type Box, closing } from './box.ts';
@@ -24,6 +25,8 @@ export interface MailRoom {
   heard(peer: string): void;
   /** A friend's box fell silent. */
   silent(peer: string): void;
+  /** Connections in raw mode since the start. */
+  rawConnections: RawConnections['totals'];
   /** What a saved box contains of it. */
   disk: {
     held: DiskSegments;
@@ -116,6 +119,7 @@ export async function startMailRoom(
         : `The index of mail was lost: it was made anew from the messages; what is left of it is in ${index.setAside ?? ''}.`,
     );
   const { smtp } = config();
+  const raw = countRawConnections();
   const mail = starting.use(
     await startMail({
       listen: smtp.listen,
@@ -149,7 +153,7 @@ export async function startMailRoom(
       identities: () => identity.sealIdentities,
       clock: box.clock,
       random: box.random,
-      events: mailEvents(box.log, box.events, { changed: box.changes.note, nameOf: names.ofOwner }),
+      events: mailEvents(box.log, box.events, { changed: box.changes.note, nameOf: names.ofOwner, raw }),
     }),
   );
   const desk = startMailDesk({
@@ -166,6 +170,7 @@ export async function startMailRoom(
   return {
     mail,
     desk,
+    rawConnections: () => raw.totals(),
     backupsHeard,
     heard: (peer) => {
       const ownerId = mailOwnerOf(peer);
