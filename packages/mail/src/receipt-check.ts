@@ -58,6 +58,14 @@ export function freshCheck(): ReceiptCheck {
   return { first: 0, through: 0, chain: new Uint8Array(32), pending: [], gaps: [], unfitAt: undefined };
 }
 
+/**
+ * A box that lost its memory of what came begins with what is accepted from now on: what came before cannot be told from what
+ * was lost.
+ */
+export function checkFrom({ messages, chain }: SignedCount): ReceiptCheck {
+  return { ...freshCheck(), first: messages + 1, through: messages, chain };
+}
+
 /** How many more numbers may be looked at now; where none, those that are pending come first. */
 export function hasRoomFor({ pending }: ReceiptCheck): number {
   const tagCount = pending.reduce((sum, { tags }) => sum + tags.length, 0);

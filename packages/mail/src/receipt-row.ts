@@ -8,6 +8,9 @@ const prefix = 'receipt/';
 export const receiptRowKey = (peer: string): string => prefix + peer;
 export const receiptRowPrefix: string = prefix;
 
+/** Set where this box forgot what had come to it: when, ms since 1970 as eight bytes. Not under the prefix of the checks. */
+export const receiptsForgotKey = 'receipts-forgot';
+
 /** What `pendingNumbersMax` and `pendingTagsMax` allow, with the page that goes beyond, and room. */
 const maxRowBytes = 1024 * 1024;
 const numberMax = Number.MAX_SAFE_INTEGER;

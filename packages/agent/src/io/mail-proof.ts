@@ -94,6 +94,9 @@ export function startMailProofs(
   };
   return {
     tick: () => {
+      const found = box.standing.finding();
+      if (found.kind === 'restored')
+        void mail.receipts.forget(found.atMs).catch(box.failed('forgetting what came'));
       receipts.tick();
       probe.tick();
     },

@@ -156,6 +156,8 @@ export async function startMailRoom(
       events: mailEvents(box.log, box.events, { changed: box.changes.note, nameOf: names.ofOwner, raw }),
     }),
   );
+  // Without the index nobody knows which messages came before: none of them is to be missed.
+  if (index.found !== 'whole') await mail.receipts.forget(box.clock.nowMs());
   const desk = startMailDesk({
     mail,
     identities: () => identity.sealIdentities,

@@ -98,6 +98,30 @@ it('a message that a friend accepted and lost is missing by its number, until it
   expect(await alice.mail.receipts.settle('bob')).toBe(false);
 });
 
+it('a box that forgot what came to it misses nothing of before, and all of what is lost from then on', async () => {
+  const [bobsDisk, alicesDisk] = [memoryStores(), memoryStores()];
+  const bob = await bobHolding(bobsDisk, 2);
+  const alice = await aliceBack(bob, alicesDisk);
+  expect(await look(alice, bob)).toMatchObject({ through: 2, missing: [] });
+  // Her index is gone: tags, and what she had counted.
+  for await (const [key] of alicesDisk.table.entries(''))
+    await alicesDisk.table.write([{ key, value: undefined }]);
+  await alice[Symbol.asyncDispose]();
+  const mta = used(await startFakeMta());
+  const again = used(await startOwner({ stores: alicesDisk, ...key, mta: mta.address }));
+  await again.mail.receipts.forget(5);
+  expect(await look(again, bob)).toMatchObject({ first: 3, through: 2, missing: [], gaps: [] });
+  bob.owner = undefined;
+  bob.mail.ownerGone(aliceId);
+  const talk = used(await talkTo(bob.address));
+  expect(await submit(talk, { data: message('later') })).toMatch(/^250 /);
+  expect(await look(again, bob)).toMatchObject({ first: 3, through: 3, waiting: 1, unfitAt: undefined });
+  await again.mail.receipts.forget(5);
+  expect(factOf(again, bob)).toMatchObject({ waiting: 1 });
+  await again.mail.receipts.forget(6);
+  expect(factOf(again, bob)).toBeUndefined();
+});
+
 it('numbers that a friend cannot tell of any more are a gap, and so is a list that is not what he signed', async () => {
   const disk = memoryStores();
   const bob = await bobHolding(disk, 4);

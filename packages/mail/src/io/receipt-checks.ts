@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Clock, type FrameStream, fromHex, type Table } from '@copain/core';
 import { questionsMax } from '../limits.ts';
 import {
+  checkFrom,
   freshCheck,
   hasRoomFor,
   type ReceiptCheck,
@@ -11,7 +12,13 @@ import {
   type SignedCount,
   stepReceipt,
 } from '../receipt-check.ts';
-import { decodeReceiptRow, encodeReceiptRow, receiptRowKey, receiptRowPrefix } from '../receipt-row.ts';
+import {
+  decodeReceiptRow,
+  encodeReceiptRow,
+  receiptRowKey,
+  receiptRowPrefix,
+  receiptsForgotKey,
+} from '../receipt-row.ts';
 import type { AcceptedPage } from './accepted-list.ts';
 import { asError } from './deadline.ts';
 import { askAccepted } from './mail-questions.ts';
@@ -27,6 +34,7 @@ export class ReceiptChecks {
   readonly #clock: Clock;
   readonly #isHere: (tags: readonly Uint8Array[]) => Promise<boolean>;
   readonly #checks = new Map<string, ReceiptCheck>();
+  #forgotAtMs = 0;
 
   private constructor(table: Table, clock: Clock, isHere: (tags: readonly Uint8Array[]) => Promise<boolean>) {
     this.#table = table;
@@ -45,7 +53,24 @@ export class ReceiptChecks {
       const check = decodeReceiptRow(value);
       if (check !== undefined) checks.#checks.set(key.slice(receiptRowPrefix.length), check);
     }
+    const forgot = await table.get(receiptsForgotKey);
+    if (forgot?.length === 8)
+      checks.#forgotAtMs = Number(new DataView(forgot.buffer, forgot.byteOffset, 8).getBigUint64(0));
     return checks;
+  }
+
+  /**
+   * This box does not know any more what came to it until `atMs`: its index was lost, or it was put back from an old copy.
+   * Nothing from before is missed from then on. Twice for the same is once. Rejects where the disk refused.
+   */
+  async forget(atMs: number): Promise<void> {
+    if (atMs <= this.#forgotAtMs) return;
+    const value = new Uint8Array(8);
+    new DataView(value.buffer).setBigUint64(0, BigInt(Math.round(atMs)));
+    const checks = [...this.#checks.keys()].map((peer) => ({ key: receiptRowKey(peer), value: undefined }));
+    await this.#table.write([{ key: receiptsForgotKey, value }, ...checks]);
+    this.#forgotAtMs = atMs;
+    this.#checks.clear();
   }
 
   /** Is there anything to ask this box: numbers not looked at, or messages that have not come? */
@@ -61,6 +86,7 @@ export class ReceiptChecks {
    * other side does not know the question; what was found until then stays.
    */
   async look(peer: string, signed: SignedCount, open: () => Promise<FrameStream>): Promise<void> {
+    if (this.#forgotAtMs > 0 && !this.#checks.has(peer)) await this.#store(peer, checkFrom(signed));
     const asker = new Asker(open);
     try {
       await this.#lookAgain(peer, asker);
@@ -134,9 +160,12 @@ export class ReceiptChecks {
   async #take(peer: string, input: ReceiptInput): Promise<void> {
     const before = this.#checks.get(peer) ?? freshCheck();
     const after = stepReceipt(before, input, Math.round(this.#clock.nowMs()), sha256);
-    if (after === before) return;
-    await this.#table.write([{ key: receiptRowKey(peer), value: encodeReceiptRow(after) }]);
-    this.#checks.set(peer, after);
+    if (after !== before) await this.#store(peer, after);
+  }
+
+  async #store(peer: string, check: ReceiptCheck): Promise<void> {
+    await this.#table.write([{ key: receiptRowKey(peer), value: encodeReceiptRow(check) }]);
+    this.#checks.set(peer, check);
   }
 }
 
