@@ -136,6 +136,31 @@ describe.skipIf(skip)('real Postfix on both ends, on ports 25 and 53', () => {
     expect(outside.log()).toMatch(/status=bounced \(host ns1\.alice\.example.*550 5\.1\.1/);
   });
 
+  it('is what alice’s agent asks at the addresses of the MX records, and what is wrong with them it says', async () => {
+    const { code, stdout } = await alice.peer(['doctor', 'mail', '--json']);
+    const { checks } = JSON.parse(stdout) as { checks: { id: string; ok: boolean | null; text: string }[] };
+    for (const box of [bob, carol]) {
+      const asked = checks.find(({ id }) => id === `mail.backup.${origin}.${box.name}`);
+      expect(asked).toMatchObject({
+        ok: true,
+        text: expect.stringContaining(`passes mail on at ${box.host}:25`),
+      });
+    }
+    const published = checks.find(({ id }) => id === `mail.dns.${origin}.mx`);
+    expect([code, published?.ok, published?.text]).toEqual([
+      1,
+      false,
+      `No MX record of ${origin} is your own server's: all mail goes to friends.`,
+    ]);
+    const fitting = await alice.well(['mail', 'dns', origin]);
+    expect(fitting).toContain('; compared with the zone as this box serves it');
+    expect(fitting).toMatch(
+      /^alice\.example\. MX 10 mx\.alice\.example\. {2}; not published so: your own server$/m,
+    );
+    expect(fitting).toMatch(/^alice\.example\. MX 20 ns[12]\.alice\.example\. /m);
+    expect(fitting).toContain('\nmx: ns1.alice.example\n');
+  });
+
   it('is held by the first MX while alice is off, and in her mailbox within 5 s of her return', async () => {
     await alice.stop();
     await sendByMx('by MX, held');

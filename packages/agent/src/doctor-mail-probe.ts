@@ -1,5 +1,5 @@
 import { humanDuration, visible } from '@copain/core';
-import { type ProbeRow, probeFailuresMax } from '@copain/mail';
+import { doesTake, type ProbeRow, probeFailuresMax } from '@copain/mail';
 import type { MailProbeFacts } from '@copain/status';
 import type { MailProof } from './doctor-mail.ts';
 import type { Check } from './doctor-net.ts';
@@ -16,7 +16,7 @@ export function probeFacts(row: ProbeStatusRow): MailProbeFacts {
   const isFailing = probe !== undefined && probe.kind !== 'unknown' && probe.failures >= probeFailuresMax;
   return {
     friend,
-    ok: probe?.kind === 'accepted' ? true : isFailing ? false : undefined,
+    ok: probe !== undefined && doesTake(probe) ? true : isFailing ? false : undefined,
     text: probe?.text,
     address: probe?.address === '' ? undefined : probe?.address,
     atMs: probe?.atMs,
@@ -53,6 +53,15 @@ export function probeChecks(row: ProbeStatusRow, proof: MailProof): Check[] {
         { id, ok: true, text: `${who} takes mail${where}, asked ${ago} ago.`, hint: null },
         ...canaryChecks(row, id),
       ];
+    case 'passed': {
+      const text = `${who} passes mail on${where}, asked ${ago} ago.`;
+      const own = `Your own server takes no mail for postmaster@${visible(domain)}, as RFC 5321 §4.5.1 wants: ${said}.`;
+      return [
+        { id, ok: true, text, hint: null },
+        { id: `${id}.postmaster`, ok: null, text: own, hint: 'docs/mail-check.md' },
+        ...canaryChecks(row, id),
+      ];
+    }
     case 'refused': {
       const text = `${who} does not take mail${where}, asked ${ago} ago: ${said}.`;
       return [{ id, ok: probe.failures < proof.probeFailures ? null : false, text, hint }];

@@ -117,6 +117,13 @@ it('a backup that takes mail is well; one that does not is told after the second
   expect(backups([probed({ probe: undefined })])[0]?.ok).toBeNull();
 });
 
+it('a backup that passes it on is well, though the own server takes no mail for postmaster', () => {
+  const [passes, own] = backups([probed({ probe: { ...accepted, kind: 'passed', text: '550 5.1.1 no' } })]);
+  expect(passes).toMatchObject({ ok: true, text: expect.stringContaining('passes mail on at 192.0.2.2:25') });
+  expect(own).toMatchObject({ ok: null, text: expect.stringContaining('postmaster@alice.example') });
+  expect(probeFacts(probed({ probe: { ...accepted, kind: 'passed' } })).ok).toBe(true);
+});
+
 it('where no backup ever answered, it may be this line: nobody is blamed', () => {
   const never = { ...failing('silent', 9), okAtMs: undefined };
   expect(backups([never, never]).map(({ ok }) => ok)).toEqual([null, null]);

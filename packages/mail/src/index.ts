@@ -19,6 +19,7 @@ export { diskFloorBytes, listMax, probeAddressesMax, probeFailuresMax } from './
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { matchesId, messageId } from './message-id.ts';
 export {
+  doesTake,
   noProbes,
   type ProbeEffect,
   type ProbeInput,

@@ -117,6 +117,17 @@ it('a canary that does not come is told as lost, and sent again after an hour; n
   expect(restarted.rows[0]?.nextCanaryAtMs).toBe(1000 + canaryEveryMs);
 });
 
+it('one that passes the question to our own server does its part, whatever that says', () => {
+  const started = run(
+    [0, targets(bob)],
+    [probeFirstMs, tick],
+    [probeFirstMs, probed('passed')],
+    [probeFirstMs, tick],
+  );
+  expect(started.effects.at(-1)).toEqual({ kind: 'canary', ...bob });
+  expect(started.state.rows[0]).toMatchObject({ okAtMs: probeFirstMs, probe: { failures: 0 } });
+});
+
 it('none is sent while canaries cannot come back here, and a refused one is tried again after an hour', () => {
   const well = run([0, targets(bob)], [probeFirstMs, tick], [probeFirstMs, probed('accepted')]).state;
   expect(stepProbes(well, { kind: 'tick', fraction, canaries: false }, probeFirstMs)[1]).toEqual([]);

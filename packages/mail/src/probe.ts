@@ -19,10 +19,10 @@ interface ProbeTarget {
 /** What came of asking a backup as a stranger's mail server would. */
 export interface ProbeOutcome {
   /**
-   * `refused`: it answered, and would not take the mail. `silent`: it could not be reached at the address. `unknown`:
+   * `passed`: it gave the question to our own server, and that refused. `refused`: it answered, and would not take the mail. `silent`: it could not be reached at the address. `unknown`:
    * there was no address to try, so nothing is said about the friend.
    */
-  kind: 'accepted' | 'refused' | 'silent' | 'unknown';
+  kind: 'accepted' | 'passed' | 'refused' | 'silent' | 'unknown';
   /** For people: the reply, or what went wrong. */
   text: string;
   /** `host:port`, empty where there was none. */
@@ -82,6 +82,9 @@ export type ProbeEffect = { kind: 'probe' | 'canary'; domain: string; peer: stri
 
 export const noProbes: Probes = { rows: [], busy: undefined };
 
+/** Does a backup with this outcome do its part? */
+export const doesTake = ({ kind }: ProbeOutcome): boolean => kind === 'accepted' || kind === 'passed';
+
 /** A span, longer or shorter by a tenth, so that friends are not all asked in the same minute. */
 const about = (spanMs: number, fraction: number): number => spanMs * (0.9 + 0.2 * fraction);
 
@@ -120,7 +123,7 @@ export function stepProbes(state: Probes, input: ProbeInput, nowMs: number): [Pr
       return [
         finish(state, 'probe', (row) => {
           const { outcome, fraction } = input;
-          const isOk = outcome.kind === 'accepted';
+          const isOk = doesTake(outcome);
           const failures = isOk || outcome.kind === 'unknown' ? 0 : (row.probe?.failures ?? 0) + 1;
           const isNew = failures > 0 && failures < probeFailuresMax;
           return {
@@ -183,7 +186,11 @@ function tick(state: Probes, canaries: boolean, nowMs: number): [Probes, ProbeEf
   if (probe !== undefined) return start(state, 'probe', probe);
   const canary = canaries
     ? state.rows.find(
-        (row) => nowMs >= row.nextCanaryAtMs && row.probe?.kind === 'accepted' && row.canary?.kind !== 'sent',
+        (row) =>
+          nowMs >= row.nextCanaryAtMs &&
+          row.probe !== undefined &&
+          doesTake(row.probe) &&
+          row.canary?.kind !== 'sent',
       )
     : undefined;
   return canary === undefined ? [state, []] : start(state, 'canary', canary);

@@ -103,6 +103,8 @@ export interface Mail extends AsyncDisposable {
   recipients(domain: string): RecipientFacts | undefined;
   /** Adds or forgets an address of a domain of ours by hand; false where nothing changed. */
   changeRecipient(address: string, change: 'add' | 'remove'): Promise<boolean>;
+  /** When our own mail server refused this address of a domain of ours last; undefined where it did not. */
+  refusedAtMs(address: string): number | undefined;
   /** Where it listens for one owner each, in the order of `raw.doors`. */
   readonly rawAddresses: readonly HostPort[];
   /**
@@ -317,6 +319,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       push.look();
       return done;
     },
+    refusedAtMs: (address) => book.refusedAtMs(address),
     ownerReachable: (ownerId) => {
       drains.reachable(ownerId);
       copies.look();

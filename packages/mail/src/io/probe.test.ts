@@ -47,13 +47,15 @@ async function aliceAndBob(
 }
 
 it('a backup is asked as by a stranger: it takes mail for postmaster, and is refused by the words of the MTA', async () => {
-  const { bob, mta } = await aliceAndBob();
+  const { bob, mta, alice } = await aliceAndBob();
   const { outcome, tls } = await ask({ ...asking, address: bob.address });
   expect(outcome).toMatchObject({ kind: 'accepted', address: `127.0.0.1:${bob.address.port}` });
   expect([tls, mta.messages]).toEqual([undefined, []]);
   mta.script = (line) => (line.startsWith('RCPT') ? '550 5.1.1 no postmaster here' : undefined);
   const refused = await ask({ ...asking, address: bob.address });
   expect(refused.outcome).toMatchObject({ kind: 'refused', text: '550 5.1.1 no postmaster here' });
+  expect(alice.mail.refusedAtMs(postmaster)).toBeGreaterThan(0);
+  expect(alice.mail.refusedAtMs('anna@alice.test')).toBeUndefined();
   const foreign = await ask({ ...asking, to: 'x@other.test', address: bob.address });
   expect(foreign.outcome.text).toMatch(/^550 5\.7\.1/);
 });

@@ -113,6 +113,12 @@ export class RecipientBook implements AsyncDisposable {
     return was;
   }
 
+  /** When our own server refused this address last; undefined where it did not. */
+  refusedAtMs(address: string): number | undefined {
+    const at = address.lastIndexOf('@');
+    return this.#domains.get(address.slice(at + 1))?.refused.get(recipientForm(address.slice(0, at)));
+  }
+
   revision(domain: string): number {
     return this.#domain(domain).revision;
   }
