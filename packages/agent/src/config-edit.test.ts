@@ -3,9 +3,12 @@ import { expect, it } from 'vitest';
 import { parseConfig } from './config.ts';
 import {
   addMail,
+  addService,
   addZone,
   type ConfigEdit,
+  pinService,
   removeMail,
+  removeService,
   removeZone,
   renameFriend,
   setFriend,
@@ -230,4 +233,29 @@ it('a friend is renamed in tables that are written in one line too, and never to
     kind: 'refused',
     why: expect.stringContaining('is already in friend'),
   });
+});
+
+it('a service is added, pinned, renamed with its standby, and removed; all else stays', () => {
+  const text = 'name = "a"\n\n[[zone]] # mine\norigin = "a.test"\nfile = "a.zone"\n';
+  const edited = (edit: ReturnType<typeof addService>): string =>
+    edit.kind === 'edited' ? edit.text : edit.kind;
+  const web = { name: 'web', record: 'www.a.test', check: 'https://www.a.test/', standby: ['bob=192.0.2.1'] };
+  const added = edited(addService(text, { ...web, after: '20s' }));
+  expect(added).toBe(
+    `${text}\n[[service]]\nname = "web"\nrecord = "www.a.test"\ncheck = "https://www.a.test/"\nstandby = "bob=192.0.2.1"\nafter = "20s"\n`,
+  );
+  expect(addService(added, web)).toMatchObject({
+    kind: 'refused',
+    why: 'peer.toml already has a service web',
+  });
+  expect(addService(text, { ...web, record: 'www.b.test' }).kind).toBe('refused');
+  expect(edited(pinService(added, { name: 'web', pin: 'down' }))).toBe(`${added}pin = "down"\n`);
+  expect(pinService(added, { name: 'chat', pin: 'up' })).toMatchObject({ kind: 'refused' });
+  expect(edited(renameFriend(added, { name: 'bob', to: 'robert' }))).toContain(
+    'standby = "robert=192.0.2.1"',
+  );
+  expect(renameFriend(added, { name: 'bo', to: 'robert' }).kind).toBe('unchanged');
+  expect(edited(removeService(added, 'web'))).toBe(`${text}\n`);
+  const both = edited(addService(text, { ...web, standby: ['bob=192.0.2.1', 'bob=2001:db8::1'] }));
+  expect(both).toContain('standby = ["bob=192.0.2.1", "bob=2001:db8::1"]');
 });

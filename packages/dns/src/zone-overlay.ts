@@ -35,7 +35,7 @@ export function replacedTypes(sets: readonly { type: number }[]): number[] {
 }
 
 /**
- * The zone as it is answered while friends stand in for some names, and with a serial that is `steps` higher. The zone
+ * The zone as it is answered while friends stand in for some names, and with a serial that is `steps` higher (RFC 1982). The zone
  * given is left as it is. In a zone that is signed with DNSSEC the serial stays, since a signature covers it, and a name is
  * answered otherwise only where the overlay has signatures that are good at `nowS` for exactly the types that the name has:
  * what denies the others is signed too. Called by every box that answers a zone, owner or friend.

@@ -99,15 +99,14 @@ it('what could not be tried says nothing', () => {
 
 it('failures of the time in which the box was out of reach are not held against its site once the box is back', () => {
   const nowMs = 400_000;
-  const one = convinced(nowMs);
-  one.probed('primary', 'down', nowMs);
+  const failing = box();
+  failing.tick({}, 0);
+  for (let atMs = 1000; atMs <= nowMs; atMs += 10_000) failing.probed('primary', 'down', atMs);
+  failing.probed('standby', 'up', nowMs - 1000);
   const up = (sinceMs: number) => ({ box: { state: 'up', confirmed: true, sinceMs, silentSinceMs: nowMs } });
-  expect(votes(one.tick(up(nowMs - 1000), nowMs))).toEqual([]);
-  const later = box();
-  later.tick({}, 0);
-  for (let atMs = 1000; atMs <= nowMs; atMs += 10_000) later.probed('primary', 'down', atMs);
-  later.probed('standby', 'up', nowMs - 1000);
-  expect(votes(later.tick(up(0), nowMs))).toEqual(['1 true']);
+  expect(votes(failing.tick(up(nowMs - 1000), nowMs))).toEqual([]);
+  expect(votes(failing.tick(up(nowMs - web.afterMs + 1), nowMs))).toEqual([]);
+  expect(votes(failing.tick(up(nowMs - web.afterMs), nowMs))).toEqual(['1 true']);
 });
 
 it('takes its word back when it is not convinced any more, and says it again while it is', () => {

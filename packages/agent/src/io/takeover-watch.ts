@@ -23,7 +23,7 @@ import {
 } from '@copain/liveness';
 import { probe } from '@copain/liveness/io';
 import { encodeSwapRecord, encodeTakeoverRecord, isSwapQuorum, maxSwapVotes } from '@copain/trust';
-import { recordsOf } from '../known-records.ts';
+import { recordsOf, serviceKey } from '../known-records.ts';
 import type { Identity } from './identity.ts';
 import type { OwnServices } from './own-services.ts';
 import type { RecordStore } from './record-store.ts';
@@ -66,17 +66,23 @@ export function startTakeoverWatch(options: {
   const underWay = new Set<string>();
   let signing: Promise<unknown> = Promise.resolve();
 
-  const votesAbout = (key: string): KnownSwapVote[] =>
-    recordsOf(records.knowledge(), 'swap').flatMap(({ signed: { signer: voter, record } }) => {
+  const votesByService = (): Map<string, KnownSwapVote[]> => {
+    const votes = new Map<string, KnownSwapVote[]>();
+    for (const { signed } of recordsOf(records.knowledge(), 'swap')) {
+      const { signer: voter, record } = signed;
       const owner = records.knowledge().roster.ownerOf.get(voter);
-      if (owner === undefined || `${record.about}/${record.service}` !== key) return [];
-      const { network, number, stands, atMs } = record;
-      return [{ voter, owner, network, number, stands, atMs }];
-    });
+      if (owner === undefined) continue;
+      const { about, service, network, number, stands, atMs } = record;
+      const key = serviceKey(about, service);
+      votes.set(key, [...(votes.get(key) ?? []), { voter, owner, network, number, stands, atMs }]);
+    }
+    return votes;
+  };
 
   const watched = (): WatchedService[] => {
     const boxes = new Map(options.watch.facts().map((one) => [one.peer, one]));
     const nowMs = clock.nowMs();
+    const votes = votesByService();
     return takeovers.services().flatMap((service): WatchedService[] => {
       const { key, about, ownerId, entry, standing, certified } = service;
       const isMine = about === self;
@@ -103,7 +109,7 @@ export function startTakeoverWatch(options: {
             sinceMs: box?.sinceAtMs ?? 0,
             silentSinceMs: box?.silentSinceMs,
           },
-          votes: votesAbout(key),
+          votes: votes.get(key) ?? [],
         },
       ];
     });
