@@ -8,7 +8,7 @@ import { statusNow } from './box-status.ts';
 import type { Figures } from './figures.ts';
 import { awayOwner, domain, heldAt } from './mail-circle.ts';
 import { sendLoad } from './mail-load.ts';
-import { rssMiB } from './process-use.ts';
+import { cpuSeconds, rssMiB } from './process-use.ts';
 
 /** Messages that are really accepted; the others are these again under tags of their own. */
 const accepted = 100;
@@ -22,6 +22,7 @@ export async function measureManyHeld({ record }: Figures, messages: number): Pr
   await awayOwner(box, block.of(1));
   await box.stop();
   const emptyMs = await startMs(box);
+  const emptyCpuSeconds = cpuSeconds(box.pid() ?? 0);
   const emptyMiB = rssMiB(box.pid() ?? 0);
   const load = { messages: accepted, sizeBytes: 1024, sessions: 5, keepSessions: true };
   await sendLoad(box.smtp, `u@${domain}`, load);
@@ -32,6 +33,8 @@ export async function measureManyHeld({ record }: Figures, messages: number): Pr
   await box.stop();
   record('none held: start', 'ms', [emptyMs]);
   record(`${messages} held: start`, 'ms', [await startMs(box)]);
+  record('none held: processor until it is ready', 's', [emptyCpuSeconds]);
+  record(`${messages} held: processor until it is ready`, 's', [cpuSeconds(box.pid() ?? 0)]);
   const held = await heldAt(box);
   if (held !== messages) throw new Error(`${held} messages are held, not ${messages}`);
   const before = rssMiB(box.pid() ?? 0);

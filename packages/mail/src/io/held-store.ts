@@ -63,7 +63,6 @@ export class HeldStore {
     }
     // A message may have been stored and not counted when the last run was cut off.
     await store.#count(found);
-    for (const [ownerId, { messages }] of store.tallies) store.#forgetOldSoon(ownerId, messages);
     return store;
   }
 

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import {
@@ -13,6 +13,7 @@ import { groupMaxBytes, recordMaxBytes, segmentBytesDefault } from '../limits.ts
 import { decodeRecordHeader, fileHeader, recordHeaderBytes, scanSegment } from '../segment-format.ts';
 import { syncFolder } from './durable-files.ts';
 import { StoreError } from './errors.ts';
+import { readInto } from './reused-read.ts';
 import { readStarts } from './segment-starts.ts';
 import { type RecordToWrite, writeRecords } from './segment-write.ts';
 
@@ -79,10 +80,11 @@ class SegmentStore implements DiskSegments {
     await mkdir(this.#dir, { recursive: true, mode: 0o700 });
     const numbers = (await readdir(this.#dir)).map(segmentNumber).filter((number) => number !== undefined);
     const gone: { target: string; by: number }[] = [];
+    const room = { bytes: new Uint8Array() };
     for (const number of numbers.sort((a, b) => a - b)) {
       this.#lastNumber = number;
       const path = this.#path(number);
-      const bytes = await readFile(path);
+      const bytes = await readInto(room, path);
       const scan = scanSegment(bytes, crc32);
       this.damagedRecords += scan.damaged;
       if (scan.goodEnd < bytes.length) await truncate(path, scan.goodEnd);
