@@ -7,15 +7,21 @@ const together = [
   'away',
   'boxes',
   'claims',
+  'follow',
   'hostile-text',
   'invites',
+  'mail-copies',
   'mail-reading',
+  'mail-recipients',
   'removal',
   'rename',
   'restored',
   'save',
   'services',
   'takeover',
+  'transfer-out',
+  'zone-check-signed',
+  'zones',
 ].map((name) => `test/e2e/${name}.test.ts`);
 
 /** Real daemons and real lines take their time: limits for what hangs. */
