@@ -3,6 +3,7 @@
  * noticed, held mail at the owner's server after his return, memory of an idle agent, one command. Bounded: some two
  * minutes. Bare Node beside us is the anchor for memory and for the command's time.
  */
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,7 @@ import { eventually } from '../../test/e2e/lib/eventually.ts';
 import { freshBlock } from '../../test/e2e/lib/loopback.ts';
 import { startRecordingMta } from '../../test/e2e/lib/recording-mta.ts';
 import { send } from '../../test/e2e/lib/smtp-dialogue.ts';
+import { isHeard } from '../../test/e2e/lib/status-json.ts';
 import { zoneText } from '../../test/e2e/lib/zone-text.ts';
 import type { Figures } from './figures.ts';
 import { rssMiB } from './process-use.ts';
@@ -59,7 +61,7 @@ export async function measureCircle({ record }: Figures): Promise<void> {
     await friend.well(['join', '--code-file', '-', '--yes'], { stdin: `${code}\n` });
   }
   await eventually('all see each other', async () =>
-    (await carol.status()).friends.every((friend) => friend.state === 'up'),
+    (await carol.status()).friends.every((friend) => isHeard(friend.state)),
   );
 
   save(1);
@@ -105,7 +107,7 @@ export async function measureCircle({ record }: Figures): Promise<void> {
     const sinceMs = performance.now();
     const stopping = alice.stop();
     await eventually('bob notices', async () =>
-      (await bob.status()).friends.some((friend) => friend.name === 'alice' && friend.state !== 'up'),
+      (await bob.status()).friends.some((friend) => friend.name === 'alice' && !isHeard(friend.state)),
     );
     noticed.push(performance.now() - sinceMs);
     await stopping;

@@ -5,6 +5,7 @@ import { type Network, startNetwork } from '../../test/e2e/lib/network.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { allTogether, join, takesMail } from '../../test/e2e/lib/scene.ts';
 import type { FriendJson } from '../../test/e2e/lib/status-json.ts';
+import { isHeard } from '../../test/e2e/lib/status-json.ts';
 import { statusNow } from './box-status.ts';
 import type { Figures } from './figures.ts';
 import { allAlive, type SerfAgent, startSerf } from './serf.ts';
@@ -110,7 +111,7 @@ async function detectByCopain(names: readonly string[], times: number): Promise<
     // Both clocks are this machine's: what an agent writes down is more exact than asking it often.
     const killedAtMs = Date.now();
     await box.kill();
-    const seen = await whenAllSee(others, box.name, ({ state }) => state !== 'up' && state !== 'slow');
+    const seen = await whenAllSee(others, box.name, ({ state }) => !isHeard(state));
     found.killedMs.push(Math.max(...seen.map(({ sinceAt }) => Date.parse(sinceAt) - killedAtMs)));
     await box.up();
     await allTogether(boxes, 60_000);
@@ -127,7 +128,7 @@ async function detectByCopain(names: readonly string[], times: number): Promise<
           `${one.name} sees all again`,
           async () => {
             const { friends } = await statusNow(one);
-            return friends.every(({ state }) => state === 'up' || state === 'slow');
+            return friends.every(({ state }) => isHeard(state));
           },
           giveUpMs,
         ),

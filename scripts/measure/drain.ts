@@ -7,6 +7,7 @@ import { type Postfix, startPostfix } from '../../test/e2e/lib/postfix.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { type RecordingMta, startRecordingMta } from '../../test/e2e/lib/recording-mta.ts';
 import { join, takesMail } from '../../test/e2e/lib/scene.ts';
+import { isHeard } from '../../test/e2e/lib/status-json.ts';
 import { statusNow } from './box-status.ts';
 import type { Figures } from './figures.ts';
 import { measureManyHeld } from './held-many.ts';
@@ -131,7 +132,7 @@ async function together(alice: Box, bob: Box, mtaHost = alice.host): Promise<voi
 }
 
 const seesUp = async (box: Box): Promise<boolean> =>
-  (await statusNow(box)).friends.every((friend) => friend.state === 'up');
+  (await statusNow(box)).friends.every((friend) => isHeard(friend.state));
 
 async function hold(bob: Box, namespace?: string, host = bob.smtp.host): Promise<void> {
   await sendLoad({ host, port: bob.smtp.port }, recipient, load, namespace);

@@ -6,6 +6,7 @@ import { startNatNetwork } from '../../test/e2e/lib/nat-network.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { allTogether } from '../../test/e2e/lib/scene.ts';
 import type { StatusJson } from '../../test/e2e/lib/status-json.ts';
+import { isHeard } from '../../test/e2e/lib/status-json.ts';
 import { statusNow } from './box-status.ts';
 import type { Figures } from './figures.ts';
 
@@ -93,7 +94,7 @@ async function areRelayed(one: Box, other: Box, since: string): Promise<boolean>
     friends.some(
       (friend) =>
         friend.name === name &&
-        friend.state === 'up' &&
+        isHeard(friend.state) &&
         friend.path === 'relayed' &&
         (friend.lastHeardAt ?? '') > since,
     );

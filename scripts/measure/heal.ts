@@ -8,6 +8,7 @@ import { startNetwork } from '../../test/e2e/lib/network.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { join } from '../../test/e2e/lib/scene.ts';
 import type { StatusJson } from '../../test/e2e/lib/status-json.ts';
+import { isHeard } from '../../test/e2e/lib/status-json.ts';
 import { zoneText } from '../../test/e2e/lib/zone-text.ts';
 import { statusNow } from './box-status.ts';
 import type { Figures } from './figures.ts';
@@ -107,7 +108,7 @@ async function healOneCircle(index: number, options: { cutMs: number; rounds: nu
 async function allUp(boxes: readonly Box[]): Promise<boolean> {
   const states = await Promise.all(boxes.map(statusNow));
   return states.every(
-    ({ friends }) => friends.length === boxes.length - 1 && friends.every((friend) => friend.state === 'up'),
+    ({ friends }) => friends.length === boxes.length - 1 && friends.every((friend) => isHeard(friend.state)),
   );
 }
 

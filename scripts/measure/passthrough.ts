@@ -9,6 +9,7 @@ import { startNetwork } from '../../test/e2e/lib/network.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { run, within } from '../../test/e2e/lib/run.ts';
 import { join, takesMail } from '../../test/e2e/lib/scene.ts';
+import { isHeard } from '../../test/e2e/lib/status-json.ts';
 import { statusNow } from './box-status.ts';
 import { measureCrowd } from './crowd.ts';
 import type { Figures } from './figures.ts';
@@ -108,7 +109,7 @@ async function measureNarrow({ record }: Figures, sizeBytes: number): Promise<vo
   record(`${name}: a zone change meanwhile`, 'ms', changes);
   record(`${name}: of the line`, '%', [(100 * 8 * sizeBytes) / seconds / 128_000]);
   const { friends } = await statusNow(bob);
-  if ((await heldAt(bob)) !== 0 || friends.some(({ state }) => state !== 'up'))
+  if ((await heldAt(bob)) !== 0 || friends.some(({ state }) => !isHeard(state)))
     throw new Error('the message was held, or alice was doubted');
   function isDone(): boolean {
     return done;

@@ -11,6 +11,7 @@ import { type Network, startNetwork } from '../../test/e2e/lib/network.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { within } from '../../test/e2e/lib/run.ts';
 import { join } from '../../test/e2e/lib/scene.ts';
+import { isHeard } from '../../test/e2e/lib/status-json.ts';
 import { zoneText } from '../../test/e2e/lib/zone-text.ts';
 import type { Figures } from './figures.ts';
 import { startAnchor } from './propagate-anchors.ts';
@@ -146,7 +147,7 @@ async function measureOurs(
     record(`copain: line back after ${cutMs / 1000} s, caught up`, 'ms', [await allAfter(nowMs())]);
     await eventually(
       'all see each other',
-      async () => (await alice.status()).friends.every(({ state }) => state === 'up'),
+      async () => (await alice.status()).friends.every(({ state }) => isHeard(state)),
       giveUpMs,
     );
   }

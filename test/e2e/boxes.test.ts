@@ -7,6 +7,7 @@ import { eventually, steadily } from './lib/eventually.ts';
 import { freshBlock } from './lib/loopback.ts';
 import { whyNot } from './lib/programs.ts';
 import { allTogether, inviteCode, join as joins, openScene, seesUp } from './lib/scene.ts';
+import { isHeard } from './lib/status-json.ts';
 import { zoneText } from './lib/zone-text.ts';
 
 const scene = openScene();
@@ -92,7 +93,7 @@ describe.skipIf(skip)('an owner with two boxes, home and second', () => {
     }
     expect((await alice.status()).friends.map(({ name }) => name).sort()).toEqual(['bob', 'carol']);
     await eventually('home hears second', async () =>
-      (await boxesOf(alice)).boxes.some(({ name, state }) => name === 'second' && state === 'up'),
+      (await boxesOf(alice)).boxes.some(({ name, state }) => name === 'second' && isHeard(state)),
     );
     await eventually(
       'second answers for the zone of its owner too',
@@ -176,7 +177,7 @@ describe.skipIf(skip)('an owner with two boxes, home and second', () => {
     expect(await namesOf(alice)).toEqual(['alice']);
     await eventually('nobody is there for second', async () => {
       const { friends } = await second.status();
-      return friends.every(({ state }) => state !== 'up');
+      return friends.every(({ state }) => !isHeard(state));
     });
     // Whoever looks at it reads what happened, and what to type.
     const { verdict } = await second.status();

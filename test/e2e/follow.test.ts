@@ -5,6 +5,7 @@ import { eventually } from './lib/eventually.ts';
 import { type Network, startNetwork } from './lib/network.ts';
 import { whyNot } from './lib/programs.ts';
 import { allTogether, openScene, threeFriendsIn } from './lib/scene.ts';
+import { isHeard } from './lib/status-json.ts';
 import { zoneText } from './lib/zone-text.ts';
 
 const scene = openScene();
@@ -68,7 +69,7 @@ describe.skipIf(skip)('names that follow the address of their box', () => {
     await network.move('alice');
     await eventually(
       'bob has noticed',
-      async () => (await bob.status()).friends.some((one) => one.name === 'alice' && one.state !== 'up'),
+      async () => (await bob.status()).friends.some((one) => one.name === 'alice' && !isHeard(one.state)),
       60_000,
     );
     await network.heal('alice');

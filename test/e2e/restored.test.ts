@@ -8,6 +8,7 @@ import { eventually, steadily } from './lib/eventually.ts';
 import { freshBlock } from './lib/loopback.ts';
 import { whyNot } from './lib/programs.ts';
 import { allTogether, join as joinCircle, openScene } from './lib/scene.ts';
+import { isHeard } from './lib/status-json.ts';
 import { zoneText } from './lib/zone-text.ts';
 
 const scene = openScene();
@@ -197,7 +198,7 @@ describe.skipIf(skip)('a copy of alice that runs beside her', () => {
     await alice.stop();
     const backup = backUp(alice);
     await alice.up();
-    await eventually('bob hears alice again', async () => (await bob.status()).friends[0]?.state === 'up');
+    await eventually('bob hears alice again', async () => isHeard((await bob.status()).friends[0]?.state));
     // The copy listens elsewhere, as it would on a second machine.
     const elsewhere = (await freshBlock()).of(1);
     const copy = scene.box({ name: 'alice', host: elsewhere });

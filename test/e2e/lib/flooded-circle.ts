@@ -6,6 +6,7 @@ import { type FloodCount, type FloodOrder, startFlood } from './flood.ts';
 import { type Network, startNetwork } from './network.ts';
 import { runWell } from './run.ts';
 import { allTogether, join } from './scene.ts';
+import { isHeard } from './status-json.ts';
 
 /**
  * A circle whose member alice is flooded. bob stays connected; carol starts afresh, again and again. alice is kept from
@@ -86,14 +87,14 @@ export async function startFloodedCircle(): Promise<FloodedCircle> {
         await carol.stop();
         await eventually(
           'alice sees that carol left',
-          async () => (await stateOf(alice, 'carol')) !== 'up',
+          async () => !isHeard(await stateOf(alice, 'carol')),
           30_000,
         );
         await carol.up();
         const readyMs = performance.now();
         await eventually(
           'carol and alice see each other up',
-          async () => (await stateOf(alice, 'carol')) === 'up' && (await stateOf(carol, 'alice')) === 'up',
+          async () => isHeard(await stateOf(alice, 'carol')) && isHeard(await stateOf(carol, 'alice')),
           order.forMs,
         );
         togetherMs.push(performance.now() - readyMs);

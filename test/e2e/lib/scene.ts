@@ -3,6 +3,7 @@ import { type Box, type BoxOptions, createBox } from './box.ts';
 import { eventually } from './eventually.ts';
 import { freshBlock } from './loopback.ts';
 import type { Network } from './network.ts';
+import { isHeard } from './status-json.ts';
 
 /**
  * What one test file starts. Everything ends with the file, in reverse order; when a test fails, what the agents wrote
@@ -58,7 +59,7 @@ export async function join(guest: Box, host: Box): Promise<void> {
 /** Does this box show all the others, and all of them up? */
 export async function seesUp(box: Box, others: readonly string[]): Promise<boolean> {
   const { friends } = await box.status();
-  return others.every((name) => friends.some((friend) => friend.name === name && friend.state === 'up'));
+  return others.every((name) => friends.some((friend) => friend.name === name && isHeard(friend.state)));
 }
 
 /** Waits until every box shows every other one as up. */

@@ -39,6 +39,9 @@ export interface StatusJson {
   events: { at: string; kind: string; text: string }[];
 }
 
+/** Is a friend in this state heard? One who answers late, on a full line or a busy machine, is. */
+export const isHeard = (state: string | undefined): boolean => state === 'up' || state === 'slow';
+
 export interface FriendJson {
   name: string;
   state: string;
