@@ -71,7 +71,9 @@ export function takeoverCircle(
   const swaps: Swap[] = [];
   const mine = new Map<string, TakeoverBox>();
   /** When a box last could reach a site, by the network, and for how long it could not before. */
-  const reach = new Map<string, { lastMs: number; outage: { endMs: number; forMs: number } }>();
+  const reach = new Map<string, { lastMs: number; upSinceMs: number; outFromMs: number }>();
+  /** A site that is back for less than a probe may take is seen by nobody. */
+  const blipMs = 15_000;
   const trying = new Set<string>();
   const together = new Map<string, number>();
 
@@ -277,13 +279,12 @@ export function takeoverCircle(
     if (2 * voters.length <= names.length - 1 || voters.length < 2)
       broken.push(`${when} with ${voters.length} votes of ${names.length - 1}`);
     for (const voter of voters) {
-      const { lastMs, outage } = reach.get(`${voter} ${service}`) ?? {
-        lastMs: 0,
-        outage: { endMs: 0, forMs: 0 },
-      };
+      const seen = reach.get(`${voter} ${service}`) ?? { lastMs: 0, upSinceMs: 0, outFromMs: 0 };
+      const { lastMs, upSinceMs, outFromMs } = seen;
       // A probe takes its time, and that the site is back must reach everybody before it is too late.
-      const isOut = net.nowMs() - lastMs >= times.afterMs - 15_000;
-      const wasOut = net.nowMs() - outage.endMs < 60_000 && outage.forMs >= times.afterMs - 15_000;
+      const fromMs = lastMs - upSinceMs < blipMs ? outFromMs : lastMs;
+      const isOut = net.nowMs() - fromMs >= times.afterMs - 15_000;
+      const wasOut = net.nowMs() - upSinceMs < 60_000 && upSinceMs - outFromMs >= times.afterMs - 15_000;
       if (!isOut && !wasOut)
         broken.push(`${when}, though ${voter} reached the site ${Math.round(net.nowMs() - lastMs)} ms ago`);
     }
@@ -294,10 +295,18 @@ export function takeoverCircle(
       for (const service of services)
         if (boxes.get(name)?.on === true && answers(name, service, 'primary')) {
           const key = `${name} ${service}`;
-          const known = reach.get(key) ?? { lastMs: net.nowMs(), outage: { endMs: 0, forMs: 0 } };
-          const forMs = net.nowMs() - known.lastMs;
-          const outage = forMs > 10_000 ? { endMs: net.nowMs(), forMs } : known.outage;
-          reach.set(key, { lastMs: net.nowMs(), outage });
+          const nowMs = net.nowMs();
+          const { lastMs, upSinceMs, outFromMs } = reach.get(key) ?? {
+            lastMs: nowMs,
+            upSinceMs: 0,
+            outFromMs: 0,
+          };
+          const wasLost = nowMs - lastMs > 10_000;
+          reach.set(key, {
+            lastMs: nowMs,
+            upSinceMs: wasLost ? nowMs : upSinceMs,
+            outFromMs: wasLost && lastMs - upSinceMs >= blipMs ? lastMs : outFromMs,
+          });
         }
     }
     for (const one of names)

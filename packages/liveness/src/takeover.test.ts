@@ -109,6 +109,20 @@ it('failures of the time in which the box was out of reach are not held against 
   expect(votes(failing.tick(up(nowMs - web.afterMs), nowMs))).toEqual(['1 true']);
 });
 
+it('a site that went on while its box was off has its whole time once it fails', () => {
+  const one = box();
+  one.tick(down(0), 500_000);
+  one.probed('primary', 'up', 600_000);
+  const due = (nowMs: number) => {
+    one.probed('primary', 'down', nowMs - 10_000);
+    one.probed('primary', 'down', nowMs - 5000);
+    one.probed('standby', 'up', nowMs - 5000);
+    return votes(one.tick(down(0), nowMs));
+  };
+  expect(due(779_000)).toEqual([]);
+  expect(due(780_000)).toEqual(['1 true']);
+});
+
 it('takes its word back when it is not convinced any more, and says it again while it is', () => {
   const mine = [vote('carol', { atMs: 300_000 })];
   expect(votes(convinced(400_000).tick({ ...down(0), votes: mine }, 400_000))).toEqual([]);

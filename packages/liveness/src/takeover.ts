@@ -84,6 +84,8 @@ interface Row {
   ok: boolean | undefined;
   inARow: number;
   sinceMs: number;
+  /** When it last answered. */
+  goodAtMs: number;
 }
 
 interface Memory {
@@ -100,7 +102,14 @@ export interface TakeoverState {
 }
 
 const never = Number.NEGATIVE_INFINITY;
-const emptyRow: Row = { askedAtMs: never, atMs: never, ok: undefined, inARow: 0, sinceMs: never };
+const emptyRow: Row = {
+  askedAtMs: never,
+  atMs: never,
+  ok: undefined,
+  inARow: 0,
+  sinceMs: never,
+  goodAtMs: never,
+};
 const emptyMemory: Memory = { primary: emptyRow, standby: emptyRow, quorum: undefined, done: undefined };
 
 export function startTakeovers(): TakeoverState {
@@ -136,6 +145,7 @@ function withResult(row: Row, result: ProbeResult, nowMs: number): Row {
     ...row,
     ok,
     atMs: nowMs,
+    goodAtMs: ok ? nowMs : row.goodAtMs,
     inARow: goesOn ? row.inARow + 1 : 1,
     // What failed at this probe may have failed since the one before; what works now is known to work from now on.
     sinceMs: goesOn ? row.sinceMs : nowMs,
@@ -197,7 +207,8 @@ function isDue({ afterMs, box }: WatchedService, { primary, standby }: Memory, n
   if (standby.ok !== true || !isFresh(standby, nowMs)) return false;
   if (box.state === 'down' && box.confirmed && box.silentSinceMs !== undefined) {
     // The last beat may be as old as a beat's distance when the line is cut: counted so, nobody acts before the time.
-    return nowMs - (box.silentSinceMs + beatSlackMs) >= afterMs;
+    // A site that went on for a while after its box was gone has its time from then.
+    return nowMs - Math.max(box.silentSinceMs + beatSlackMs, primary.goodAtMs) >= afterMs;
   }
   const isThere = box.state === 'up' || box.state === 'slow';
   // While the box was out of reach the site was too: only what fails beside a box that is heard is the site's own fault.
