@@ -102,8 +102,7 @@ const mesh: Mutant[] = [
     file: 'packages/mesh/src/sync.ts',
     from: 'return nowMs < atMs && atMs - nowMs <= furthestMs;',
     to: 'return nowMs < atMs && furthestMs > 0;',
-    days: 60,
-    seed: 3,
+    days: 120,
   },
   {
     name: 'older-record-accepted',
@@ -125,6 +124,7 @@ const mesh: Mutant[] = [
     file: 'test/sim/box/records.ts',
     from: 'disk.write(rowsOf(taken.fact, []), (kept) => {',
     to: 'remember(taken, []); options.changed(taken, true); disk.write(rowsOf(taken.fact, []), (kept) => {',
+    days: 120,
   },
 ];
 
