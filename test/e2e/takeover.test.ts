@@ -1,16 +1,22 @@
 import { once } from 'node:events';
+import { renameSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Box } from './lib/box.ts';
 import { authoritativeSerial, dig } from './lib/dig.ts';
 import { freePort } from './lib/dns-servers.ts';
 import { eventually } from './lib/eventually.ts';
+import { whyNot } from './lib/programs.ts';
+import { run } from './lib/run.ts';
 import { openScene, type Trio, threeFriends } from './lib/scene.ts';
+import { signingFolder } from './lib/signed-zone.ts';
 import { zoneText } from './lib/zone-text.ts';
 
 const scene = openScene();
 const origin = 'alice.example';
 const www = `www.${origin}`;
+const secure = 'secure.example';
 
 describe('a web site that a friend stands in for', () => {
   let trio: Trio;
@@ -199,6 +205,51 @@ describe('a web site that a friend stands in for', () => {
     expect((await serials([carol]))[0]).toBeGreaterThan(changed ?? 0);
   });
 });
+
+/** Programs of BIND: keys and signatures that are not ours, and a validator. */
+const signers = ['dig', 'delv', 'dnssec-keygen', 'dnssec-signzone'];
+
+describe.skipIf(whyNot({ programs: signers }, 'takeover in a signed zone'))(
+  'a service in a zone that is signed with DNSSEC',
+  () => {
+    it('has a standby once its owner’s signer signed that too, and validators take the answer', async () => {
+      const { alice, bob, carol } = await threeFriends(scene);
+      const signing = await signingFolder(join(alice.home, 'signing'), secure);
+      const text = (www: string): string =>
+        [
+          '$TTL 300',
+          `@ SOA ns1 host 1 14400 3600 1209600 300`,
+          '@ NS ns1',
+          `ns1 A ${bob.host}`,
+          `www A ${www}`,
+          '',
+        ].join('\n');
+      // The tool writes to one place: the standby's is moved away before the zone's own is made.
+      renameSync(await signing.sign(text('198.51.100.7')), join(alice.home, 'standby.signed'));
+      await alice.well(['zone', 'add', secure, '--file', await signing.sign(text('192.0.2.80'))]);
+      const www = async (box: Box) => (await dig(box.dns, `www.${secure}`, 'A')).answers.join();
+      await eventually('friends answer it', async () => (await www(carol)).includes('192.0.2.80'));
+      const add = ['service', 'add', 'web', '--record', `www.${secure}`, '--check', `https://www.${secure}/`];
+      const bare = await alice.peer([...add, '--standby', 'bob=198.51.100.7']);
+      expect([bare.code, bare.stderr]).toEqual([65, expect.stringContaining('need signatures of their own')]);
+      const file = join(alice.home, 'standby.signed');
+      const other = await alice.peer([...add, '--standby', 'bob=198.51.100.8', '--signed', file]);
+      expect([other.code, other.stderr]).toEqual([65, expect.stringContaining("not the standby's records")]);
+      await alice.well([...add, '--standby', 'bob=198.51.100.7', '--signed', file]);
+      await alice.well(['service', 'pin', 'web', 'down']);
+      for (const box of [bob, carol]) {
+        await eventually('it is answered from the standby', async () =>
+          (await www(box)).includes('198.51.100.7'),
+        );
+        expect(await authoritativeSerial(box.dns, secure)).toBe(1);
+        const at = [`@${box.dns.host}`, '-p', String(box.dns.port), '-a', signing.anchors, `+root=${secure}`];
+        const { stdout, stderr } = await run(['delv', ...at, `www.${secure}`, 'A']);
+        expect(stdout + stderr).toContain('; fully validated');
+        expect(stdout).toContain('198.51.100.7');
+      }
+    });
+  },
+);
 
 async function metrics(box: Box): Promise<string> {
   return await (await fetch(`http://${box.http.host}:${box.http.port}/metrics`)).text();
