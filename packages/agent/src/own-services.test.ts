@@ -47,6 +47,8 @@ it('a rehearsal is kept until it is ended, and its end is above what it did', ()
   const said = nextServices(nothing, [web], at(0));
   const begun = nextServices(said, [web], { ...at(0), drills: new Map([['web', { untilMs: 9 }]]) });
   expect(begun.services[0]).toMatchObject({ number: 0, drill: { untilMs: 9 } });
+  const later = nextServices(said, [web], { ...at(2), drills: new Map([['web', { untilMs: 9 }]]) });
+  expect(later.services[0]).toMatchObject({ number: 2, drill: { untilMs: 9 } });
   expect(nextServices(begun, [web], at(1)).services[0]?.drill).toEqual({ untilMs: 9 });
   const over = nextServices(begun, [web], { ...at(1), drills: new Map([['web', undefined]]) });
   expect(over.services[0]).toMatchObject({ number: 2, drill: undefined });

@@ -63,9 +63,8 @@ export function nextServices(
     const order = orders?.get(one.name) ?? 0;
     const hasDrill = drills?.has(one.name) === true;
     const drill = hasDrill ? drills?.get(one.name) : known?.drill;
-    // Whatever a rehearsal did is behind the number with which its end is signed.
-    const isOver = hasDrill && drill === undefined;
-    const least = isPinnedAnew || isNew || isOver ? homeFrom(now) : (known?.number ?? 0);
+    // A rehearsal begins above all that was in force, which may be friends' word alone; its end is above what it did.
+    const least = isPinnedAnew || isNew || hasDrill ? homeFrom(now) : (known?.number ?? 0);
     return { ...one, number: Math.max(least, order), drill };
   });
   const ended = new Map(before.ended.map(({ zone, number }) => [zone, number]));
