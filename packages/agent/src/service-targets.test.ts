@@ -1,7 +1,7 @@
 import { mailServersOf } from '@copain/dns';
 import { expect, it } from 'vitest';
 import { zoneAt, zoneOf } from '../../dns/src/testing.ts';
-import { publicTargets, type ServiceSources } from './service-targets.ts';
+import { publicTargets, type ServiceSources, signedTargets } from './service-targets.ts';
 
 const zone = zoneOf(
   7,
@@ -83,4 +83,23 @@ it('domains that share a server have it tried once, and many domains keep to the
     });
   expect(mail(() => 'mail.alice.example')).toHaveLength(1);
   expect(mail((domain) => `mx.${domain}`)).toHaveLength(8);
+});
+
+it('tries what an owner signed at the address of his own zone, and nothing of what it may not or cannot', () => {
+  const web = { ownerId: 'alice', name: 'web', check: 'https://mail.alice.example/health#contains=ok' };
+  expect(signedTargets([web], sources())).toMatchObject([
+    {
+      owner: 'alice',
+      service: 'web',
+      target: web.check,
+      protocol: 'http',
+      checks: [{ address: '192.0.2.10' }],
+    },
+  ]);
+  expect(signedTargets([{ ...web, check: 'ftp://x' }], sources())).toEqual([]);
+  expect(signedTargets([web], sources({ observes: () => false }))).toEqual([]);
+  expect(signedTargets([web], sources({ isOwn: () => true }))).toEqual([]);
+  const inside = { addressesOf: () => ['127.0.0.1'] };
+  expect(signedTargets([web], sources({ ...inside, allowPrivate: false }))).toEqual([]);
+  expect(signedTargets([web], sources({ ...inside, allowPrivate: true }))).toHaveLength(1);
 });

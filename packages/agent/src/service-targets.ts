@@ -1,6 +1,6 @@
 import { isLoopback, isPrivate } from '@copain/core';
 import { nameServersOf, type Zone } from '@copain/dns';
-import { type ServiceTarget, serviceKey, type TargetCheck } from '@copain/liveness';
+import { parseCheck, type ServiceTarget, serviceKey, type TargetCheck } from '@copain/liveness';
 import { originText } from './known-records.ts';
 
 /** Name servers are asked over TCP in one round of five: what is blocked there is blocked for hours. */
@@ -65,6 +65,27 @@ function addressToTry(host: string, sources: ServiceSources): string | undefined
       (address) =>
         !isLoopback(address) && !sources.isOwn(address) && (sources.allowPrivate || !isPrivate(address)),
     );
+}
+
+/**
+ * What owners signed to have tried (`peer service add --check`), at the address that their own zone says, whoever stands in
+ * for it now. Here loopback counts as a private address: the owner named it himself.
+ */
+export function signedTargets(
+  services: readonly { ownerId: string; name: string; check: string }[],
+  sources: Pick<ServiceSources, 'observes' | 'addressesOf' | 'isOwn' | 'allowPrivate'>,
+): ServiceTarget[] {
+  return services.flatMap(({ ownerId, name, check: text }): ServiceTarget[] => {
+    const check = parseCheck(text);
+    if (check === undefined || !sources.observes(ownerId)) return [];
+    const address = sources
+      .addressesOf(check.host)
+      .toSorted((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
+      .find((one) => !sources.isOwn(one) && (sources.allowPrivate || !(isPrivate(one) || isLoopback(one))));
+    if (address === undefined) return [];
+    const checks = [{ check, address, everyRounds: 1 }];
+    return [{ owner: ownerId, service: name, target: text, protocol: check.kind, checks, inside: false }];
+  });
 }
 
 function mailTargets(ownerId: string, domain: string, sources: ServiceSources): ServiceTarget[] {

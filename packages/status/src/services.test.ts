@@ -59,7 +59,7 @@ const statusOf = (services: readonly ServiceFacts[]) => {
 };
 const todos = (services: readonly ServiceFacts[]): [string, string][] =>
   statusOf(services)
-    .verdict.todo.filter(({ command }) => command.startsWith('peer doctor'))
+    .verdict.todo.filter(({ command }) => /^peer (doctor|service)/.test(command))
     .map(({ weight, command }) => [weight, command]);
 
 it('says what friends reach and what they do not, and where the fault lies, as text, lines and page', () => {
@@ -81,6 +81,7 @@ it('a service of one’s own that two friends do not reach is a thing to look at
   expect(todos([{ ...down, confirmed: false }])).toEqual([]);
   expect(todos([{ ...down, state: 'partial', confirmed: false }])).toEqual([]);
   expect(todos([{ ...down, service: 'dns' }])).toEqual([['attention', 'peer doctor dns']]);
+  expect(todos([{ ...down, service: 'web' }])).toEqual([['attention', 'peer service list']]);
   expect(todos([service({ inside: 'down', fault: 'service' })])).toEqual([['attention', 'peer doctor mail']]);
 });
 

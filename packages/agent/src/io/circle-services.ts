@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { formatHostPort } from '@copain/core';
 import { tryMta } from '@copain/mail/io';
+import { knownServices } from '../known-services.ts';
 import { serviceText } from '../service-text.ts';
 import type { Box } from './box.ts';
 import type { MeshRoom } from './mesh-room.ts';
@@ -32,6 +33,11 @@ export function startCircleServices(
       };
       return [{ service: 'smtp', run }];
     },
+    // Its owner sees his own services by what friends say of them.
+    signed: () =>
+      knownServices(box.knowledge())
+        .filter(({ ownerId }) => ownerId !== identity.ownerId)
+        .map(({ ownerId, entry }) => ({ ownerId, name: entry.name, check: entry.check })),
     changed: (fact, before) => {
       const { state, confirmed } = fact.verdict;
       const wasDown = before?.verdict.state === 'down' && before.verdict.confirmed;

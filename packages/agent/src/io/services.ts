@@ -22,7 +22,7 @@ import { type ServiceStatement, statementsThatFit } from '@copain/trust';
 import { recordsOf } from '../known-records.ts';
 import { saidNetwork } from '../network-of.ts';
 import { type Observer, type ServiceFact, serviceFacts } from '../service-facts.ts';
-import { publicTargets } from '../service-targets.ts';
+import { publicTargets, type ServiceSources, signedTargets } from '../service-targets.ts';
 import type { Box } from './box.ts';
 import { hostAddresses } from './host-addresses.ts';
 import { interfaceHosts } from './own-interfaces.ts';
@@ -76,8 +76,8 @@ export function startServices(
     networkOf(peer: string): string;
     /** The owner's own servers behind this box. */
     inside(): InsideService[];
-    /** Checks that owners signed beside what their zones say. */
-    signed?(): ServiceTarget[];
+    /** What owners signed to have tried. */
+    signed(): { ownerId: string; name: string; check: string }[];
     /** What everybody agrees on changed. */
     changed(fact: ServiceFact, before: ServiceFact | undefined): void;
   },
@@ -159,7 +159,7 @@ export function startServices(
         inside: true,
       }),
     );
-    const targets = publicTargets({
+    const sources: ServiceSources = {
       zones: contents,
       mailDomains: new Map(
         [...agreements.grants].map(([id, { mail }]) => [id, mail.map(({ name }) => name)]),
@@ -175,10 +175,11 @@ export function startServices(
       },
       isOwn: (address) => ownHosts.has(address),
       allowPrivate: config().mesh.allowPrivate,
-    });
+    };
+    const targets = [...inside, ...signedTargets(rooms.signed(), sources), ...publicTargets(sources)];
     take({
       kind: 'targets',
-      targets: [...inside, ...(rooms.signed?.() ?? []), ...targets],
+      targets,
       said: said ?? [],
       spread,
     });
