@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { toHex } from '@copain/core';
 import type { LivenessEffect } from '@copain/liveness';
-import { encodeAddressRecord, encodeVoteRecord, type RecordKind } from '@copain/trust';
+import { encodeAddressRecord, type RecordKind } from '@copain/trust';
 import { routeRecord } from '../../packages/agent/src/wiring.ts';
 import type { Box } from './box/box.ts';
 import { mail } from './box/mail.ts';
 import { type Records, records } from './box/records.ts';
 import { type Streams, streams } from './box/streams.ts';
+import { votes } from './box/votes.ts';
 import { watch } from './box/watch.ts';
 import { zones } from './box/zones.ts';
 import { agenda } from './world/agenda.ts';
@@ -64,6 +65,7 @@ export function circle(options: CircleOptions): Circle {
   const friends = new Map<Box, readonly string[]>();
   const joined = new Set(all.slice(0, size - (options.joinLater ?? 0)).map(({ number }) => number));
   const removed = new Set<number>();
+  const voices = votes(plan);
   /** Of the record that is just being taken in: who brought it, and whom it had reached. */
   let bringing: { from: string; reached: Uint8Array } | undefined;
 
@@ -147,11 +149,7 @@ export function circle(options: CircleOptions): Circle {
       case 'vote': {
         const { about, silent, heardAtMs } = effect;
         observe(box, { kind: 'own-vote', about, silent }, nowMs);
-        box.records.publish('vote', () => {
-          const known = box.records.knowledge().records.get(`vote/${box.person.peer}/${about}`);
-          const last = known?.kind === 'vote' ? known.signed.record.sequence : 0;
-          return encodeVoteRecord({ sequence: last + 1, about, heardAtMs: Math.round(heardAtMs), silent });
-        });
+        voices.say(box, { about, silent, heardAtMs: Math.round(heardAtMs) });
         break;
       }
       case 'changed': {
@@ -250,6 +248,7 @@ export function circle(options: CircleOptions): Circle {
     // What is on the disk leads to what was in memory; now and then that is done again.
     if (box.life % 8 === 2 || size <= 6) box.records.load();
     friends.delete(box);
+    voices.started(box);
     box.watch.start({ kind: 'roster', self: box.person.peer, selfNetwork: '', friends: [] });
     refreshFriends(box);
     for (const record of box.records.knowledge().records.values()) {

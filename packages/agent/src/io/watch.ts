@@ -17,11 +17,13 @@ export interface Watch {
 }
 
 const lineCheckTimeoutMs = 5000;
+/** Votes that could not be signed or written are tried again so much later. */
+const voteAgainAfterMs = 10_000;
 
 export function startWatch(options: {
   self: string;
   clock: Clock;
-  records: RecordStore;
+  records: Pick<RecordStore, 'knowledge' | 'publish'>;
   lineCheck(): HostPort | undefined;
   stopping: AbortSignal;
   dialSecond(peer: string): void;
@@ -34,20 +36,41 @@ export function startWatch(options: {
   const { self, clock, records } = options;
   let view = emptyView();
   let line: 'ok' | 'cut' | 'unknown' = 'unknown';
-  let voting: Promise<unknown> = Promise.resolve();
+  /** What is to be said of each friend and is not said yet, the newest of each. */
+  const unsaid = new Map<string, { heardAtMs: number; silent: boolean }>();
+  let saying: Promise<void> | undefined;
+  let sayAgainAtMs = 0;
 
-  const vote = (about: string, heardAtMs: number, silent: boolean): void => {
-    voting = voting
-      .then(async () => {
-        await options.signable();
-        const known = records.knowledge().records.get(`vote/${self}/${about}`);
-        const sequence = (known?.kind === 'vote' ? known.signed.record.sequence : 0) + 1;
-        await records.publish(
-          'vote',
-          encodeVoteRecord({ sequence, about, heardAtMs: Math.round(heardAtMs), silent }),
-        );
+  const sayVotes = async (): Promise<void> => {
+    await options.signable();
+    for (let next = unsaid.entries().next(); !next.done; next = unsaid.entries().next()) {
+      const [about, vote] = next.value;
+      const known = records.knowledge().records.get(`vote/${self}/${about}`);
+      const said = known?.kind === 'vote' ? known.signed.record : undefined;
+      // What was never said needs no taking back.
+      if ((said?.silent ?? false) !== vote.silent) {
+        const sequence = (said?.sequence ?? 0) + 1;
+        const heardAtMs = Math.round(vote.heardAtMs);
+        await records.publish('vote', encodeVoteRecord({ sequence, about, heardAtMs, silent: vote.silent }));
+      }
+      if (unsaid.get(about) === vote) unsaid.delete(about);
+    }
+  };
+
+  /** A vote that a full disk holds back goes on counting here, so it is tried until everybody has it. */
+  const vote = (): void => {
+    if (unsaid.size === 0 || saying !== undefined || clock.nowMs() < sayAgainAtMs) return;
+    saying = sayVotes()
+      .then(() => {
+        sayAgainAtMs = 0;
       })
-      .catch(options.failed);
+      .catch((error: unknown) => {
+        sayAgainAtMs = clock.nowMs() + voteAgainAfterMs;
+        options.failed(error);
+      })
+      .finally(() => {
+        saying = undefined;
+      });
   };
 
   const checkLine = (): void => {
@@ -73,7 +96,7 @@ export function startWatch(options: {
           options.dialSecond(effect.peer);
           break;
         case 'vote':
-          vote(effect.about, effect.heardAtMs, effect.silent);
+          unsaid.set(effect.about, { heardAtMs: effect.heardAtMs, silent: effect.silent });
           break;
         case 'check-line':
           checkLine();
@@ -87,6 +110,7 @@ export function startWatch(options: {
           break;
       }
     }
+    vote();
   };
 
   return {
