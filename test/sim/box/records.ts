@@ -24,8 +24,8 @@ export interface Records {
   log(): FactLog;
   /** Takes a record in: every step of its way, then the disk, then memory. */
   offer(envelope: Uint8Array): Offered;
-  /** Signs a record of our own; it counts, and `done` hears of it, only once it is synced. */
-  publish(kind: RecordKind, payload: () => Uint8Array | undefined): void;
+  /** Signs a record of our own; it counts only once it is synced. `done`: it counts, or was not taken; not after a power cut. */
+  publish(kind: RecordKind, payload: () => Uint8Array | undefined, done?: () => void): void;
   /** What a start makes of the rows on the disk. */
   load(): void;
 }
@@ -81,10 +81,11 @@ export function records(options: {
   ];
 
   const next = (): void => publishing[0]?.();
-  const publishNow = (kind: RecordKind, payload: () => Uint8Array | undefined): void => {
+  const publishNow = (kind: RecordKind, payload: () => Uint8Array | undefined, done?: () => void): void => {
     const finish = (): void => {
       publishing.shift();
       next();
+      done?.();
     };
     const bytes = payload();
     const taken = bytes === undefined ? undefined : consider(seal(kind, self.peer, bytes));
@@ -117,8 +118,8 @@ export function records(options: {
       options.changed(taken, false);
       return taken;
     },
-    publish: (kind, payload) => {
-      publishing.push(() => publishNow(kind, payload));
+    publish: (kind, payload, done) => {
+      publishing.push(() => publishNow(kind, payload, done));
       if (publishing.length === 1) next();
     },
     load: () => {
