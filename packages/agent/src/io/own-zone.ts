@@ -28,6 +28,8 @@ export interface OwnZone {
   missing: ZoneVersion | undefined;
   isFetching: boolean;
   fetchAgainAtMs: number;
+  /** When what could not be published is tried again; undefined while there is nothing. */
+  readAgainAtMs: number | undefined;
   /** Reads come one after the other. */
   reading: Promise<void>;
   /** Resolves once the version on disk is answered, where there is one. */

@@ -58,6 +58,9 @@ const fetchAgainAfterMs = 5000;
 /** Zones opened at once: a thousand together would each hold the memory that unpacking takes, and the process keeps it. */
 const openingsAtOnce = 8;
 
+/** What could not be published (a full disk, or the moment in which this box enters a circle) is tried again this often. */
+const readAgainAfterMs = 5000;
+
 /** The serial of a file beside the one that is published. */
 interface SerialComparison {
   publishedSerial: number;
@@ -237,13 +240,14 @@ export function ownZones(options: {
     }
   };
 
-  /** `moved`: not what the source says may be new, but the address that names of it follow. */
+  /** `moved`: not what the source says may be new, but the address that names of it follow. `again`: it failed before. */
   const read = async (
     zone: OwnZone,
     asked?: { force: boolean },
-    { moved = false }: { moved?: boolean } = {},
+    { moved = false, again = false }: { moved?: boolean; again?: boolean } = {},
   ): Promise<void> => {
     const { source } = zone;
+    zone.readAgainAtMs = undefined;
     if (zones.get(zone.config.origin) !== zone) return;
     try {
       const found = followed(zone, await source.read(asked && 'asked'));
@@ -281,7 +285,9 @@ export function ownZones(options: {
       zone.state = state;
     } catch (error) {
       log.error({ origin: zone.config.origin, err: error }, 'a zone could not be published');
-      events.add('zone.failed', `${zone.config.origin} could not be published; the version before stays.`);
+      if (!again)
+        events.add('zone.failed', `${zone.config.origin} could not be published; the version before stays.`);
+      zone.readAgainAtMs = clock.nowMs() + readAgainAfterMs;
     }
     options.changed();
   };
@@ -332,6 +338,7 @@ export function ownZones(options: {
       missing: undefined,
       isFetching: false,
       fetchAgainAtMs: 0,
+      readAgainAtMs: undefined,
       reading: Promise.resolve(),
       opened: Promise.resolve(),
     };
@@ -414,7 +421,11 @@ export function ownZones(options: {
         });
       }
       for (const zone of zones.values()) {
-        const { missing } = zone;
+        const { missing, readAgainAtMs } = zone;
+        if (readAgainAtMs !== undefined && clock.nowMs() >= readAgainAtMs) {
+          zone.readAgainAtMs = undefined;
+          void inTurn(zone, () => read(zone, undefined, { again: true }));
+        }
         if (missing === undefined || zone.isFetching || clock.nowMs() < zone.fetchAgainAtMs) continue;
         if (options.connectedPeers().length === 0) continue;
         zone.isFetching = true;
