@@ -1,13 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Box, createBox } from '../../test/e2e/lib/box.ts';
 import { eventually } from '../../test/e2e/lib/eventually.ts';
-import { type Network, startNetwork } from '../../test/e2e/lib/network.ts';
+import { startNetwork } from '../../test/e2e/lib/network.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { allTogether, join, takesMail } from '../../test/e2e/lib/scene.ts';
 import type { FriendJson } from '../../test/e2e/lib/status-json.ts';
 import { isHeard } from '../../test/e2e/lib/status-json.ts';
 import { statusNow } from './box-status.ts';
 import type { Figures } from './figures.ts';
+import { startNamespacedCircle } from './namespaced-circle.ts';
 import { allAlive, type SerfAgent, startSerf } from './serf.ts';
 
 interface Detected {
@@ -59,26 +60,6 @@ export async function measureDetecting(
   );
 }
 
-async function startCircle(
-  network: Network,
-  names: readonly string[],
-  running: AsyncDisposableStack,
-): Promise<Box[]> {
-  const boxes = names.map((name) =>
-    running.use(createBox({ name, host: network.host(name), namespace: network.namespace(name) })),
-  );
-  const [first, ...guests] = boxes as [Box, ...Box[]];
-  await first.init();
-  await first.up();
-  for (const guest of guests) {
-    await guest.init();
-    await guest.up();
-    await join(guest, first);
-  }
-  await allTogether(boxes, 60_000);
-  return boxes;
-}
-
 /** Waits until each of these shows that one so, and gives what they show. */
 async function whenAllSee(
   watchers: readonly Box[],
@@ -102,7 +83,7 @@ async function whenAllSee(
 async function detectByCopain(names: readonly string[], times: number): Promise<Detected> {
   await using running = new AsyncDisposableStack();
   const network = running.use(await startNetwork(names));
-  const boxes = await startCircle(network, names, running);
+  const boxes = await startNamespacedCircle(network, names, running);
   const found: Detected = { killedMs: [], cutMs: [], backMs: [] };
   for (let round = 0; round < times; round++) {
     const box = boxes[round % boxes.length] as Box;

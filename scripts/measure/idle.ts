@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Box, createBox } from '../../test/e2e/lib/box.ts';
 import { type Network, startNetwork } from '../../test/e2e/lib/network.ts';
 import { whyNot } from '../../test/e2e/lib/programs.ts';
 import { runWell } from '../../test/e2e/lib/run.ts';
-import { allTogether, join } from '../../test/e2e/lib/scene.ts';
 import type { Figures } from './figures.ts';
+import { startNamespacedCircle } from './namespaced-circle.ts';
 import { rssMiB } from './process-use.ts';
 import { startSerf } from './serf.ts';
 
@@ -73,18 +72,7 @@ async function quietAgents(
   told('starting agents');
   await using running = new AsyncDisposableStack();
   const network = running.use(await quietNetwork(names));
-  const boxes = names.map((name) =>
-    running.use(createBox({ name, host: network.host(name), namespace: network.namespace(name) })),
-  );
-  const [first, ...guests] = boxes as [Box, ...Box[]];
-  await first.init();
-  await first.up();
-  for (const guest of guests) {
-    await guest.init();
-    await guest.up();
-    await join(guest, first);
-  }
-  await allTogether(boxes, 60_000);
+  const boxes = await startNamespacedCircle(network, names, running);
   told(`agents are together; measured for ${seconds} s, in ${settle.agents / 1000} s`);
   await pause(settle.agents);
   return await watched(
