@@ -13,6 +13,7 @@ const together = [
   'mail-copies',
   'mail-reading',
   'mail-recipients',
+  'port-mapping',
   'removal',
   'rename',
   'restored',
