@@ -246,6 +246,7 @@ export function circle(options: CircleOptions): Circle {
     box.life += 1;
     box.startedAtMs = plan.nowMs();
     // What is on the disk leads to what was in memory; now and then that is done again.
+    box.records.started();
     if (box.life % 8 === 2 || size <= 6) box.records.load();
     friends.delete(box);
     voices.started(box);

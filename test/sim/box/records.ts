@@ -26,6 +26,8 @@ export interface Records {
   offer(envelope: Uint8Array): Offered;
   /** Signs a record of our own; it counts only once it is synced. `done`: it counts, or was not taken; not after a power cut. */
   publish(kind: RecordKind, payload: () => Uint8Array | undefined, done?: () => void): void;
+  /** The box starts: what was being signed is not known to it. */
+  started(): void;
   /** What a start makes of the rows on the disk. */
   load(): void;
 }
@@ -122,8 +124,10 @@ export function records(options: {
       publishing.push(() => publishNow(kind, payload, done));
       if (publishing.length === 1) next();
     },
-    load: () => {
+    started: () => {
       publishing = [];
+    },
+    load: () => {
       knowledge = empty();
       log = emptyFactLog();
       const place = (kind: string): number => ['member', 'owner', 'other', 'removal'].indexOf(kind);
