@@ -99,6 +99,12 @@ describe.skipIf(skip)('services as friends see them, on ports 25 and 53, tried e
     await agree([alice, bob, carol], ['smtp', mail], { state: 'up', inside: 'up', fault: 'none' });
     await agree([alice, bob, carol], ['backup-mx', `mx.bob.${origin}:25`], { state: 'up' });
     await agree([alice, bob, carol], ['dns', nameServer('carol')], { state: 'up' });
+    // The first friend who reaches it makes it up; the other one follows.
+    await eventually(
+      'both friends reach it',
+      async () => (await shown(alice, 'smtp', mail))?.upBy.length === 2,
+      30_000,
+    );
     // Nobody sees himself from outside.
     expect((await shown(alice, 'smtp', mail))?.upBy.toSorted()).toEqual(['bob', 'carol']);
     expect((await shown(bob, 'dns', nameServer('bob')))?.upBy).not.toContain('bob');
