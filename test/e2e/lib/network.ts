@@ -149,7 +149,8 @@ export async function startNetwork(
       await runWell(['nft', '-f', '-'], { namespace: router(box), stdin: `${table}\n` });
     },
     unblock: async (box) => {
-      await runWell(['nft', 'delete', 'table', 'bridge', 'block'], { namespace: router(box) });
+      // Added first, so that it is no mistake where nothing is blocked.
+      await runWell(['nft', 'add table bridge block; delete table bridge block'], { namespace: router(box) });
     },
     move: async (box) => {
       const before = host(box);
