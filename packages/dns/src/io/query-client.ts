@@ -3,97 +3,80 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import type { HostPort } from '@copain/core';
 import { AUTHORITATIVE_ANSWER, decode, encode } from 'dns-packet';
+import { framed, TcpFrames } from '../tcp-frames.ts';
 
 /** What a server said about a zone's SOA. `serial` is undefined where the answer holds none. */
 export type SoaAnswer =
   | { kind: 'answer'; rcode: string; authoritative: boolean; serial: number | undefined; roundTripMs: number }
   | { kind: 'failed'; cause: unknown };
 
-/**
- * Asks one server over UDP for a zone's SOA, without recursion, once. For probes and polls; `origin` is a name as text
- * without escapes. An answer counts only with our id, from where we asked.
- */
-export function querySoa(options: {
+/** What is asked, of whom, and how long an answer is waited for. `origin` is a name as text without escapes. */
+interface SoaQuestion {
   server: HostPort;
   origin: string;
   timeoutMs: number;
-}): Promise<SoaAnswer> {
-  const { server, origin, timeoutMs } = options;
-  const id = randomInt(65_536);
-  return new Promise((resolve) => {
+}
+
+/**
+ * Asks one server over UDP for a zone's SOA, without recursion, once. For probes and polls. An answer counts only with our
+ * id, from where we asked.
+ */
+export function querySoa({ server, origin, timeoutMs }: SoaQuestion): Promise<SoaAnswer> {
+  const { id, bytes: question } = soaQuestion(origin);
+  return answeredWithin(timeoutMs, (finish, tookMs) => {
     const socket = createSocket(server.host.includes(':') ? 'udp6' : 'udp4');
-    const startedAtMs = performance.now();
-    const finish = (answer: SoaAnswer) => {
-      clearTimeout(timer);
-      socket.close();
-      resolve(answer);
-    };
-    const timer = setTimeout(
-      () => finish({ kind: 'failed', cause: new Error(`no answer within ${timeoutMs} ms`) }),
-      timeoutMs,
-    );
     socket.once('error', (cause) => finish({ kind: 'failed', cause }));
     socket.on('message', (bytes) => {
-      const answer = readSoa(bytes, id, performance.now() - startedAtMs);
+      const answer = readSoa(bytes, id, tookMs());
       if (answer) finish(answer);
     });
     // A connected socket takes datagrams from this server alone and hears of a closed port.
-    socket.connect(server.port, server.host, () => {
-      socket.send(
-        encode({
-          type: 'query',
-          id,
-          flags: 0,
-          questions: [{ type: 'SOA', name: origin.replace(/\.$/, '') }],
-        }),
-      );
-    });
+    socket.connect(server.port, server.host, () => socket.send(question));
+    return () => socket.close();
   });
 }
 
 /** The same question over TCP (RFC 7766). */
-export function querySoaOverTcp(options: {
-  server: HostPort;
-  origin: string;
-  timeoutMs: number;
-}): Promise<SoaAnswer> {
-  const { server, origin, timeoutMs } = options;
-  const id = randomInt(65_536);
-  return new Promise((resolve) => {
-    const startedAtMs = performance.now();
+export function querySoaOverTcp({ server, origin, timeoutMs }: SoaQuestion): Promise<SoaAnswer> {
+  const { id, bytes: question } = soaQuestion(origin);
+  return answeredWithin(timeoutMs, (finish, tookMs) => {
     const socket = connect({ host: server.host, port: server.port });
-    let isDone = false;
-    const finish = (answer: SoaAnswer): void => {
-      if (isDone) return;
-      isDone = true;
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(answer);
-    };
-    const timer = setTimeout(
-      () => finish({ kind: 'failed', cause: new Error(`no answer within ${timeoutMs} ms`) }),
-      timeoutMs,
-    );
-    let received = Buffer.alloc(0);
+    const frames = new TcpFrames();
     socket.once('error', (cause) => finish({ kind: 'failed', cause }));
     socket.once('close', () => finish({ kind: 'failed', cause: new Error('closed without an answer') }));
-    socket.once('connect', () => {
-      const question = encode({
-        type: 'query',
-        id,
-        flags: 0,
-        questions: [{ type: 'SOA', name: origin.replace(/\.$/, '') }],
-      });
-      socket.write(Buffer.concat([Buffer.from([question.length >> 8, question.length & 255]), question]));
-    });
+    socket.once('connect', () => socket.write(framed(question)));
     socket.on('data', (piece) => {
-      received = Buffer.concat([received, piece]);
-      if (received.length < 2) return;
-      const length = received.readUInt16BE(0);
-      if (received.length < 2 + length) return;
-      const answer = readSoa(received.subarray(2, 2 + length), id, performance.now() - startedAtMs);
+      frames.push(piece);
+      const first = frames.next();
+      if (first === undefined) return;
+      const answer = readSoa(Buffer.from(first), id, tookMs());
       finish(answer ?? { kind: 'failed', cause: new Error('the answer to another question') });
     });
+    return () => socket.destroy();
+  });
+}
+
+function soaQuestion(origin: string): { id: number; bytes: Uint8Array } {
+  const id = randomInt(65_536);
+  const questions = [{ type: 'SOA' as const, name: origin.replace(/\.$/, '') }];
+  return { id, bytes: encode({ type: 'query', id, flags: 0, questions }) };
+}
+
+/** The first that `ask` finishes with, or that nothing came in time; what `ask` gives back is done then. */
+function answeredWithin(
+  timeoutMs: number,
+  ask: (finish: (answer: SoaAnswer) => void, tookMs: () => number) => () => void,
+): Promise<SoaAnswer> {
+  const { promise, resolve } = Promise.withResolvers<SoaAnswer>();
+  const startedAtMs = performance.now();
+  const timer = setTimeout(
+    () => resolve({ kind: 'failed', cause: new Error(`no answer within ${timeoutMs} ms`) }),
+    timeoutMs,
+  );
+  const close = ask(resolve, () => performance.now() - startedAtMs);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    close();
   });
 }
 
