@@ -87,6 +87,19 @@ export function nextMemory(
   };
 }
 
+/** Ended services of one box, and zones of one owner that have none any more, of which a number is still remembered. */
+export const endedServicesMax = 64;
+
+/**
+ * What is remembered of services that no record names any more, and may be forgotten: a friend who signs ever new names must
+ * not fill everybody's disk. Of each box or owner (what stands before the `/`) the last `endedServicesMax` of `keys` stay.
+ */
+export function forgettable(keys: Iterable<string>, named: { has(key: string): boolean }): string[] {
+  const ended = [...keys].filter((key) => !named.has(key));
+  const byWhom = Map.groupBy(ended, (key) => key.slice(0, key.indexOf('/')));
+  return [...byWhom.values()].flatMap((some) => some.slice(0, -endedServicesMax));
+}
+
 /** More than are ever counted. */
 const swapsRemembered = 8;
 

@@ -3,6 +3,7 @@ import type { ServiceStanding } from '@copain/liveness';
 import {
   decodeServiceMemory,
   encodeServiceMemory,
+  forgettable,
   type KnownService,
   knownServices,
   nextMemory,
@@ -73,6 +74,7 @@ export async function openTakeovers(options: {
       return { ...service, standing, memory, sinceMs: memory.sinceMs, swapsAtMs: memory.swapsAtMs };
     });
     const found = zoneOverlays(records.knowledge(), now);
+    const named = new Set(found.keys());
     for (const [key, floor] of steps) {
       const overlay = found.get(key);
       if (overlay === undefined) found.set(key, { steps: floor, names: [] });
@@ -83,14 +85,21 @@ export async function openTakeovers(options: {
       const known = overlays.get(key);
       if (known !== undefined && isSameOverlay(known, overlay)) found.set(key, known);
     }
-    return { now, found };
+    return { now, found, named };
   };
 
   /** Durable before it is answered. What cannot be written now is tried again with the next second. */
   const apply = async (): Promise<void> => {
-    const { now, found } = look();
+    const { now, found, named } = look();
     const changedMemories = now.filter(({ key, memory }) => memories.get(key) !== memory);
     const changedSteps = [...found].filter(([key, overlay]) => (steps.get(key) ?? 0) < overlay.steps);
+    const running = new Set(now.map(({ key }) => key));
+    const byAge = [...memories].toSorted(([, a], [, b]) => a.sinceMs - b.sinceMs);
+    const endedMemories = forgettable(
+      byAge.map(([key]) => key),
+      running,
+    );
+    const endedSteps = forgettable(steps.keys(), named);
     const rows = [
       ...changedMemories.map(({ key, memory }) => ({
         key: servicePrefix + key,
@@ -100,10 +109,17 @@ export async function openTakeovers(options: {
         key: stepsPrefix + key,
         value: new Uint8Array(Float64Array.of(overlay.steps).buffer),
       })),
+      ...endedMemories.map((key) => ({ key: servicePrefix + key, value: undefined })),
+      ...endedSteps.map((key) => ({ key: stepsPrefix + key, value: undefined })),
     ];
     if (rows.length > 0) await table.write(rows);
     for (const { key, memory } of changedMemories) memories.set(key, memory);
     for (const [key, overlay] of changedSteps) steps.set(key, overlay.steps);
+    for (const key of endedMemories) memories.delete(key);
+    for (const key of endedSteps) {
+      steps.delete(key);
+      found.delete(key);
+    }
     const before = new Map(services.map((one) => [one.key, one]));
     const isAnother =
       found.size !== overlays.size || [...found].some(([key, overlay]) => overlays.get(key) !== overlay);
