@@ -37,6 +37,8 @@ interface Box {
   heardAtMs: Map<string, number>;
   /** When the last pause of 30 s or more ended. */
   heardSinceMs: Map<string, number>;
+  /** Since when it reaches less than half of those that run, by the network; undefined while it reaches more. */
+  fewSinceMs: number | undefined;
   /** Survives restarts, as the agent keeps it on disk. */
   votes: Map<string, SignedVote>;
   sequence: number;
@@ -141,6 +143,12 @@ export function circle(options: CircleOptions): Circle {
     }
   }
 
+  const runningNow = (): Box[] => [...boxes.values()].filter(({ on }) => on);
+  const inReach = (from: Box): Box[] =>
+    runningNow().filter(
+      ({ name }) => name === from.name || (net.reaches(name, from.name) && net.reaches(from.name, name)),
+    );
+
   /**
    * A running box that at least two healthy others hear steadily is never called down for sure, nor is any by a box in
    * a minority. Healthy is who reaches more than half of the circle; all of it seen from the network, not from what
@@ -149,23 +157,41 @@ export function circle(options: CircleOptions): Circle {
   function checkVerdict(observer: Box, about: string): void {
     if (!boxes.get(about)?.on) return;
     const when = `${Math.round(net.nowMs())}: ${observer.name} calls ${about} down`;
-    const running = [...boxes.values()].filter(({ on }) => on);
-    const inReach = (from: Box): Box[] =>
-      running.filter(
-        ({ name }) => name === from.name || (net.reaches(name, from.name) && net.reaches(from.name, name)),
-      );
+    const running = runningNow();
     const witnesses = running.filter(
       (box) =>
         box !== observer &&
         2 * inReach(box).length > names.length &&
         net.reaches(about, box.name) &&
+        // What was heard before he was off says nothing of now.
+        net.nowMs() - (boxes.get(about)?.startedAtMs ?? 0) > 15_000 &&
         net.nowMs() - (box.heardAtMs.get(about) ?? Number.NEGATIVE_INFINITY) < 30_000 &&
         net.nowMs() - (box.heardSinceMs.get(about) ?? net.nowMs()) > 15_000,
     );
     if (witnesses.length >= 2)
       broken.push(`${when}, while ${witnesses.map(({ name }) => name).join(', ')} hear it`);
     const within = inReach(observer).length;
-    if (2 * within < running.length) broken.push(`${when}, but sits in a minority of ${within}`);
+    if (2 * within < running.length && !knewBefore(observer, about))
+      broken.push(`${when}, but sits in a minority of ${within}`);
+  }
+
+  /**
+   * Nobody knows at once that he was cut off: what he and most of the circle found out before, that he may still say until
+   * they have all been silent to him for 30 s.
+   */
+  function knewBefore(observer: Box, about: string): boolean {
+    const sinceMs = observer.fewSinceMs ?? net.nowMs();
+    const heardMs = observer.heardAtMs.get(about) ?? observer.startedAtMs;
+    return sinceMs - heardMs > 21_000 && net.nowMs() - sinceMs < 32_000;
+  }
+
+  function lookWhoReachesFew(): void {
+    const running = runningNow();
+    for (const box of running) {
+      const isFew = 2 * inReach(box).length < running.length;
+      box.fewSinceMs = isFew ? (box.fewSinceMs ?? net.nowMs()) : undefined;
+    }
+    net.after(1000, lookWhoReachesFew);
   }
 
   function checkSilences(): void {
@@ -192,6 +218,7 @@ export function circle(options: CircleOptions): Circle {
     box.on = true;
     box.life++;
     box.startedAtMs = net.nowMs();
+    box.fewSinceMs = undefined;
     box.connected.clear();
     box.heardAtMs.clear();
     box.view = emptyView();
@@ -234,12 +261,14 @@ export function circle(options: CircleOptions): Circle {
       connected: new Set(),
       heardAtMs: new Map(),
       heardSinceMs: new Map(),
+      fewSinceMs: undefined,
       votes: new Map(),
       sequence: 0,
     });
   });
   for (const name of names) start(name);
   net.after(5_000, checkSilences);
+  net.after(1_000, lookWhoReachesFew);
   const digest = (): string => hash.copy().digest('hex');
   return { net, random, names, boxes, verdicts, broken, stateOf, stop, start, digest };
 }

@@ -37,6 +37,27 @@ for (const [boxes, days, meanGapMs] of [
   }, 120_000);
 }
 
+it('a cut that falls on the end of another lets nobody judge who has long been in a minority', () => {
+  const run = circle({ boxes: 10, seed: 1 });
+  afflict(run, { untilMs: dayMs, meanGapMs: 4 * minuteMs });
+  run.net.runUntil(101 * minuteMs);
+  expect(run.broken).toEqual([]);
+  expect(run.verdicts.length).toBeGreaterThan(50);
+});
+
+it('whoever comes back in the second in which he is called down was down', () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const run = circle({ boxes: 10, seed });
+    run.net.runUntil(minuteMs);
+    run.stop('box0', 'bye');
+    while (run.verdicts.length === 0) run.net.runUntil(run.net.nowMs() + 20);
+    run.start('box0');
+    run.net.runUntil(run.net.nowMs() + minuteMs);
+    expect(run.broken, `seed ${seed}`).toEqual([]);
+    expect(run.stateOf('box1', 'box0')).toBe('up');
+  }
+});
+
 it('a power cut is agreed by all others: median within 45 s, none later than 60 s', () => {
   const delaysMs: number[] = [];
   for (const boxes of [3, 5, 10, 16]) {

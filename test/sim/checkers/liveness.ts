@@ -12,6 +12,10 @@ const missedAfterMs = 10 * minuteMs;
 const hastyBeforeMs = 34 * secondMs;
 const hastySilenceMs = 29 * secondMs;
 const takeoverAfterMs = 180 * secondMs;
+/** So long a box may take most of the circle for heard that a cut has just taken away: a silence of 30 s, and packets late. */
+const cutUnnoticedMs = 32 * secondMs;
+/** Who judges heard most of the circle 22 s after the last word of whom he judges, and that is a beat old when a cut comes. */
+const outlastedMs = 10 * secondMs;
 /** Whoever has been well for so long counts as a witness. */
 const steadyAfterMs = 2 * minuteMs;
 
@@ -109,6 +113,18 @@ export function checkLiveness(run: Circle, broken: Report): Checker {
     }
   };
 
+  /**
+   * How many a box reached when it found out that another was gone. Nobody knows at once that he was cut off himself: what he
+   * and most of the circle found out before, that he may still say.
+   */
+  const reachedBefore = (observer: Box, about: Box): number => {
+    const apartMs = (box: Box): number | undefined => apartSinceMs.get(pairOf(observer, box));
+    const lostMs = apartMs(about) ?? agenda.nowMs();
+    const thenMs = Math.max(agenda.nowMs() - cutUnnoticedMs, lostMs + outlastedMs);
+    return members().filter((box) => box === observer || (apartMs(box) ?? Number.POSITIVE_INFINITY) > thenMs)
+      .length;
+  };
+
   const checkVerdict = (observer: Box, about: Box): void => {
     counts.verdicts += 1;
     const nowMs = agenda.nowMs();
@@ -119,7 +135,7 @@ export function checkLiveness(run: Circle, broken: Report): Checker {
     if (!isWell(about)) return;
     const within = inReach(observer).length;
     const running = members().filter(({ on }) => on).length;
-    if (2 * within < running)
+    if (2 * within < running && 2 * reachedBefore(observer, about) < running)
       broken(
         'minority-is-silent',
         `box ${observer.number} judges box ${about.number} from a minority of ${within}`,
