@@ -56,6 +56,7 @@ export function addRecord(node: ZoneNode, { type, ttl, rdata }: ResourceRecord):
   else {
     rrset.rdatas.push(rdata);
     rrset.ttl = Math.min(rrset.ttl, ttl);
+    rrset.signatureTtl = rrset.ttl;
   }
 }
 

@@ -1,7 +1,10 @@
 import { formatBase32Hex } from './base-text.ts';
 import { type DomainName, keyToName, type NameKey } from './name.ts';
 
-/** All records of one name and type, with the signatures over them (RFC 4034 §3). TTLs are in seconds. */
+/**
+ * All records of one name and type, with the signatures over them (RFC 4034 §3). TTLs are in seconds; without
+ * signatures `signatureTtl` is `ttl`, so that equal RRsets are equal values in whichever order their records came.
+ */
 export interface RRset {
   type: number;
   ttl: number;
