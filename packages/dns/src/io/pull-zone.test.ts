@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -143,6 +144,27 @@ describe('a primary', () => {
       send(socket, query, typeIn(query) === RecordType.SOA ? [soaOf(next)] : wholeZone(next, soaOf(next))),
     );
     expect((await pull({ host: 'localhost', port: odd.address.port })).kind).toBe('zone');
+  });
+
+  it('is asked over TCP at once where its answer over UDP is truncated', async () => {
+    await using odd = await oddPrimary((query, socket) =>
+      send(socket, query, typeIn(query) === RecordType.SOA ? [soaOf(next)] : wholeZone(next, soaOf(next))),
+    );
+    const udp = createSocket('udp4');
+    let asked = 0;
+    udp.on('message', (query, { port, address }) => {
+      asked++;
+      const { id = 0, questions = [] } = decodeMessage(query) ?? {};
+      const flags = Flag.response | Flag.authoritative | Flag.truncated;
+      const cut = encodeMessage({ id, flags, questions, answers: [], authority: [], additional: [] });
+      if (cut) udp.send(cut, port, address);
+    });
+    udp.bind(odd.address.port, odd.address.host);
+    await once(udp, 'listening');
+    // With a second and a third question it would be asked again if that counted as no answer.
+    const pulled = await pull(odd.address, { limits: { answerMs: [5000, 5000, 5000] } });
+    await new Promise<void>((resolve) => void udp.close(resolve));
+    expect([failure(pulled), asked]).toEqual(['zone', 1]);
   });
 
   it('that has two addresses is asked at the other one too where the first says no', async () => {
