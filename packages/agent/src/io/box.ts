@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, CommandError, ExitCode, type Files, type Random, type Table } from '@copain/core';
 import type { Fact } from '@copain/mesh';
-import { type IndexFound, openFiles, openIndexTable, openTable } from '@copain/store/io';
+import { type IndexFound, makeFolder, openFiles, openIndexTable, openTable } from '@copain/store/io';
 import type { Logger } from 'pino';
 import { addressText } from '../address-text.ts';
 import type { HomePaths } from '../config-paths.ts';
@@ -115,7 +114,7 @@ export async function openBox(
   };
 
   const gaveUp = await giveUpBallast(paths.stateDir);
-  await mkdir(folder('mail'), { recursive: true, mode: 0o700 });
+  await makeFolder(folder('mail'));
   const table = await openClosing('db');
   const events = starting.use(
     await openEventLog({

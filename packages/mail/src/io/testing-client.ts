@@ -15,7 +15,8 @@ export interface Talk extends AsyncDisposable {
 
 /** Greets as a client does; `localAddress`: where it comes from. */
 export async function talkTo(address: HostPort, localAddress?: string): Promise<Talk> {
-  const socket = connect({ ...address, localAddress });
+  // It says one thing at a time, so nothing is gained by waiting for more to send with it.
+  const socket = connect({ ...address, localAddress, noDelay: true });
   socket.setEncoding('latin1');
   const replies: string[] = [];
   let pending = '';

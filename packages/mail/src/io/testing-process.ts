@@ -2,18 +2,23 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { openSegments, openTable } from '@copain/store/io';
+import { type IndexFound, openIndexTable, openSegments } from '@copain/store/io';
 import type { Stores } from './testing.ts';
 
-/** Real stores in a folder. */
-export async function openStores(dir: string): Promise<Stores & AsyncDisposable> {
+/** Real stores in a folder, opened as the agent does; `segmentBytes`: when a segment is sealed. */
+export async function openStores(
+  dir: string,
+  options: { segmentBytes?: number } = {},
+): Promise<Stores & { found: IndexFound } & AsyncDisposable> {
+  const { table, found } = await openIndexTable(join(dir, 'table'), { mayRepair: async () => true });
   const stores = {
-    segments: await openSegments(join(dir, 'held')),
-    inbox: await openSegments(join(dir, 'inbox')),
-    table: await openTable(join(dir, 'table')),
+    segments: await openSegments(join(dir, 'held'), options),
+    inbox: await openSegments(join(dir, 'inbox'), options),
+    table,
   };
   return {
     ...stores,
+    found,
     [Symbol.asyncDispose]: async () => {
       for (const store of Object.values(stores)) await store.close();
     },

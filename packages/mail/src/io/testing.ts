@@ -92,9 +92,9 @@ export async function ageKey(): Promise<{ identity: string; recipient: string }>
   return { identity, recipient: await identityToRecipient(identity) };
 }
 
-/** A folder that is removed at the end. */
-export async function temporaryFolder(): Promise<{ dir: string } & AsyncDisposable> {
-  const dir = await mkdtemp(join(tmpdir(), 'copain-mail-'));
+/** A folder that is removed at the end; `base`: where. */
+export async function temporaryFolder(base: string = tmpdir()): Promise<{ dir: string } & AsyncDisposable> {
+  const dir = await mkdtemp(join(base, 'copain-mail-'));
   return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
 }
 

@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Files } from '@copain/core';
 import { isFileName } from '../file-name.ts';
 
@@ -10,7 +10,7 @@ const temporaryPrefix = '.new-';
  * files that a crash left behind are removed: nobody was told that they exist.
  */
 export async function openFiles(dir: string): Promise<Files> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeFolder(dir);
   for (const name of await readdir(dir)) {
     if (name.startsWith(temporaryPrefix)) await rm(join(dir, name), { force: true });
   }
@@ -62,6 +62,20 @@ export async function replaceFile(
     throw error;
   }
   await syncFolder(dir);
+}
+
+/**
+ * Makes a folder (mode 0700), and those above it that are missing, durable by name: what is synced inside a folder is lost
+ * with it where the folder's own name never reached the disk.
+ */
+export async function makeFolder(dir: string): Promise<void> {
+  const path = resolve(dir);
+  const made = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (made === undefined) return;
+  for (let parent = dirname(path); parent.length >= dirname(made).length; parent = dirname(parent)) {
+    await syncFolder(parent);
+    if (parent === dirname(parent)) return;
+  }
 }
 
 /** Makes names that were added to or taken from a folder durable. */

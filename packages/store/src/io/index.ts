@@ -11,7 +11,7 @@
  * not keep a second process out of the segments and files (level refuses one by its lock).
  */
 
-export { openFiles, syncFolder } from './durable-files.ts';
+export { makeFolder, openFiles, syncFolder } from './durable-files.ts';
 export { StoreError, type StoreFailure } from './errors.ts';
 export { type IndexFound, openIndexTable } from './index-table.ts';
 export { openTable } from './level-table.ts';

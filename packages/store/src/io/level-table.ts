@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { concatBytes, equalBytes, type Table, type TableChange, toUtf8 } from '@copain/core';
 import { Level } from 'level';
 import { keyMaxLength } from '../limits.ts';
-import { replaceFile } from './durable-files.ts';
+import { makeFolder, replaceFile } from './durable-files.ts';
 import { StoreError } from './errors.ts';
 
 /** What the table needs of a database; `level` fulfils it, tests put one that fails in its place. */
@@ -37,7 +37,7 @@ const markerName = 'initialised';
  *   key, so that one rotten row of many does not keep a whole box from starting. Without `damaged` it rejects too.
  */
 export async function openTable(dir: string, options: TableOptions = {}): Promise<Table> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeFolder(dir);
   const path = join(dir, 'db');
   const initialised = await exists(join(dir, markerName));
   if (!initialised) {

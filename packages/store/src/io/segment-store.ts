@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rm, truncate } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import {
@@ -11,7 +11,7 @@ import {
 } from '@copain/core';
 import { groupMaxBytes, recordMaxBytes, segmentBytesDefault } from '../limits.ts';
 import { decodeRecordHeader, fileHeader, recordHeaderBytes, scanSegment } from '../segment-format.ts';
-import { syncFolder } from './durable-files.ts';
+import { makeFolder, syncFolder } from './durable-files.ts';
 import { StoreError } from './errors.ts';
 import { readInto } from './reused-read.ts';
 import { readStarts } from './segment-starts.ts';
@@ -77,7 +77,7 @@ class SegmentStore implements DiskSegments {
   }
 
   async open(): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
+    await makeFolder(this.#dir);
     const numbers = (await readdir(this.#dir)).map(segmentNumber).filter((number) => number !== undefined);
     const gone: { target: string; by: number }[] = [];
     const room = { bytes: new Uint8Array() };
