@@ -20,6 +20,7 @@ const together = [
   'save',
   'services',
   'takeover',
+  'transfer-in-signed',
   'transfer-out',
   'zone-check-signed',
   'zones',

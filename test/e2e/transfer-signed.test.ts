@@ -1,6 +1,7 @@
 import { join as joinPath } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Address, Box } from './lib/box.ts';
+import { delv } from './lib/delv.ts';
 import { authoritativeSerial, dig } from './lib/dig.ts';
 import { type DnsServer, dnsServerPrograms, freePort, startDnsServer } from './lib/dns-servers.ts';
 import { eventually } from './lib/eventually.ts';
@@ -64,12 +65,6 @@ describe.skipIf(whyNot({ programs }, 'transfer-signed'))(
         .map((line) => line.split(/\s+/));
     }
 
-    async function delv({ host, port }: Address, name: string, type: string): Promise<string> {
-      const at = [`@${host}`, '-p', String(port), '-a', signing.anchors, `+root=${origin}`];
-      const { stdout, stderr } = await run(['delv', ...at, name, type]);
-      return stdout + stderr;
-    }
-
     /** Every signature that alice has for a type at a name is what the server answers with, octet for octet. */
     async function sameSignatures(address: Address, kind: string): Promise<number> {
       const signatures = new Map<string, Set<string>>();
@@ -125,12 +120,14 @@ describe.skipIf(whyNot({ programs }, 'transfer-signed'))(
           [`svc.${origin}`, 'HTTPS'],
           [`any.wild.${origin}`, 'A'],
         ] as const)
-          expect(await delv(address, name, type), `${kind} ${name} ${type}`).toContain('; fully validated');
+          expect(await delv(address, signing, name, type), `${kind} ${name} ${type}`).toContain(
+            '; fully validated',
+          );
         for (const [name, type] of [
           [`nothing.${origin}`, 'A'],
           [`www.${origin}`, 'TXT'],
         ] as const)
-          expect(await delv(address, name, type), `${kind} ${name} ${type}`).toContain(
+          expect(await delv(address, signing, name, type), `${kind} ${name} ${type}`).toContain(
             '; negative response, fully validated',
           );
       }
@@ -141,8 +138,10 @@ describe.skipIf(whyNot({ programs }, 'transfer-signed'))(
       await answered(2);
       for (const { kind, address } of servers) {
         expect(await sameSignatures(address, kind)).toBeGreaterThan(25);
-        expect(await delv(address, `new.${origin}`, 'A'), kind).toContain('; fully validated');
-        expect(await delv(address, `nothing.${origin}`, 'A'), kind).toContain('negative response, fully');
+        expect(await delv(address, signing, `new.${origin}`, 'A'), kind).toContain('; fully validated');
+        expect(await delv(address, signing, `nothing.${origin}`, 'A'), kind).toContain(
+          'negative response, fully',
+        );
       }
     });
 

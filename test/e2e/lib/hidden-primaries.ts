@@ -20,6 +20,9 @@ export interface HiddenPrimaryOptions {
   key: { name: string; secret: string };
   /** The box that is told. */
   box: Address;
+  /** More lines of BIND and Knot, for the zone and in front of it. */
+  zoneLines?: string;
+  policyLines?: string;
 }
 
 /** Starts it with the lines that docs/dns-primaries.md gives. */
@@ -32,18 +35,24 @@ export async function startHiddenPrimary(options: HiddenPrimaryOptions): Promise
 }
 
 const texts: Record<DnsServerKind, (options: HiddenPrimaryOptions) => string> = {
-  bind: ({ origin, key, box }) => `key "${key.name}" { algorithm hmac-sha256; secret "${key.secret}"; };
-zone "${origin}" {
+  bind: ({
+    origin,
+    key,
+    box,
+    zoneLines = '',
+    policyLines = '',
+  }) => `key "${key.name}" { algorithm hmac-sha256; secret "${key.secret}"; };
+${policyLines}zone "${origin}" {
   type primary;
   file "${origin}.zone";
   allow-transfer { key "${key.name}"; };
   notify explicit;
   also-notify { ${box.host} port ${box.port} key "${key.name}"; };
   allow-update { key "${key.name}"; };
-};
+${zoneLines}};
 logging { channel all { stderr; severity debug 3; }; category xfer-out { all; }; category notify { all; }; category default { all; }; };
 `,
-  knot: ({ origin, key, box }) => `key:
+  knot: ({ origin, key, box, zoneLines = '', policyLines = '' }) => `key:
   - id: ${key.name}
     algorithm: hmac-sha256
     secret: ${key.secret}
@@ -55,14 +64,14 @@ acl:
   - id: copain
     key: ${key.name}
     action: [transfer, update]
-zone:
+${policyLines}zone:
   - domain: ${origin}
     file: ${origin}.zone
     zonefile-load: difference
     journal-content: changes
     notify: copain
     acl: copain
-`,
+${zoneLines}`,
   nsd: ({ origin, key, box }) => `key:
   name: "${key.name}"
   algorithm: hmac-sha256

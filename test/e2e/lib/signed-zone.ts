@@ -1,13 +1,12 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { anchorsText, type TrustAnchor } from './delv.ts';
 import { runWell } from './run.ts';
 
 /** A zone with keys of its own, signed by the tools of BIND. */
-export interface SigningFolder {
+export interface SigningFolder extends TrustAnchor {
   /** Signs this master file (in which `@` is the origin) and gives the path of the signed one. */
   sign(text: string): Promise<string>;
-  /** A file with the trust anchor, for delv. */
-  anchors: string;
 }
 
 export async function signingFolder(folder: string, origin: string): Promise<SigningFolder> {
@@ -18,11 +17,12 @@ export async function signingFolder(folder: string, origin: string): Promise<Sig
   const keys = readdirSync(folder).filter((name) => name.endsWith('.key'));
   const [, key = ''] =
     keys
-      .map((name) => / DNSKEY 257 3 13 (.*)/.exec(readFileSync(join(folder, name), 'utf8')))
+      .map((name) => / DNSKEY (257 3 13 .*)/.exec(readFileSync(join(folder, name), 'utf8')))
       .find(Boolean) ?? [];
   const anchors = join(folder, 'anchors');
-  writeFileSync(anchors, `trust-anchors { "${origin}." static-key 257 3 13 "${key}"; };\n`);
+  writeFileSync(anchors, anchorsText(origin, key));
   return {
+    origin,
     anchors,
     sign: async (text) => {
       writeFileSync(join(folder, 'zone'), text);
