@@ -7,7 +7,7 @@ import { type RdataField, rdataLayout } from './rdata-layout.ts';
 import { opaqueRdataText } from './rdata-text.ts';
 import { bitmapTypes, splitRdata } from './rdata-wire.ts';
 import { RecordType, typeToText } from './record-types.ts';
-import { escapeOctets, formatSvcParams } from './svc-params.ts';
+import { escapeOctets, formatSvcParams } from './svc-params-print.ts';
 
 /**
  * Rdata as text that `parseRdata` reads back to the same octets. Types without a known layout, and octets that are not

@@ -44,6 +44,8 @@ const lines = [
   'CSYNC 66 3 A NS AAAA',
   'ZONEMD 2026112201 1 1 c68090d90a7aed71',
   'SVCB 1 svc.example. mandatory=alpn alpn="h2,h3" port=8443 ipv4hint=192.0.2.1 ipv6hint=2001:db8::1 key667="hello"',
+  'SVCB 1 . no-default-alpn ech=AEX+DQ== dohpath="/dns-query{?dns}" ohttp tls-supported-groups=29,23 docpath="n,s" pvd',
+  'SVCB 1 . mandatory=tls-supported-groups tls-supported-groups=4588 docpath key12="\\000"',
   'HTTPS 0 www.example.',
   'URI 10 1 "https://www.example/"',
   'CAA 0 issue "ca.example"',
@@ -62,6 +64,33 @@ it.each(lines)('reads and prints %s', (line) => {
   const [record] = records;
   expect(record && `${typeToText(record.type)} ${rdataToText(record.type, record.rdata)}`).toBe(line);
   expect(record && isRdata(record.type, record.rdata)).toBe(true);
+});
+
+it.each([
+  ['tls-supported-groups=29,23', '0009 0004 001d0017'],
+  ['tls-supported-groups="29,23"', '0009 0004 001d0017'],
+  ['docpath=n,s', '000a 0004 016e0173'],
+  ['docpath=dns', '000a 0004 03646e73'],
+  ['docpath=a\\\\,b', '000a 0004 03612c62'],
+  ['docpath', '000a 0000'],
+  ['docpath=""', '000a 0000'],
+  ['pvd', '000b 0000'],
+  ['port="8004"', '0003 0002 1f44'],
+])('gives the service parameter %s its octets', (text, octets) => {
+  const { records, problems } = parseOne(`SVCB 1 . ${text}`);
+  expect(problems).toEqual([]);
+  expect(Buffer.from(records[0]?.rdata ?? []).toString('hex')).toBe(`000100${octets.replaceAll(' ', '')}`);
+});
+
+it.each([
+  ['0009 0000', 'key9'],
+  ['0009 0003 001d00', 'key9="\\000\\029\\000"'],
+  ['0009 0004 001d001d', 'key9="\\000\\029\\000\\029"'],
+  ['000a 0001 00', 'key10="\\000"'],
+  ['000b 0001 31', 'key11="1"'],
+])('shows the octets %s, which do not fit their key, as they are', (octets, text) => {
+  const rdata = new Uint8Array(Buffer.from(`000100${octets.replaceAll(' ', '')}`, 'hex'));
+  expect(rdataToText(typeFromText('SVCB') ?? 0, rdata)).toBe(`1 . ${text}`);
 });
 
 it('prints whatever octets a type accepts so that they read back the same', () => {
@@ -94,6 +123,16 @@ it.each([
   'A \\# 5 01020304',
   'SVCB 1 . alpn=h2 alpn=h3',
   'SVCB 1 . mandatory=port alpn=h2',
+  'SVCB 1 . tls-supported-groups',
+  'SVCB 1 . tls-supported-groups=29,23,29',
+  'SVCB 1 . tls-supported-groups=29,,23',
+  'SVCB 1 . tls-supported-groups=65536',
+  'SVCB 1 . tls-supported-groups=x25519',
+  'SVCB 1 . docpath=a,,b',
+  `SVCB 1 . docpath=${'x'.repeat(256)}`,
+  'SVCB 1 . pvd=1',
+  'SVCB 1 . ohttp=""',
+  'SVCB 1 . oots=do53:10',
   'LOC 91 0 0 N 4 0 0 E 0m',
   'CAA 0 is-sue "x"',
 ])('refuses %s', (line) => {

@@ -24,11 +24,28 @@ it.each([
 });
 
 it.each([
+  ['w HTTPS 1 . key3=x\n', 'port'],
+  ['w HTTPS 1 . key4="\\192\\000\\002"\n', 'ipv4hint'],
+  ['w HTTPS 1 . alpn=h2 key0="\\000\\001\\000\\001"\n', 'mandatory'],
+  ['w HTTPS 1 . key9="\\000"\n', 'tls-supported-groups'],
+  ['w HTTPS 1 . key10="\\000"\n', 'docpath'],
+  ['w HTTPS 1 . no-default-alpn\n', 'no protocol at all'],
+  ['w SVCB 1 . alpn=h2 dohpath=/x\n', 'the variable dns'],
+])('warns of %j', (text, problem) => {
+  const { zone, problems } = load(text);
+  expect(problems.map(({ severity, text }) => [severity, text])).toEqual([
+    ['warning', expect.stringContaining(problem)],
+  ]);
+  expect(zone).toBeDefined();
+});
+
+it.each([
   'h NSEC3 2 0 0 - CPNMU A\n',
   'b._dns-sd._udp PTR !@#3.\n',
   '_http._tcp PTR my\\032printer._http._tcp\n',
   'w HTTPS 0 _x.alice.example.\n',
   'w HTTPS 1 . alpn=h2\n',
+  'w HTTPS 1 . alpn=h2 no-default-alpn key10 key11 key12=x\n',
   '_dns SVCB 1 ns alpn=dot\n',
   '_443._dns SVCB 1 ns alpn=h2 dohpath=/dns-query{?dns}\n',
   '24.0.2.0.192.rpz-ip CNAME .\n48.zz.db8.2001.rpz-ip CNAME .\n',

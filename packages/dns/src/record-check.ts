@@ -3,6 +3,7 @@ import { formatIpv4, formatIpv6, parseIpv6 } from './address-text.ts';
 import type { MasterRecord } from './master-file.ts';
 import { type DomainName, nameKey, sameName } from './name.ts';
 import { RecordType, typeToText } from './record-types.ts';
+import { misfittingParam } from './svc-params-print.ts';
 
 /** What is wrong with one record whatever else the zone holds. */
 export interface RecordMistake {
@@ -102,10 +103,30 @@ function checkService({ owner, type, rdata }: MasterRecord): RecordMistake | und
     return mistake(`the target of this ${typeToText(type)} record cannot be a host name`);
   const [first = '', second] = labelsOf(owner);
   const isDnsServer = first === '_dns' || (/^_\d+$/.test(first) && second === '_dns');
-  return type === RecordType.SVCB && isDnsServer ? checkDnsServer(rdata) : undefined;
+  const refusal = type === RecordType.SVCB && isDnsServer ? checkDnsServer(rdata) : undefined;
+  return refusal ?? doubtfulParams(type, rdata);
+}
+
+/** What at least one of the common servers refuses to load or to take, and the others take (RFC 9460 §7, RFC 9461 §5). */
+function doubtfulParams(type: number, rdata: Uint8Array): RecordMistake | undefined {
+  const misfit = misfittingParam(type, rdata.subarray(2 + nameLength(rdata, 2)));
+  if (misfit !== undefined)
+    return doubt(
+      `the octets of ${misfit} are none of its values: clients ignore this record (RFC 9460 §2.2), BIND and NSD refuse such ones`,
+    );
+  const params = paramsIn(rdata);
+  if (params.has(noDefaultAlpnKey) && !params.has(alpnKey))
+    return doubt('no-default-alpn without alpn leaves no protocol at all; BIND refuses this record');
+  const path = params.get(dohPathKey);
+  return path === undefined || isDohPath(path)
+    ? undefined
+    : doubt(
+        'dohpath begins with / and has the variable dns, like /dns-query{?dns}; BIND refuses another one',
+      );
 }
 
 const alpnKey = 1;
+const noDefaultAlpnKey = 2;
 const dohPathKey = 7;
 
 function checkDnsServer(rdata: Uint8Array): RecordMistake | undefined {
@@ -120,10 +141,14 @@ function checkDnsServer(rdata: Uint8Array): RecordMistake | undefined {
       ? undefined
       : mistake(`a DNS server with alpn ${http} needs dohpath, like dohpath=/dns-query{?dns} (RFC 9461 §5)`);
   }
-  const text = fromUtf8(path);
-  return text?.startsWith('/') && /\{[^}]*\bdns\b[^}]*\}/.test(text)
+  return isDohPath(path)
     ? undefined
     : mistake('dohpath begins with / and has the variable dns, like /dns-query{?dns} (RFC 9461 §5)');
+}
+
+function isDohPath(path: Uint8Array): boolean {
+  const text = fromUtf8(path) ?? '';
+  return text.startsWith('/') && /\{[^}]*\bdns\b[^}]*\}/.test(text);
 }
 
 /** The parameters behind priority and target of an SVCB record, by key. */
