@@ -1,5 +1,7 @@
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '@copain/core';
 import { maxServicesPerBox } from '@copain/trust';
+import { alertLimits } from './alert-limits.ts';
+import { alertMistakes } from './config-alert.ts';
 import { parseRate } from './config-rate.ts';
 import type { ConfigFinding } from './config-schema.ts';
 import { readDomain } from './config-values.ts';
@@ -99,6 +101,19 @@ function zoneSources(root: Plain): ConfigFinding[] {
   });
 }
 
+/** Keys that go with one kind of place, and more tables than are looked after. */
+function alertTables(root: Plain): ConfigFinding[] {
+  return listAt(root, 'alert').flatMap((table, index): ConfigFinding[] => {
+    if (!isPlain(table)) return [];
+    const path = ['alert', index] as const;
+    if (index >= alertLimits.channels)
+      return [{ path, at: 'key', message: `is more than ${alertLimits.channels} ways for alerts` }];
+    return alertMistakes(table).map(
+      ({ key, message }): ConfigFinding => ({ path: [...path, key], at: 'key', message }),
+    );
+  });
+}
+
 /** A service is a name in a zone of one's own, and friends watch no more than some of them. */
 function serviceZones(root: Plain): ConfigFinding[] {
   const origins = listAt(root, 'zone').flatMap((zone) => {
@@ -173,6 +188,8 @@ export function checkAcross(value: unknown): ConfigFinding[] {
     ...repeated(value, ['service'], 'record', domainName),
     ...serviceZones(value),
     ...repeated(value, ['friend'], 'name', (text) => text),
+    ...repeated(value, ['alert'], 'to', (text) => text),
+    ...alertTables(value),
     ...repeatedListeners(value),
     ...rawListeners(value),
     ...zoneSources(value),

@@ -24,11 +24,3 @@ export const friend: v.GenericSchema<unknown, FriendConfig> = v.pipe(
   }),
   v.transform(({ name, may, quota }): FriendConfig => ({ name, may, quotaBytes: quota })),
 );
-
-const alertTarget = /^(mailto:.+@.+|ntfy:\/\/.+|https:\/\/.+|matrix:\/\/.+|exec:\/.+)$/;
-export const alert: v.GenericSchema<unknown, { to: string }> = v.strictObject({
-  to: text({
-    read: (written) => (alertTarget.test(written) ? written : undefined),
-    message: 'is no place for alerts: mailto:…, ntfy://…, https://…, matrix://… or exec:/path',
-  }),
-});

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import { type AlertConfig, alert } from './config-alert.ts';
 import { type DnsConfig, dns, type ZoneConfig, zone } from './config-dns.ts';
-import { alert, type FriendConfig, friend } from './config-friends.ts';
+import { type FriendConfig, friend } from './config-friends.ts';
 import { type MailConfig, mail, type SmtpConfig, smtp } from './config-mail.ts';
 import { type HttpConfig, http, type LineConfig, line, type MeshConfig, mesh } from './config-mesh.ts';
 import { type ServiceConfig, service } from './config-service.ts';
@@ -19,7 +20,7 @@ export interface Config {
   mail: MailConfig[];
   services: ServiceConfig[];
   friends: FriendConfig[];
-  alerts: { to: string }[];
+  alerts: AlertConfig[];
 }
 
 /** One mistake, at a path of the TOML tree, on the key or on its value. */
@@ -63,7 +64,7 @@ const keysOf: Record<string, readonly string[]> = {
   mail: ['domain', 'deliver', 'client', 'recipients', 'unknown', 'copies', 'backups'],
   service: ['name', 'record', 'check', 'standby', 'signed', 'ttl', 'after', 'max', 'hold', 'pin'],
   friend: ['name', 'may', 'quota'],
-  alert: ['to'],
+  alert: ['to', 'token-file', 'via', 'from'],
 };
 
 /** Keys that no table of this kind has, at any depth: valibot stops at the first one of each table. */

@@ -92,6 +92,11 @@ may   = ["dns", "mail", "backup", "relay", "witness"]
 quota = "20GB"
 [[alert]]
 to = "ntfy://ntfy.example/alice"
+token-file = "ntfy.token"
+[[alert]]
+to = "mailto:alice@elsewhere.example"
+via = "127.0.0.1:25"
+from = "box@alice.example"
 `;
 
 it('reads every key of the manual, in units a program can use', () => {
@@ -179,7 +184,24 @@ it('reads every key of the manual, in units a program can use', () => {
       },
     ],
     friends: [{ name: 'bob', may: ['dns', 'mail', 'backup', 'relay', 'witness'], quotaBytes: 20e9 }],
-    alerts: [{ to: 'ntfy://ntfy.example/alice' }],
+    alerts: [
+      {
+        to: 'ntfy://ntfy.example/alice',
+        shown: 'ntfy://ntfy.example/…',
+        place: { kind: 'ntfy', url: 'https://ntfy.example/alice' },
+        tokenFile: 'ntfy.token',
+        via: undefined,
+        from: undefined,
+      },
+      {
+        to: 'mailto:alice@elsewhere.example',
+        shown: 'mailto:alice@elsewhere.example',
+        place: { kind: 'mail', address: 'alice@elsewhere.example' },
+        tokenFile: undefined,
+        via: { host: '127.0.0.1', port: 25 },
+        from: 'box@alice.example',
+      },
+    ],
   });
 });
 

@@ -27,4 +27,3 @@ export { type ConfigProblem, formatProblems } from './config-problems.ts';
 export { formatRate } from './config-rate.ts';
 export type { Config } from './config-schema.ts';
 export type { ServiceConfig } from './config-service.ts';
-export { notYet } from './not-yet.ts';

@@ -35,3 +35,4 @@ export type { RecipientWish } from './recipient-policy.ts';
 export { type Reply, replyText } from './smtp-reply.ts';
 export { decodeSpoolRecord } from './spool-record.ts';
 export type { Tally } from './tally.ts';
+export { mailDate } from './trace.ts';

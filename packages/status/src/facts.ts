@@ -123,6 +123,8 @@ export interface MailFacts {
   alsoHeldBy: readonly string[];
   /** This box keeps no mail for the domain any more, and still has some. */
   isEnded?: boolean;
+  /** Of a domain of ours: messages that its mail server refused, which wait for a decision. */
+  quarantined?: number;
   /** Of a domain of ours: on how many friends' disks a message is to be before it is accepted. */
   copies?: number;
   /** Friends who take mail for the domain while its owner is away: granted and offered. */
@@ -215,7 +217,13 @@ export interface StatusFacts {
   zones: readonly ZoneFacts[];
   mail: readonly MailFacts[];
   /** What is wrong with mail that friends keep for this owner, and the command that tells more. */
-  mailTroubles?: readonly { text: string; command: string }[];
+  mailTroubles?: readonly { id: string; text: string; command: string }[];
+  /** The disk is all but full. */
+  isDiskLow?: boolean;
+  /** Names that a friend claims although they are another's: refused until the operator decides. */
+  claims?: readonly { name: string; by: string; other: string; owner: string }[];
+  /** Ways on which alerts do not get through. */
+  alertFailures?: readonly { to: string; sinceMs: number; text: string }[];
   services?: readonly ServiceFacts[];
   takeovers: readonly {
     owner: string;

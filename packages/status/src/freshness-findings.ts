@@ -1,10 +1,12 @@
 import { humanDuration, visible } from '@copain/core';
 import type { StatusFacts, ZoneFacts } from './facts.ts';
-import { type Finding, groupBy } from './finding.ts';
+import { type AlertMark, type Finding, groupBy } from './finding.ts';
 import { joinNames, shellWord } from './wording.ts';
 
 /** From here on the copies of one of our zones are worth more than a look, where no friend has a younger one. */
 const gravePercent = 75;
+/** Names by which one alert can be muted: more are not typed. */
+const namesMax = 20;
 
 const leftMs = (ends: readonly (number | undefined)[], nowMs: number): number =>
   Math.min(...ends.map((endMs) => (endMs ?? nowMs) - nowMs));
@@ -33,7 +35,14 @@ export function friendsZonesFindings({ zones }: StatusFacts, nowMs: number): Fin
     const [was, is] = group.length === 1 ? ['was', 'is'] : ['were', 'are'];
     const text = `${names} of ${visible(owner)} ${was} not refreshed and ${is} ${end}.`;
     const command = `peer friends show ${shellWord(owner)}`;
-    return [{ weight: hasEnded ? 'danger' : 'attention', todo: { text, command } }];
+    const alert: AlertMark = {
+      key: `zone/of/${owner}/${hasEnded ? 'ended' : 'age'}`,
+      kind: 'zone',
+      about: [owner, ...group.map(({ origin }) => origin).slice(0, namesMax)],
+      stage: Math.max(...group.map(({ agedPercent = 0 }) => agedPercent)),
+      over: `Zones of ${visible(owner)} are refreshed again.`,
+    };
+    return [{ weight: hasEnded ? 'danger' : 'attention', todo: { text, command }, alert }];
   });
 }
 
@@ -72,6 +81,13 @@ export function agedCopiesFindings({ zones, friends }: StatusFacts, nowMs: numbe
         ? `${who}'s copy of ${names} had no word from this box for too long: he does not answer it any more.`
         : `${who}'s copy of ${names} had no word from this box for long: he answers it for ${span} more.`;
     const command = `peer friends show ${shellWord(first.name)}`;
-    return [{ weight: first.isGrave ? 'danger' : 'attention', todo: { text, command } }];
+    const alert: AlertMark = {
+      key: `zone/at/${first.name}/${first.agedPercent === 100 ? 'ended' : first.isGrave ? 'grave' : 'age'}`,
+      kind: 'zone',
+      about: [first.name, ...group.map(({ origin }) => origin).slice(0, namesMax)],
+      stage: Math.max(...group.map(({ agedPercent = 0 }) => agedPercent)),
+      over: `${who} hears of your zones again.`,
+    };
+    return [{ weight: first.isGrave ? 'danger' : 'attention', todo: { text, command }, alert }];
   });
 }

@@ -19,6 +19,7 @@ export type {
   StatusFacts,
   ZoneFacts,
 } from './facts.ts';
+export type { TroubleKind } from './finding.ts';
 export { mailReceiptsText, type ReceiptStatus } from './mail-receipts.ts';
 export { type MetricCounters, metricsText } from './metrics.ts';
 export { renderPage } from './page.ts';
@@ -68,3 +69,4 @@ export {
   zonesTable,
 } from './text.ts';
 export type { Paint, Tone } from './text-table.ts';
+export { findTroubles, type Trouble, type Troubles } from './troubles.ts';

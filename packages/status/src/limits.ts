@@ -14,6 +14,12 @@ export const statusLimits: {
   readonly clockOffMs: number;
   readonly clockFarOffMs: number;
   readonly serialFarBehind: number;
+  readonly alertsLateAfterMs: number;
+  readonly troubleLateMs: number;
+  readonly friendDownAlertMs: number;
+  readonly serviceDownAlertMs: number;
+  readonly mistakeAlertMs: number;
+  readonly clockAlertMs: number;
 } = {
   /** Events in the document: a screen of history; the rest is in the log. */
   events: 50,
@@ -43,4 +49,16 @@ export const statusLimits: {
   clockFarOffMs: 300_000,
   /** A file's serial that so many changes do not explain was set back: one typing error in a date is 100 at least. */
   serialFarBehind: 99,
+  /** A way for alerts that fails for longer is shown: a server that restarts takes less. */
+  alertsLateAfterMs: 60_000,
+  /** What mends itself mostly, such as a copy on its way, is an alert only once it stood for so long. */
+  troubleLateMs: 600_000,
+  /** A friend who was agreed to be down for less is back before anybody has read it; services and zones of his join. */
+  friendDownAlertMs: 20_000,
+  /** The same for a service of one's own, which is tried again each half minute while it fails. */
+  serviceDownAlertMs: 60_000,
+  /** A master file that is being edited is wrong now and then. */
+  mistakeAlertMs: 10_000,
+  /** Time servers step a clock soon after a start. */
+  clockAlertMs: 300_000,
 };

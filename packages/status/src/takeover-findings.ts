@@ -1,6 +1,6 @@
 import { humanDuration, visible } from '@copain/core';
 import type { StatusFacts } from './facts.ts';
-import type { Finding } from './finding.ts';
+import type { AlertMark, Finding } from './finding.ts';
 import { statusLimits } from './limits.ts';
 import { shellWord } from './wording.ts';
 
@@ -21,7 +21,13 @@ function signatureFinding(
   if (leftMs >= statusLimits.standbySignedForMs) return [];
   const end = leftMs <= 0 ? 'have expired' : `expire in ${humanDuration(leftMs)}`;
   const text = `The signatures over what the standby of ${visible(service)} (${visible(name)}) answers ${end}: sign its records again, into the file that peer.toml names.`;
-  return [{ weight: 'attention', todo: { text, command: 'peer reload' } }];
+  const alert: AlertMark = {
+    key: `takeover/${service}/signatures`,
+    kind: 'takeover',
+    about: [service, name],
+    stage: leftMs <= 0 ? 2 : 1,
+  };
+  return [{ weight: 'attention', todo: { text, command: 'peer reload' }, alert }];
 }
 
 function takeoverFinding(one: StatusFacts['takeovers'][number]): Finding[] {
@@ -54,6 +60,13 @@ function takeoverFinding(one: StatusFacts['takeovers'][number]): Finding[] {
     {
       weight: 'attention',
       todo: { text: `${by} stands in for ${what}. ${waits}`, command: `peer service pin ${service} up` },
+      alert: {
+        key: `takeover/${one.service}`,
+        kind: 'takeover',
+        about: [one.service, one.name, one.by],
+        stage: one.how === 'flapping' ? 2 : 1,
+        over: `${what} is answered from home again.`,
+      },
     },
   ];
 }

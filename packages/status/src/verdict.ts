@@ -1,40 +1,15 @@
 import { humanDuration, isoTime, visible } from '@copain/core';
-import type { FriendFacts, MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
-import { type Finding, groupBy } from './finding.ts';
+import { backupsOf, type Circle, holdersOf, isThere, openCircle } from './circle-of-facts.ts';
+import type { MailFacts, StatusFacts, ZoneFacts } from './facts.ts';
+import { type AlertMark, type Finding, groupBy } from './finding.ts';
 import { agedCopiesFindings, friendsZonesFindings } from './freshness-findings.ts';
 import { statusLimits } from './limits.ts';
+import { mailFindings } from './mail-findings.ts';
+import { apartFindings, outOfCircle } from './membership-findings.ts';
 import { serviceFindings } from './service-findings.ts';
-import type { Todo, Verdict, VerdictLevel } from './status-document.ts';
+import type { Verdict, VerdictLevel } from './status-document.ts';
 import { takeoverFindings } from './takeover-findings.ts';
 import { count, isNewerSerial, joinNames, shellWord } from './wording.ts';
-
-/** What the judgement of one zone or domain needs to know about the circle. */
-interface Circle {
-  facts: StatusFacts;
-  nowMs: number;
-  friends: ReadonlyMap<string, FriendFacts>;
-  isOld: boolean;
-}
-
-function openCircle(facts: StatusFacts, nowMs: number): Circle {
-  const friends = new Map(facts.friends.map((friend) => [friend.name, friend]));
-  return { facts, nowMs, friends, isOld: nowMs - facts.startedAtMs >= statusLimits.startGraceMs };
-}
-
-/** Can strangers count on this friend's box now? */
-function isThere({ friends, isOld }: Circle, name: string): boolean {
-  const state = friends.get(name)?.state;
-  if (state === 'unknown') return !isOld;
-  return state === 'up' || state === 'slow' || state === 'suspect' || state === 'partial';
-}
-
-const holdersOf = (circle: Circle, zone: ZoneFacts): string[] =>
-  zone.friends
-    .filter(({ name, serial }) => serial !== undefined && isThere(circle, name))
-    .map(({ name }) => name);
-
-const backupsOf = (circle: Circle, mail: MailFacts): string[] =>
-  mail.backups.filter((name) => isThere(circle, name));
 
 function zoneParts(circle: Circle, own: readonly ZoneFacts[]): string[] {
   return groupBy(own, (zone) => holdersOf(circle, zone).join(' ')).map((group) => {
@@ -74,71 +49,15 @@ function lineFindings({ facts }: Circle): Finding[] {
   if (facts.line.state !== 'cut') return [];
   const text =
     'This box hears none of its friends: its own line seems to be cut. Were it removed, or revoked, the first of them that it reaches would say so.';
-  return [{ weight: 'danger', todo: { text, command: 'peer friends' } }];
-}
-
-/**
- * A box that is out of its circle: what that means, and the one thing to do. Nothing else is worth saying then: friends
- * who do not answer it any more are no finding of their own.
- */
-function outOfCircle({ membership, zones, mail }: StatusFacts): Verdict | undefined {
-  const verdict = (text: string, todo: Omit<Todo, 'weight'>): Verdict => ({
-    level: 'danger',
-    text,
-    todo: [{ weight: 'danger', ...todo }, ...mail.flatMap(strandedMail)],
-  });
-  const own = [
-    ...zones.flatMap(({ role, origin }) => (role === 'primary' ? [origin] : [])),
-    ...mail.flatMap(({ role, domain }) => (role === 'primary' ? [domain] : [])),
-  ];
-  const names = [...new Set(own)];
-  const alone =
-    names.length === 0
-      ? ''
-      : ` ${joinNames(names)} ${names.length === 1 ? 'is' : 'are'} answered by this box alone: take the friends out of NS and MX at your registrar.`;
-  switch (membership.state) {
-    case 'member':
-      return undefined;
-    case 'revoked':
-      return verdict(
-        'This box was revoked by its owner: no friend takes anything from it, hands it mail or answers it any more.',
-        {
-          text: 'If that was you, stop it: peer stop. To have a box here again, start in a new --home (peer init) and let it in on your other box: peer box add NAME. If it was not you, somebody has your owner key: replace it there with the paper key, peer key rotate --key-file FILE.',
-          command: 'peer key show',
-        },
-      );
-    case 'removed':
-      return verdict(
-        `You were removed from the circle by ${joinNames(membership.by)}${onDate(membership.atMs)}, for good: friends give this box nothing any more, and take nothing from it.${alone}`,
-        {
-          text: 'Its keys never come back into this circle; an invite to another circle works. To be in again: a new box in a new --home (peer init), and a new invite.',
-          command: 'peer join',
-        },
-      );
-    case 'invite-taken':
-      return verdict(
-        `This box is in no circle: somebody else came in by the same invite at the same time, and the circle counts him alone.${alone}`,
-        { text: 'Ask for a new invite.', command: 'peer join' },
-      );
-  }
-}
-
-/** Mail of others that nobody takes from this box any more: only a person can bring it to its owner. */
-function strandedMail({ role, domain, owner, messages }: MailFacts): Todo[] {
-  if (role === 'primary' || messages === 0) return [];
-  const text = `${count(messages, 'message')} for ${visible(domain)} ${messages === 1 ? 'is' : 'are'} still here, sealed to ${visible(owner)}, and nobody takes ${messages === 1 ? 'it' : 'them'} from this box any more. As files that ${visible(owner)} can open: peer mail export --format age --out DIR`;
-  return [{ weight: 'danger', text, command: 'peer mail list --here' }];
-}
-
-const onDate = (atMs: number | undefined): string =>
-  atMs === undefined ? '' : ` on ${isoTime(atMs).slice(0, 10)}`;
-
-/** Whoever removed the owner of this box for himself alone: nothing flows between the two boxes. */
-function apartFindings({ facts }: Circle): Finding[] {
-  const { by } = facts.membership;
-  if (by.length === 0) return [];
-  const text = `${joinNames(by)} removed you from the circle for himself: his box gives yours nothing and takes nothing from it. One more member who does the same takes you out of the circle.`;
-  return [{ weight: 'attention', todo: { text, command: 'peer events' } }];
+  const alert: AlertMark = {
+    key: 'line',
+    kind: 'line',
+    about: ['line'],
+    afterMs: statusLimits.friendDownAlertMs,
+    text: 'My own line is cut: this box hears none of its friends.',
+    over: 'My own line works again.',
+  };
+  return [{ weight: 'danger', todo: { text, command: 'peer friends' }, alert }];
 }
 
 /** A box that is not sure of its own past says so, and what waits for it. */
@@ -147,7 +66,7 @@ function standingFindings({ facts, nowMs, isOld }: Circle): Finding[] {
   const who = by === undefined ? 'a friend' : visible(by);
   if (found === 'cloned') {
     const text = `Another box runs with this box's key, ${who} met both: this one signs nothing any more. Stop the other for good, then restart this one.`;
-    return [{ weight: 'danger', todo: { text, command: 'peer stop' } }];
+    return [{ weight: 'danger', todo: { text, command: 'peer stop' }, alert: boxAlert('cloned') }];
   }
   const findings: Finding[] = [];
   if (found === 'restored' && nowMs - (foundAtMs ?? 0) < statusLimits.restoredShownMs) {
@@ -155,7 +74,8 @@ function standingFindings({ facts, nowMs, isOld }: Circle): Finding[] {
       ? ', and caught up from friends'
       : ': it signs nothing before friends told it what it signed';
     const text = `This box was put back from an older copy (${who} saw it run since)${asked}.`;
-    findings.push({ weight: 'attention', todo: { text, command: 'peer events' } });
+    const alert = { ...boxAlert('restored'), isNews: true };
+    findings.push({ weight: 'attention', todo: { text, command: 'peer events' }, alert });
   }
   if (maySign) return findings;
   if (waiting.length > 0 || isOld) {
@@ -174,11 +94,13 @@ function heldFindings({ facts }: Circle): Finding[] {
     const word = shellWord(origin);
     if (held === 'waiting') {
       const text = `${shown} is not published yet: no friend has told what this box signed before. It will be; peer zone push ${word} --force does it now.`;
-      return [{ weight: 'attention', todo: { text, command: 'peer friends' } }];
+      const alert = zoneAlert(origin, 'held', statusLimits.troubleLateMs);
+      return [{ weight: 'attention', todo: { text, command: 'peer friends' }, alert }];
     }
     const head = serial === undefined ? 'the newest version' : `serial ${serial}`;
     const text = `${shown} is based on an older version of ${visible(origin)} than ${head}, which stays published. See what differs, then publish the file as it is: peer zone push ${word}`;
-    return [{ weight: 'attention', todo: { text, command: `peer zone diff ${word}` } }];
+    const alert = zoneAlert(origin, 'held', statusLimits.mistakeAlertMs);
+    return [{ weight: 'attention', todo: { text, command: `peer zone diff ${word}` }, alert }];
   });
 }
 
@@ -189,7 +111,12 @@ function faultFindings({ facts, nowMs }: Circle): Finding[] {
   const times = fault.inARow === 1 ? '' : `, ${fault.inARow} times in a row`;
   const ago = humanDuration(Math.max(0, nowMs - fault.atMs));
   const text = `A fault in ${fault.where} stopped this box ${ago} ago${times}; it started again by itself. The log has the whole fault.`;
-  return [{ weight: 'attention', todo: { text, command: 'peer events' } }];
+  const alert: AlertMark = {
+    ...boxAlert('fault'),
+    isNews: true,
+    text: `A fault in ${fault.where} stopped this box${times}; it started again by itself. The log has the whole fault.`,
+  };
+  return [{ weight: 'attention', todo: { text, command: 'peer events' }, alert }];
 }
 
 /** A clock far off makes invites, zones and signatures expire at the wrong time, here or there. */
@@ -200,7 +127,15 @@ function clockFindings({ facts }: Circle): Finding[] {
   const whose = clock.friends === 1 ? "the only friend's" : `those of ${clock.friends} friends`;
   const text = `This box's clock is ${off} ${whose}.`;
   const isFar = Math.abs(clock.aheadMs) >= statusLimits.clockFarOffMs;
-  return [{ weight: isFar ? 'danger' : 'attention', todo: { text, command: 'timedatectl' } }];
+  const alert: AlertMark = {
+    key: 'clock',
+    kind: 'clock',
+    about: ['clock'],
+    afterMs: statusLimits.clockAlertMs,
+    stage: isFar ? 2 : 1,
+    over: "This box's clock is right again.",
+  };
+  return [{ weight: isFar ? 'danger' : 'attention', todo: { text, command: 'timedatectl' }, alert }];
 }
 
 /** A box that cannot be dialled works, through those it dials itself and through relays: a hint. */
@@ -246,9 +181,10 @@ function friendFindings({ facts, nowMs }: Circle): Finding[] {
       const what = friend.state === 'down' ? 'is down' : 'is heard by some friends only';
       const doubt = friend.state === 'down' && !friend.confirmed ? ' (not confirmed by others)' : '';
       const command = `peer friends show ${shellWord(friend.name)}`;
-      return [
-        { weight: 'attention', todo: { text: `${name} ${what}${since}${witnesses}${doubt}.`, command } },
-      ];
+      const todo = { text: `${name} ${what}${since}${witnesses}${doubt}.`, command };
+      if (friend.state === 'partial') return [{ weight: 'attention', todo }];
+      const text = `${name} is down${witnesses}${doubt}.`;
+      return [{ weight: 'attention', todo, alert: { ...friendAlert(friend.name), text } }];
     }
     if (friend.may.includes('dns') || friend.may.includes('mail')) return [];
     const text = `This box offers ${name} neither dns nor mail, so ${name}'s zones and mail are not kept here.`;
@@ -271,7 +207,8 @@ function problemFindings({ facts }: Circle): Finding[] {
       file === undefined
         ? `peer zone show ${shellWord(origin)}`
         : `peer zone check ${shellWord(file)} ${shellWord(origin)}`;
-    return [{ weight: serial === undefined ? 'danger' : 'attention', todo: { text, command } }];
+    const alert = zoneAlert(origin, 'mistake', statusLimits.mistakeAlertMs);
+    return [{ weight: serial === undefined ? 'danger' : 'attention', todo: { text, command }, alert }];
   });
 }
 
@@ -297,9 +234,12 @@ function primaryFindings({ facts, nowMs }: Circle): Finding[] {
     const end = primary.isExpired ? ', and friends are no longer told that it is current' : '';
     const text = `The primary ${visible(primary.address)} of ${visible(origin)} could not be asked for ${humanDuration(forMs)}: ${visible(primary.failing.text, 400)}; ${served}${end}.`;
     const command = `peer zone show ${shellWord(origin)}`;
-    return [
-      { weight: serial === undefined || primary.isExpired ? 'danger' : 'attention', todo: { text, command } },
-    ];
+    const alert: AlertMark = {
+      ...zoneAlert(origin, 'primary', statusLimits.troubleLateMs),
+      stage: primary.isExpired ? 2 : 1,
+    };
+    const weight = serial === undefined || primary.isExpired ? 'danger' : 'attention';
+    return [{ weight, todo: { text, command }, alert }];
   });
 }
 
@@ -312,7 +252,8 @@ function ownZoneFindings(circle: Circle, zone: ZoneFacts): Finding[] {
     const text = isOnTheWay
       ? `No friend who can be reached has a copy of ${shown} yet.`
       : `${shown} is held by no friend who can be reached.`;
-    return [{ weight: 'danger', todo: { text, command: `peer zone show ${shellWord(origin)}` } }];
+    const alert = zoneAlert(origin, 'copies', statusLimits.troubleLateMs);
+    return [{ weight: 'danger', todo: { text, command: `peer zone show ${shellWord(origin)}` }, alert }];
   }
   const late = zone.friends.filter(
     (friend) =>
@@ -324,33 +265,8 @@ function ownZoneFindings(circle: Circle, zone: ZoneFacts): Finding[] {
   );
   if (late.length === 0) return [];
   const text = `${joinNames(late.map(({ name }) => name))} ${late.length === 1 ? 'has' : 'have'} an old copy of ${shown}.`;
-  return [{ weight: 'attention', todo: { text, command: `peer zone push ${shellWord(origin)}` } }];
-}
-
-function mailFindings(circle: Circle, mail: MailFacts): Finding[] {
-  const { domain, owner, role, messages, oldestAtMs, backups, copies = 1, isEnded = false } = mail;
-  const shown = visible(domain);
-  const waitsMs = oldestAtMs === undefined ? 0 : circle.nowMs - oldestAtMs;
-  const isLate = messages > 0 && waitsMs > statusLimits.mailWaitsAfterMs;
-  const findings: Finding[] = [];
-  if (role === 'primary' && circle.friends.size > 0 && backupsOf(circle, mail).length === 0) {
-    const text = `Nobody who can be reached keeps mail for ${shown} while this box is away.`;
-    findings.push({ weight: 'attention', todo: { text, command: 'peer friends' } });
-  }
-  if (isLate && (role === 'primary' || isThere(circle, owner))) {
-    const whom = role === 'primary' ? 'your mail server' : visible(owner);
-    const text = `${count(messages, 'message')} for ${shown} ${messages === 1 ? 'waits' : 'wait'} for ${whom}, the oldest for ${humanDuration(waitsMs)}.`;
-    findings.push({ weight: 'attention', todo: { text, command: `peer mail flush ${shellWord(domain)}` } });
-  }
-  if (role === 'primary' && copies > 1 && backups.length === 1) {
-    const text = `${shown} is to be kept by two friends (copies = 2), and only ${visible(backups[0] ?? '')} keeps mail for it: mail is taken with one copy.`;
-    findings.push({ weight: 'attention', todo: { text, command: 'peer friends' } });
-  }
-  if (isEnded) {
-    const text = `${count(messages, 'message')} for ${shown} ${messages === 1 ? 'is' : 'are'} still here, though this box keeps no mail for ${visible(owner)} any more: no other friend has taken ${messages === 1 ? 'it' : 'them'} yet.`;
-    findings.push({ weight: 'attention', todo: { text, command: 'peer mail list --here' } });
-  }
-  return findings;
+  const alert = zoneAlert(origin, 'late', statusLimits.troubleLateMs);
+  return [{ weight: 'attention', todo: { text, command: `peer zone push ${shellWord(origin)}` }, alert }];
 }
 
 function firstSteps({ facts }: Circle): Finding[] {
@@ -359,6 +275,53 @@ function firstSteps({ facts }: Circle): Finding[] {
   const text = 'This box owns no zone and no mail domain yet.';
   return [{ weight: 'hint', todo: { text, command: 'peer zone add ORIGIN --file FILE' } }];
 }
+
+function diskFindings({ facts }: Circle): Finding[] {
+  if (facts.isDiskLow !== true) return [];
+  const text = 'The disk is all but full: no mail is held for friends until there is room.';
+  const alert: AlertMark = { key: 'disk', kind: 'disk', about: ['disk'], over: 'The disk has room again.' };
+  return [{ weight: 'danger', todo: { text, command: 'df -h' }, alert }];
+}
+
+/** A friend who claims what is another's: by mistake, or not. */
+function claimFindings({ facts }: Circle): Finding[] {
+  return (facts.claims ?? []).map(({ name, by, other, owner }) => {
+    const text = `${visible(by)} claims ${visible(name)}, but ${visible(other)} is ${visible(owner)}'s: refused, until one of them lets go of it.`;
+    const todo = { text, command: `peer friends show ${shellWord(by)}` };
+    return {
+      weight: 'attention',
+      todo,
+      alert: { key: `circle/claim/${name}`, kind: 'circle', about: [by, name] },
+    };
+  });
+}
+
+/** Whoever relies on alerts must not learn from silence that they do not get through. */
+function alertWayFindings({ facts, nowMs }: Circle): Finding[] {
+  return (facts.alertFailures ?? []).flatMap(({ to, sinceMs, text: why }): Finding[] => {
+    if (nowMs - sinceMs < statusLimits.alertsLateAfterMs) return [];
+    const text = `Alerts to ${visible(to)} have not got through for ${humanDuration(nowMs - sinceMs)}: ${visible(why, 300)}.`;
+    return [{ weight: 'attention', todo: { text, command: 'peer alerts list' } }];
+  });
+}
+
+const boxAlert = (what: string): AlertMark => ({ key: `box/${what}`, kind: 'box', about: ['box'] });
+
+const zoneAlert = (origin: string, what: string, afterMs: number): AlertMark => ({
+  key: `zone/${origin}/${what}`,
+  kind: 'zone',
+  about: [origin],
+  afterMs,
+});
+
+/** The trouble of one friend. */
+export const friendAlert = (name: string): AlertMark => ({
+  key: `friend/${name}`,
+  kind: 'friend',
+  about: [name],
+  afterMs: statusLimits.friendDownAlertMs,
+  over: `${visible(name)} is up again.`,
+});
 
 const gravity = { danger: 0, attention: 1, hint: 2 };
 
@@ -369,12 +332,27 @@ const gravity = { danger: 0, attention: 1, hint: 2 };
 export function judge(facts: StatusFacts, nowMs: number): Verdict {
   const out = outOfCircle(facts);
   if (out !== undefined) return out;
+  const findings = allFindings(facts, nowMs);
+  const worst = findings[0]?.weight ?? 'hint';
+  const level: VerdictLevel = worst === 'hint' ? 'ok' : worst;
+  return {
+    level,
+    text: prognosis(openCircle(facts, nowMs)),
+    todo: findings.slice(0, statusLimits.todos).map(({ weight, todo }) => ({ weight, ...todo })),
+  };
+}
+
+/** All there is to say about a box that is in its circle, the gravest first. */
+export function allFindings(facts: StatusFacts, nowMs: number): Finding[] {
   const circle = openCircle(facts, nowMs);
-  const findings = [
+  return [
     ...lineFindings(circle),
     ...standingFindings(circle),
     ...faultFindings(circle),
-    ...apartFindings(circle),
+    ...apartFindings(facts),
+    ...diskFindings(circle),
+    ...claimFindings(circle),
+    ...alertWayFindings(circle),
     ...clockFindings(circle),
     ...problemFindings(circle),
     ...primaryFindings(circle),
@@ -386,18 +364,17 @@ export function judge(facts: StatusFacts, nowMs: number): Verdict {
     ...friendsZonesFindings(facts, nowMs),
     ...takeoverFindings(facts, nowMs),
     ...facts.mail.flatMap((mail) => mailFindings(circle, mail)),
-    ...(facts.mailTroubles ?? []).map((todo): Finding => ({ weight: 'attention', todo })),
+    ...(facts.mailTroubles ?? []).map(
+      ({ id, ...todo }): Finding => ({
+        weight: 'attention',
+        todo,
+        alert: { key: `mail/${id}`, kind: 'mail', about: id.split('.').slice(1) },
+      }),
+    ),
     ...serviceFindings(facts),
     ...awayFindings(circle),
     ...friendFindings(circle),
     ...reachFindings(circle),
     ...firstSteps(circle),
   ].sort((a, b) => gravity[a.weight] - gravity[b.weight]);
-  const worst = findings[0]?.weight ?? 'hint';
-  const level: VerdictLevel = worst === 'hint' ? 'ok' : worst;
-  return {
-    level,
-    text: prognosis(circle),
-    todo: findings.slice(0, statusLimits.todos).map(({ weight, todo }) => ({ weight, ...todo })),
-  };
 }

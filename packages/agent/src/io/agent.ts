@@ -1,4 +1,4 @@
-import { type Clock, CommandError, ExitCode, formatHostPort, type Random } from '@copain/core';
+import { type Clock, CommandError, ExitCode, formatHostPort, type Random, visible } from '@copain/core';
 import type { Mail } from '@copain/mail/io';
 import { type Away, type HoldsRecord, holdsThatFit } from '@copain/trust';
 import type { Logger } from 'pino';
@@ -6,9 +6,9 @@ import type { HomePaths } from '../config-paths.ts';
 import type { Config } from '../config-schema.ts';
 import { type FaultHistory, faultText } from '../fault.ts';
 import { judgeRename } from '../friend-rename.ts';
-import { notYet } from '../not-yet.ts';
 import { restartNotes } from '../restart-notes.ts';
 import { providers } from '../wiring.ts';
+import { type Alerts, openAlerts } from './alerts.ts';
 import { type Box, openBox } from './box.ts';
 import { type BoxView, boxView } from './box-view.ts';
 import { type CircleService, circleService } from './circle.ts';
@@ -67,6 +67,7 @@ export interface Agent extends AsyncDisposable, BoxView {
   /** What was asked for and waits until it may be signed. */
   later: SignedLater;
   events: EventLog;
+  alerts: Alerts;
   /** Writes all that this box needs into one encrypted file. */
   save(options: Parameters<typeof saveBox>[1]): ReturnType<typeof saveBox>;
   /**
@@ -237,11 +238,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   starting.defer(() => histories.close().catch(box.failed('keeping histories')));
   const services = startCircleServices(box, { watch, zones, mesh: running, pace: options.servicePace });
 
-  const sayNotYet = (): void => {
-    const unused = notYet(config);
-    if (unused.length > 0)
-      events.add('config.not-yet', `peer.toml: this version does not act on ${unused.join(', ')}.`);
-  };
   const sayStrangers = (): void => {
     const strangers = config.smtp.raw.filter(({ owner }) => !names.friends().includes(owner));
     for (const { listen, owner } of strangers) {
@@ -252,7 +248,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       );
     }
   };
-  sayNotYet();
   sayStrangers();
   await box.own.found(config.name, Math.round(clock.nowMs()));
   await planner.replan();
@@ -279,6 +274,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     dnsListening: () => zones.addresses(),
   });
   const takeoverWatch = starting.use(takeover.startWatching({ watch, zones }));
+  let alerts: Alerts | undefined;
   const ticking = setInterval(() => {
     watch.take({ kind: 'tick' });
     receipts.tick();
@@ -289,6 +285,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     takeoverWatch.tick();
     services.tick();
     histories.tick(() => circleStates(box, { watch, services }));
+    alerts?.tick();
   }, tickEveryMs);
   starting.defer(() => clearInterval(ticking));
   running.dialer.tick(new Set());
@@ -298,8 +295,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (judged.kind === 'ok') return judged.ownerId;
     throw new CommandError(ExitCode.badInput, judged.why, { hint: 'peer friends' });
   };
-  const parts = starting.move();
-  let stopped: Promise<void> | undefined;
   const view = boxView(box, {
     mesh: running,
     watch,
@@ -310,7 +305,34 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     services,
     histories,
     takeovers: takeover.takeovers,
+    alertFailures: () => alerts?.failures() ?? [],
+    claims: () =>
+      planner.current().conflicts.map(({ duty, name, ownerId }) => ({
+        name: duty.name,
+        by: names.ofOwner(duty.ownerId),
+        other: name,
+        owner: names.ofOwner(ownerId),
+      })),
   });
+  const opened = starting.use(
+    await openAlerts({
+      ...box,
+      configFile: paths.configFile,
+      peer: identity.box.peer,
+      found: () => view.troubles(),
+      way: (to, works, why) =>
+        works
+          ? events.add('alert.works', `Alerts get through to ${to} again.`)
+          : events.add(
+              'alert.failed',
+              `An alert did not get through to ${to}, and is tried again: ${visible(why)}.`,
+            ),
+      failed: box.failed('alerts'),
+    }),
+  );
+  alerts = opened;
+  const parts = starting.move();
+  let stopped: Promise<void> | undefined;
   return {
     ...view,
     takeover,
@@ -346,6 +368,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     standing,
     later,
     events,
+    alerts: opened,
     save: async (wanted) => await saveBox(boxParts(box, mail), wanted),
     mayRename: (rename) => {
       renamed(rename);
@@ -359,9 +382,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         }
         config = next;
       });
-      sayNotYet();
       sayStrangers();
       running.limitLine();
+      opened.configured();
       await planner.replan();
       running.announceAddresses();
       // What waited for a mail server that was named wrongly, or not at all, need not wait any longer.

@@ -1,5 +1,12 @@
 import { isLoopback } from '@copain/core';
-import { buildStatus, metricsText, type StatusDocument } from '@copain/status';
+import {
+  buildStatus,
+  findTroubles,
+  metricsText,
+  type StatusDocument,
+  type StatusFacts,
+  type Troubles,
+} from '@copain/status';
 import type { Config } from '../config-schema.ts';
 import { type Check, type NetFacts, ownHosts } from '../doctor-net.ts';
 import { serviceChecks } from '../service-text.ts';
@@ -20,6 +27,8 @@ import type { Zones } from './zones.ts';
 export interface BoxView {
   status(): StatusDocument;
   metrics(): string;
+  /** What is wrong and worth an alert. */
+  troubles(): Troubles;
   netFacts(): NetFacts;
   /** How services of this box's owner look, those of these names. */
   serviceChecks(services: readonly string[]): Check[];
@@ -37,6 +46,8 @@ export function boxView(
     services: Services;
     histories: Histories;
     takeovers: Takeovers;
+    alertFailures(): NonNullable<StatusFacts['alertFailures']>;
+    claims(): NonNullable<StatusFacts['claims']>;
   },
 ): BoxView {
   const { identity, version, startedAtMs, records, names, events, standing, clock, config } = box;
@@ -56,8 +67,8 @@ export function boxView(
       changedAtMs: sinceMs === 0 ? seen.changedAtMs : sinceMs,
     };
   };
-  const status = (): StatusDocument => {
-    const facts = collectStatus({
+  const facts = (): StatusFacts => ({
+    ...collectStatus({
       config: config(),
       identity,
       version,
@@ -84,11 +95,15 @@ export function boxView(
       },
       address: { ...shownAddress(), reachable: mesh.dialback.reachable(), relays: relays() },
       nowMs: clock.nowMs(),
-    });
-    return buildStatus(facts, clock.nowMs());
-  };
+    }),
+    isDiskLow: box.isDiskLow(),
+    claims: rooms.claims(),
+    alertFailures: rooms.alertFailures(),
+  });
+  const status = (): StatusDocument => buildStatus(facts(), clock.nowMs());
   return {
     status,
+    troubles: () => findTroubles(facts(), clock.nowMs()),
     metrics: () => {
       const domains = mail.facts().domains;
       const counters = {

@@ -53,6 +53,8 @@ export interface Box {
   publicAddress: PublicAddress;
   /** Every box of the circle but this one, our owner's others among them; none where this box knows that it is out. */
   friendBoxes: () => string[];
+  /** The disk is all but full: no mail is held for friends. */
+  isDiskLow: () => boolean;
   /** A folder of the state. */
   folder: (name: string) => string;
   openTable: (name: string) => Promise<Table>;
@@ -132,15 +134,18 @@ export async function openBox(
       'box.disk-full',
       `The disk is full: ${paths.stateDir} gave up its reserve to start. Make room.`,
     );
+  let isDiskLow = false;
   starting.use(
     keepBallast(paths.stateDir, {
-      changed: (low) =>
-        low
-          ? events.add(
-              'box.disk-low',
-              'The disk is all but full: no mail is held for friends until there is room.',
-            )
-          : events.add('box.disk-ok', 'The disk has room again.'),
+      changed: (low) => {
+        isDiskLow = low;
+        if (!low) events.add('box.disk-ok', 'The disk has room again.');
+        else
+          events.add(
+            'box.disk-low',
+            'The disk is all but full: no mail is held for friends until there is room.',
+          );
+      },
       failed: failed('keeping a reserve on the disk'),
     }),
   );
@@ -211,6 +216,7 @@ export async function openBox(
     own: ownRecords(identity, records, standing),
     publicAddress,
     friendBoxes,
+    isDiskLow: () => isDiskLow,
     folder,
     openTable: openClosing,
     openIndex,

@@ -5,6 +5,7 @@ import { dnsChecks } from '../doctor-dns.ts';
 import { netChecks } from '../doctor-net.ts';
 import type { Agent } from './agent.ts';
 import { addressHandlers } from './control-address.ts';
+import { alertHandlers } from './control-alerts.ts';
 import { text } from './control-args.ts';
 import { awayHandlers } from './control-away.ts';
 import { circleHandlers } from './control-circle.ts';
@@ -66,6 +67,9 @@ export const controlCommands = [
   'back',
   'address.show',
   'address.set',
+  'alerts.list',
+  'alerts.test',
+  'alerts.mute',
   'doctor.line',
   'doctor.net',
   'doctor.dns',
@@ -152,6 +156,8 @@ export function controlHandlers(
     ...serviceHandlers(agent, lifecycle.nowMs),
 
     ...addressHandlers(agent),
+
+    ...alertHandlers(agent, lifecycle.nowMs),
 
     ...awayHandlers(agent, lifecycle.nowMs),
 

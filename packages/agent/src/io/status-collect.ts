@@ -229,6 +229,7 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     oldestAtMs: domain.oldestAtMs,
     alsoHeldBy: domain.alsoAt.map(names.ofOwner).sort(),
     isEnded: domain.ended,
+    quarantined: domain.quarantined,
     copies: config.mail.find((one) => one.domain === domain.domain)?.copies ?? 1,
     backups: providers(records.knowledge(), domain.ownerId, { service: 'mail', name: domain.domain }).map(
       names.ofOwner,
@@ -253,8 +254,8 @@ export function collectStatus(sources: StatusSources): StatusFacts {
     friends,
     zones,
     mail,
-    mailTroubles: mailChecks(sources.mailProof).flatMap(({ ok, text, hint }) =>
-      ok === false ? [{ text, command: hint ?? 'peer doctor mail' }] : [],
+    mailTroubles: mailChecks(sources.mailProof).flatMap(({ id, ok, text, hint }) =>
+      ok === false ? [{ id, text, command: hint ?? 'peer doctor mail' }] : [],
     ),
     standing: {
       maySign: sources.standing.maySign(),

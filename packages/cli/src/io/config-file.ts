@@ -103,7 +103,6 @@ export async function changeConfig(
     throw new CommandError(wasGood ? ExitCode.badInput : ExitCode.configuration, edited.why);
   }
   await replaceFile(configFile, edited.text);
-  await sayNotYet(session, before, edited.text);
   try {
     const result = (await session.ask(takeUp?.command ?? 'reload', takeUp?.args)) as {
       restartNeededFor?: string[];
@@ -116,18 +115,6 @@ export async function changeConfig(
     await replaceFile(configFile, before);
     throw error;
   }
-}
-
-/** Says which settings that a change brings this version does not act on. */
-async function sayNotYet(session: Session, before: string, after: string): Promise<void> {
-  const { notYet, parseConfig } = await import('@copain/agent');
-  const idle = (text: string): string[] => {
-    const parsed = parseConfig(text, { fileName: 'peer.toml' });
-    return parsed.kind === 'ok' ? notYet(parsed.config) : [];
-  };
-  const known = idle(before);
-  const added = idle(after).filter((key) => !known.includes(key));
-  if (added.length > 0) session.say(`peer: this version does not act on ${added.join(', ')} yet`);
 }
 
 /** Says which settings the running agent cannot take up by itself. */

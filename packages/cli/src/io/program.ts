@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAddressCommands } from './program/address.ts';
+import { addAlertCommands } from './program/alerts.ts';
 import { addAwayCommands } from './program/away.ts';
 import { addBoxCommands } from './program/boxes.ts';
 import { type Run, withExamples } from './program/command-kit.ts';
@@ -63,6 +64,7 @@ export function buildProgram(world: World, finish: Finish): Command {
   program.commandsGroup('Looking:');
   addWatchCommands(program, run);
   addDoctorCommands(program, run);
+  addAlertCommands(program, run);
   return program;
 }
 

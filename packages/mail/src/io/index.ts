@@ -17,5 +17,6 @@ export { type Mail, type MailOptions, startMail } from './mail.ts';
 export { askDoor, askFlush, askList, askRecord } from './mail-questions.ts';
 export { type OpenedRecord, openSpoolRecord } from './seal.ts';
 export { type OpenedHead, openRecordHead } from './sealed-head.ts';
+export { sendNote } from './send-note.ts';
 export { probeSmtp } from './smtp-probe.ts';
 export { tryMta } from './try-mta.ts';
