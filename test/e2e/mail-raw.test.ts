@@ -6,7 +6,7 @@ import { eventually } from './lib/eventually.ts';
 import { type Postfix, startPostfix } from './lib/postfix.ts';
 import { whyNot } from './lib/programs.ts';
 import { run, runWell } from './lib/run.ts';
-import { allTogether, openScene, type Trio, threeFriends } from './lib/scene.ts';
+import { allTogether, openScene, seesUp, type Trio, threeFriends } from './lib/scene.ts';
 import { sendData } from './lib/smtp-dialogue.ts';
 import type { MessageJson } from './lib/status-json.ts';
 import { letter, swaks } from './lib/swaks.ts';
@@ -70,6 +70,16 @@ async function heldBy(box: Box): Promise<number> {
 
 /** How often the log of bob's agent has this line. */
 const passedOn = (): number => trio.bob.log().split('a mail connection was passed on').length - 1;
+
+/** The canary that this box sends through bob comes back whole. */
+async function canaryBack(box: Box): Promise<void> {
+  await eventually(`the canary of ${box.name} is back`, async () => {
+    const probes = (await box.status()).mail.flatMap((row) => row.probes ?? []);
+    if (probes.some(({ friend, canary }) => friend === 'bob' && canary?.state === 'arrived')) return true;
+    await box.peer(['doctor', 'mail']);
+    return false;
+  });
+}
 
 async function certificate(folder: string): Promise<{ certFile: string; keyFile: string }> {
   const [certFile, keyFile] = [`${folder}/mta.crt`, `${folder}/mta.key`];
@@ -200,6 +210,33 @@ describe.skipIf(skip)('an address at bob’s that is alice’s alone', () => {
       await send('back');
       return passedOn() > before;
     });
+  });
+
+  it('beside the address for all: a canary of her second box comes to the first, which knows from the second that it is one', async () => {
+    const { alice, bob, address } = trio;
+    const second = scene.box({ name: 'second', host: address(5) });
+    await second.init();
+    await second.up();
+    const roles = ['--roles', 'sign-grant,mail,watch'];
+    const code = (await alice.well(['box', 'add', 'second', ...roles])).trimEnd().split('\n').at(-1) ?? '';
+    await second.well(['join', '--code-file', '-', '--yes'], { stdin: `${code}\n`, limitMs: 60_000 });
+    const deliver = `${owner.address.host}:${owner.address.port}`;
+    await second.well(['mail', 'add', 'alice.example', '--deliver', deliver, '--client', 'proxy-v2']);
+    await eventually('second sees bob', () => seesUp(second, ['bob']));
+    await canaryBack(second);
+    expect(await heldBy(bob)).toBe(0);
+    await second.stop();
+  });
+
+  it('lets a canary of hers through to bob, who holds it, where no other address leads to him', async () => {
+    const { alice, bob, carol } = trio;
+    const config = bob.read('peer.toml');
+    bob.write('peer.toml', config.replace(/(\[smtp\]\n(?:.*\n)*?listen *= *)\[[^\]]*\]/, '$1[]'));
+    await bob.stop();
+    await bob.up();
+    await allTogether([alice, bob, carol]);
+    await canaryBack(alice);
+    expect(owner.log()).not.toContain('postmaster+copain');
   });
 
   it('cuts the connection when she goes in the middle of a session, so that the sender comes again', async () => {

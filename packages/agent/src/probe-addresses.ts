@@ -40,7 +40,7 @@ export function isHisMx(
 
 /**
  * Where to ask a friend's box whether it takes our mail, best first: the addresses of those MX records that are his, as any
- * sender would find them; where there is none, where he says that he listens. An MX is his by its name (what he calls
+ * sender would find them; where there is none, where he says that he listens, for all first. An MX is his by its name (what he calls
  * himself) or by its address. Addresses inside, and other ports than 25, only where private ones are allowed: friend and
  * zone could lead us anywhere else.
  */
@@ -69,10 +69,19 @@ export function probeAddresses(options: {
     )
     .filter(({ address }) => allowed(address));
   if (byMx.length > 0) return byMx;
-  return shared
-    .flatMap(({ host, port }) =>
-      isWildcard(host) ? hosts.map((one) => ({ host: one, port })) : [{ host, port }],
-    )
-    .filter(allowed)
-    .map((address) => ({ address, serverName: undefined, raw: isRaw(address.host) }));
+  const listening = (at: readonly HostPort[]): HostPort[] =>
+    at
+      .flatMap(({ host, port }) =>
+        isWildcard(host) ? hosts.map((one) => ({ host: one, port })) : [{ host, port }],
+      )
+      .filter(allowed);
+  const isSame = (a: HostPort, b: HostPort): boolean => a.host === b.host && a.port === b.port;
+  return [
+    ...listening(shared).map((address) => ({
+      address,
+      serverName: undefined,
+      raw: isRaw(address.host) && !shared.some((one) => isSame(one, address)),
+    })),
+    ...listening(raw).map((address) => ({ address, serverName: undefined, raw: true })),
+  ];
 }

@@ -14,6 +14,7 @@
  * messages.
  */
 
+export { canaryAddress, canaryTokenBytes } from './canary.ts';
 export type { OwnerNote } from './copy-frames.ts';
 export { diskFloorBytes, listMax, probeAddressesMax, probeFailuresMax } from './limits.ts';
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';

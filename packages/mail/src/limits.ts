@@ -284,6 +284,9 @@ export const probeFailuresMax = 2;
 export const canaryEveryMs: number = 24 * 3_600_000;
 export const canaryAgainMs = 3_600_000;
 
+/** What may be a canary of another box of the owner, which cannot be asked, waits so long at the friend; then it is mail. */
+export const canaryAskForMs = 3_600_000;
+
 /** A canary that takes longer is lost: the friend is heard, and hands over at once. */
 export const canaryWithinMs = 900_000;
 

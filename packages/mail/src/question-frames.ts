@@ -5,6 +5,7 @@ import {
   type FieldReader,
   readFields,
 } from '@copain/trust';
+import { canaryTokenBytes } from './canary.ts';
 import {
   acceptedPageMax,
   chunkBytes,
@@ -18,7 +19,7 @@ import { readTags } from './message-key.ts';
 
 /**
  * What a box of the owner asks whoever holds mail of his, one question after the other on a stream `/copain/mail/1`. None
- * of them changes anything but `flush`, which ends the waits of what is held for the asker.
+ * of them changes anything but `flush`, which ends the waits of what is held for the asker, and `canary`.
  */
 export type MailQuestion =
   /** The newest `limit` messages that are held for the asker's owner. */
@@ -29,7 +30,9 @@ export type MailQuestion =
   /** Which messages were counted under the numbers after `after`, up to `upTo` (those of the receipt). */
   | { t: 'accepted'; after: number; upTo: number }
   /** Where do strangers bring you mail for the asker's owner? */
-  | { t: 'door' };
+  | { t: 'door' }
+  /** Between boxes of one owner: here is what may be a canary of yours, with this sha256; it is noted that it came. */
+  | { t: 'canary'; token: string; hash: Uint8Array };
 
 /** One held message; all that tells who wrote to whom is inside `head`, sealed. */
 export interface HeldEntry {
@@ -60,7 +63,8 @@ export type MailQuestionAnswer =
    * does not know any of them (any more). `held`: the message lies here.
    */
   | { t: 'accepted'; from: number; before: Uint8Array; items: AcceptedItem[] }
-  | ({ t: 'door' } & MailDoor);
+  | ({ t: 'door' } & MailDoor)
+  | { t: 'canary'; mine: boolean };
 
 /** Where a box takes mail: `host:port` as it listens, which may be a wildcard. */
 export interface MailDoor {
@@ -108,6 +112,12 @@ function readQuestion(fields: FieldReader): MailQuestion | undefined {
       };
     case 'door':
       return { t: 'door' };
+    case 'canary':
+      return {
+        t: 'canary',
+        token: fields.text('token', 2 * canaryTokenBytes),
+        hash: fields.bytes('hash', 32, 32),
+      };
     default:
       fields.refuse();
       return undefined;
@@ -143,6 +153,7 @@ export function encodeMailQuestionAnswer(answer: MailQuestionAnswer): Uint8Array
     case 'flushed':
     case 'gone':
     case 'door':
+    case 'canary':
       return encodeCanonical({ ...answer });
   }
 }
@@ -189,6 +200,8 @@ function readAnswer(fields: FieldReader): MailQuestionAnswer | undefined {
         shared: fields.texts('shared', doorsMax, 280),
         raw: fields.texts('raw', doorsMax, 280),
       };
+    case 'canary':
+      return { t: 'canary', mine: fields.flag('mine') };
     default:
       fields.refuse();
       return undefined;

@@ -39,6 +39,7 @@ async function box(domains: MailDomain[], segments: Segments): Promise<Mail> {
     isBackup: () => false,
     backups: () => [],
     raw: { doors: [], open: nobody, claims: () => ({ allowPrivate: true, own: [] }) },
+    ownBoxes: { any: () => false, askCanary: async () => 'unknown' },
     segments,
     inbox: memorySegments(),
     table: memoryTable(),

@@ -1,5 +1,7 @@
-import { type Clock, type FrameStream, parseHostPort, type Random } from '@copain/core';
+import { type Clock, type FrameStream, type HostPort, parseHostPort, type Random, toHex } from '@copain/core';
 import {
+  canaryAddress,
+  canaryTokenBytes,
   type MailDoor,
   noProbes,
   type ProbeEffect,
@@ -43,15 +45,15 @@ const doorWithinMs = 10_000;
 export function startMailProbe(options: {
   clock: Clock;
   random: Random;
-  mail: Pick<Mail, 'canaries' | 'refusedAtMs'>;
+  mail: Pick<Mail, 'canaries' | 'refusedAtMs' | 'declineRaw' | 'rawPassedAtMs'>;
   lookups: MailLookups;
   /** For EHLO. */
   hostname: () => string;
   allowPrivate: () => boolean;
   /** Friends' boxes that are heard now and take mail of a domain of ours. */
   backups: () => readonly { peer: string; domain: string }[];
-  /** Can what a backup holds come to this box only? */
-  isOnlyMailBox: () => boolean;
+  /** Do other boxes of ours take mail too? */
+  hasOtherBoxes: () => boolean;
   /** `host:port` of the mesh where a friend's box can be dialled. */
   addressesOf: (peer: string) => readonly string[];
   open(peer: string, signal: AbortSignal): Promise<FrameStream>;
@@ -104,6 +106,21 @@ export function startMailProbe(options: {
     return { door, all: probeAddresses({ mx, door, hosts, allowPrivate: options.allowPrivate() }) };
   };
 
+  /**
+   * Where another box of ours may have heard the question it is told apart by an address that our boxes have friends hold:
+   * does the backup take mail for that one?
+   */
+  const holdsBeside = async (
+    domain: string,
+    address: HostPort,
+    serverName: string | undefined,
+  ): Promise<boolean> => {
+    if (!options.hasOtherBoxes()) return false;
+    const to = canaryAddress(toHex(random.bytes(canaryTokenBytes)), domain);
+    const said = await probeSmtp({ address, serverName, hostname: options.hostname(), to }, stopping);
+    return said.outcome.kind === 'accepted';
+  };
+
   /** The first address that answers in SMTP decides; the others are for when it is silent. */
   const probe = async (effect: ProbeEffect): Promise<ProbeInput> => {
     const { domain, peer } = effect;
@@ -117,12 +134,15 @@ export function startMailProbe(options: {
       address: '',
     };
     seen.set(keyOf(effect), { door, serverName: all[0]?.serverName, tls: undefined });
-    for (const { address, serverName } of all.slice(0, probeAddressesMax)) {
+    for (const { address, serverName, raw } of all.slice(0, probeAddressesMax)) {
       const to = `postmaster@${domain}`;
       const askedAtMs = clock.nowMs();
       const said = await probeSmtp({ address, serverName, hostname: options.hostname(), to }, stopping);
       // Whether it was our own server that refused is known here, and nobody else's word is needed for it.
-      const isOurs = said.outcome.kind === 'refused' && (mail.refusedAtMs(to) ?? 0) >= askedAtMs;
+      const heardAtMs = Math.max(mail.refusedAtMs(to) ?? 0, raw ? mail.rawPassedAtMs() : 0);
+      const isOurs =
+        said.outcome.kind === 'refused' &&
+        (heardAtMs >= askedAtMs || (await holdsBeside(domain, address, serverName)));
       outcome = isOurs ? { ...said.outcome, kind: 'passed' } : said.outcome;
       if (outcome.kind === 'silent') continue;
       seen.set(keyOf(effect), { door, serverName, tls: said.tls });
@@ -133,16 +153,18 @@ export function startMailProbe(options: {
 
   const sendCanary = async ({ domain, peer }: ProbeEffect): Promise<ProbeInput> => {
     const fraction = random.fraction();
-    const { all } = await addressesFor(domain, peer);
-    // Through an address of our own it would go to our mail server, and into a mailbox.
-    const way = all.find(({ raw }) => !raw);
-    if (way === undefined)
-      return { kind: 'notSent', text: 'he has no address that is not ours alone', fraction };
+    const { door, all } = await addressesFor(domain, peer);
+    const way = all.find(({ raw }) => !raw) ?? all[0];
+    if (way === undefined) return { kind: 'notSent', text: 'he has no address that can be tried', fraction };
+    // At an address that is ours alone our mail server would have it, so no connection is taken over meanwhile; and it is
+    // sent to nobody but him, since another box of ours may have taken this one.
+    using _ = way.raw ? mail.declineRaw() : undefined;
+    const greeter = way.raw ? door.hostname : undefined;
     const { token, address: to, message } = await mail.canaries.create(domain, peer);
     const atMs = clock.nowMs();
     const { address, serverName } = way;
     const hostname = options.hostname();
-    const { outcome } = await probeSmtp({ address, serverName, hostname, to, message }, stopping);
+    const { outcome } = await probeSmtp({ address, serverName, hostname, to, greeter, message }, stopping);
     return outcome.kind === 'accepted'
       ? { kind: 'sent', token, atMs, fraction }
       : { kind: 'notSent', text: outcome.text, fraction };
@@ -172,7 +194,7 @@ export function startMailProbe(options: {
       if (canary?.kind === 'sent' && came !== undefined)
         take({ kind: 'arrived', token: canary.token, intact: came.intact, atMs: came.atMs });
     }
-    take({ kind: 'tick', fraction: random.fraction(), canaries: options.isOnlyMailBox() });
+    take({ kind: 'tick', fraction: random.fraction(), canaries: true });
   };
 
   return {

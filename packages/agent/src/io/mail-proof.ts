@@ -79,7 +79,7 @@ export function startMailProofs(
     hostname: () => config().smtp.hostname ?? hostname(),
     allowPrivate: () => config().mesh.allowPrivate,
     backups,
-    isOnlyMailBox: () => mailBoxes().every((peer) => peer === identity.box.peer),
+    hasOtherBoxes: () => mailBoxes().some((peer) => peer !== identity.box.peer),
     addressesOf,
     open: async (peer, signal) => await host().open(peer, 'mail', { signal }),
     stopping: box.stopping,

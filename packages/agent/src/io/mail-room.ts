@@ -1,6 +1,13 @@
 import { hostname } from 'node:os';
-import { type FrameStream, formatHostPort, type HostPort, type Table } from '@copain/core';
-import { type CertificateFiles, type Mail, startMail, type TlsFiles } from '@copain/mail/io';
+import { type FrameStream, formatHostPort, type HostPort, parseHostPort, type Table } from '@copain/core';
+import {
+  askCanary,
+  type CertificateFiles,
+  type Mail,
+  type OwnBoxes,
+  startMail,
+  type TlsFiles,
+} from '@copain/mail/io';
 import type { Host } from '@copain/mesh/io';
 import { type DiskSegments, type IndexFound, openSegments } from '@copain/store/io';
 import type { Duty } from '@copain/trust';
@@ -36,6 +43,9 @@ export interface MailRoom {
     index: { found: IndexFound; setAside: string | undefined };
   };
 }
+
+/** Until another box of ours is connected to be asked. */
+const askBoxMs = 5000;
 
 /** Opens the mail that is on disk and listens for more. */
 export async function startMailRoom(
@@ -92,11 +102,41 @@ export async function startMailRoom(
     });
   };
 
-  /** Addresses of this box, of the router in front of it, and of the owner's mail servers. */
+  /** Boxes that take our mail beside this one. */
+  const otherMailBoxes = (): string[] =>
+    names.mailBoxesOf(identity.ownerId).filter((peer) => peer !== identity.box.peer);
+  const askOtherBoxes: OwnBoxes['askCanary'] = async (token, hash) => {
+    const there = new Set(wiring.heard());
+    const asked = otherMailBoxes().map(async (peer): Promise<boolean | undefined> => {
+      if (!there.has(peer)) return undefined;
+      try {
+        const stream = await wiring.host().open(peer, 'mail', { signal: AbortSignal.timeout(askBoxMs) });
+        const mine = await askCanary(stream, token, hash);
+        await stream.end();
+        return mine;
+      } catch (error) {
+        box.log.info({ friend: names.ofBox(peer), err: error }, 'another box could not be asked of a canary');
+        return undefined;
+      }
+    });
+    const said = await Promise.all(asked);
+    if (said.includes(true)) return 'known';
+    return said.includes(undefined) ? 'silent' : 'unknown';
+  };
+
+  /** Addresses of this box and the owner's others, of the router in front of it, and of the owner's mail servers. */
   const ownHosts = (): string[] => {
     const { agreed, unconfirmed } = box.publicAddress.facts();
+    const otherHosts = [...box.knowledge().roster.members.values()]
+      .filter(({ ownerId }) => ownerId === identity.ownerId)
+      .flatMap(({ boxes }) => boxes)
+      .flatMap(({ peer }) => {
+        const known = box.knowledge().records.get(`address/${peer}`);
+        return known?.kind === 'address' ? known.signed.record.addresses : [];
+      })
+      .flatMap((text) => parseHostPort(text)?.host ?? []);
     const seen = [agreed.ipv4, agreed.ipv6, ...unconfirmed].flatMap((one) => one?.address ?? []);
-    return [...interfaceHosts(), ...seen, ...config().mail.map(({ deliver }) => deliver.host)];
+    return [...interfaceHosts(), ...seen, ...otherHosts, ...config().mail.map(({ deliver }) => deliver.host)];
   };
   /** Whose address that is, by what the file says now: friends are renamed, and come and go. */
   const rawOwner = (listen: HostPort, started: string): { ownerId: string; name: string } | undefined => {
@@ -145,6 +185,7 @@ export async function startMailRoom(
         open: (ownerId, signal) => openTo(ownerId, 'raw', signal),
         claims: () => ({ allowPrivate: config().mesh.allowPrivate, own: ownHosts() }),
       },
+      ownBoxes: { any: () => otherMailBoxes().length > 0, askCanary: askOtherBoxes },
       segments: held,
       inbox,
       table,

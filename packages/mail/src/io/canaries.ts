@@ -1,4 +1,4 @@
-import { type Clock, type Random, type Table, toHex, toUtf8 } from '@copain/core';
+import { type Clock, equalBytes, type Random, type Table, toHex, toUtf8 } from '@copain/core';
 import { decodeCanonical, encodeCanonical, readFields } from '@copain/trust';
 import { canaryAddress, canaryMessage, canaryToken, canaryTokenBytes } from '../canary.ts';
 import { canariesKeptMax } from '../limits.ts';
@@ -75,12 +75,20 @@ export class Canaries {
 
   /** Notes that a message to a canary's address came, whole or changed. Rejects where the disk refused. */
   async arrived(address: string, message: Uint8Array): Promise<void> {
-    const [token, canary] = this.#find(address) ?? [];
-    if (token === undefined || canary === undefined || canary.arrived !== undefined) return;
-    const intact = sha256(message).every((byte, i) => byte === canary.hash[i]);
+    const [token] = this.#find(address) ?? [];
+    if (token !== undefined) await this.came(token, sha256(message));
+  }
+
+  /** The same where it came to another box of ours; false where it is no canary of this one. */
+  async came(token: string, hash: Uint8Array): Promise<boolean> {
+    const canary = this.#known.get(token);
+    if (canary === undefined) return false;
+    if (canary.arrived !== undefined) return true;
+    const intact = equalBytes(hash, canary.hash);
     const after = { ...canary, arrived: { atMs: Math.round(this.#clock.nowMs()), intact } };
     await this.#table.write([{ key: prefix + token, value: encodeCanary(after) }]);
     this.#known.set(token, after);
+    return true;
   }
 
   /** When and how that one came; undefined while it has not. */

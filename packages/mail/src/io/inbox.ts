@@ -11,7 +11,7 @@ import {
   tagPrefix,
 } from '../queue-row.ts';
 import { type QueuedEffect, type QueuedMessage, type QueuedRecipient, stepQueued } from '../spool.ts';
-import type { Canaries } from './canaries.ts';
+import type { CanaryArrival } from './canary-arrival.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import { type OpenedRecord, openSpoolRecord } from './seal.ts';
@@ -27,8 +27,8 @@ export interface InboxOptions {
   table: Table;
   domains: () => readonly MailDomain[];
   identities: () => readonly string[];
-  /** Our own canaries are taken here, and go no further. */
-  canaries: Pick<Canaries, 'isCanary' | 'arrived'>;
+  /** Canaries of our own boxes are taken here, and go no further. */
+  canaries: Pick<CanaryArrival, 'judge'>;
   clock: Clock;
   events: MailEvents;
 }
@@ -130,8 +130,9 @@ export class Inbox {
           ? known
           : known.map((state, i) => (state === 'queued' && !this.#queues(names[i]) ? undefined : state));
       if (states.every((state) => state !== undefined)) return { kind: 'duplicate' };
-      if (this.#isCanary(opened)) {
-        await this.#options.canaries.arrived(opened.envelope.recipients[0] ?? '', opened.message);
+      const kind = await this.#kindOf(opened);
+      if (kind === 'later') return { kind: 'later', why: 'is it a canary? another box of mine would know' };
+      if (kind === 'canary') {
         const came = names.map((name) => ({
           key: tagPrefix + name,
           value: encodeTagRow('delivered', clock.nowMs()),
@@ -165,9 +166,13 @@ export class Inbox {
     }
   }
 
-  #isCanary({ envelope }: OpenedRecord & { kind: 'opened' }): boolean {
+  async #kindOf({
+    envelope,
+    message,
+  }: OpenedRecord & { kind: 'opened' }): Promise<'canary' | 'mail' | 'later'> {
     const [only, ...more] = envelope.recipients;
-    return only !== undefined && more.length === 0 && this.#options.canaries.isCanary(only);
+    if (only === undefined || more.length > 0) return 'mail';
+    return await this.#options.canaries.judge(only, message, envelope.receivedAtMs);
   }
 
   /** Does a message of the queue wait for the recipient of this tag? */

@@ -11,10 +11,11 @@
  * the owner's own MTA: streams to friends come from the agent.
  */
 
+export type { OwnBoxes } from './canary-arrival.ts';
 export type { CertificateFiles, TlsFiles } from './certificates.ts';
 export type { MailEvents } from './events.ts';
 export { type Mail, type MailOptions, startMail } from './mail.ts';
-export { askDoor, askFlush, askList, askRecord } from './mail-questions.ts';
+export { askCanary, askDoor, askFlush, askList, askRecord } from './mail-questions.ts';
 export { type OpenedRecord, openSpoolRecord } from './seal.ts';
 export { type OpenedHead, openRecordHead } from './sealed-head.ts';
 export { sendNote } from './send-note.ts';

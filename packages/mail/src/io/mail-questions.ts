@@ -35,6 +35,8 @@ export interface MailAnswersOptions {
   /** Ends the waits of what is held for the asker; how many messages that is. */
   flush: () => Promise<number>;
   door: () => MailDoor;
+  /** Notes that a canary of this box came to another box of its owner; false where it is none. Undefined for friends. */
+  canaryCame: ((token: string, hash: Uint8Array) => Promise<boolean>) | undefined;
   events: MailEvents;
 }
 
@@ -96,7 +98,11 @@ async function answer(
       return await say({ t: 'accepted', ...page });
     }
     case 'door':
-      await say({ t: 'door', ...options.door() });
+      return await say({ t: 'door', ...options.door() });
+    case 'canary': {
+      if (!options.canaryCame) throw new Error('a question for boxes of one owner');
+      await say({ t: 'canary', mine: await options.canaryCame(question.token, question.hash) });
+    }
   }
 }
 
@@ -238,6 +244,14 @@ export async function askDoor(stream: FrameStream): Promise<MailDoor> {
   if (said.t !== 'door') throw new Error('not an answer to door');
   const { hostname, shared, raw } = said;
   return { hostname, shared, raw };
+}
+
+/** Is this a canary of that box of ours? Then it has noted that it came. Rejects where it does not know the question. */
+export async function askCanary(stream: FrameStream, token: string, hash: Uint8Array): Promise<boolean> {
+  await ask(stream, { t: 'canary', token, hash });
+  const said = await hear(stream);
+  if (said.t !== 'canary') throw new Error('not an answer to canary');
+  return said.mine;
 }
 
 async function ask(stream: FrameStream, question: MailQuestion): Promise<void> {

@@ -17,6 +17,7 @@ import { judgeRecipient } from '../recipient-policy.ts';
 import type { Tally } from '../tally.ts';
 import { ArrivingRoom } from './arriving-message.ts';
 import { Canaries } from './canaries.ts';
+import { canaryArrival, type OwnBoxes } from './canary-arrival.ts';
 import { Certificates, type TlsFiles } from './certificates.ts';
 import { Copies, type CopyCount } from './copies.ts';
 import { type CopySender, handleCopy } from './copy-holder.ts';
@@ -66,6 +67,7 @@ export interface MailOptions {
   /** Friends' boxes that are heard now and take mail of a domain of ours. */
   backups: () => readonly BackupBox[];
   raw: RawOptions;
+  ownBoxes: OwnBoxes;
   /** What is held for friends. */
   segments: Segments;
   /** What is queued for our own MTA. */
@@ -112,6 +114,10 @@ export interface Mail extends AsyncDisposable {
    * Never rejects.
    */
   handleRaw(stream: FrameStream, fromName: string, granted: readonly string[]): Promise<void>;
+  /** Until it is disposed of friends have all conversations themselves, also at addresses that are ours alone. */
+  declineRaw(): Disposable;
+  /** When a friend's raw connection was last given to our own mail server, 0 where none was. */
+  rawPassedAtMs(): number;
   /** A box of this owner is connected: what is held for him goes out at once. */
   ownerReachable(ownerId: string): void;
   ownerGone(ownerId: string): void;
@@ -144,12 +150,13 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   const totals = new Totals();
   const held = await HeldStore.open(options, events);
   const canaries = await Canaries.open(table, clock, random);
+  const arrival = canaryArrival({ canaries, ownBoxes: options.ownBoxes, clock });
   const inbox = await Inbox.open({
     segments: options.inbox,
     table,
     domains,
     identities,
-    canaries,
+    canaries: arrival,
     clock,
     events,
   });
@@ -196,7 +203,7 @@ export async function startMail(options: MailOptions): Promise<Mail> {
   const pulls = new PullsUnderWay();
   /** A friend hands over on one stream at a time; each pull is in memory until it is stored. */
   const handingOver = new Map<string, FrameStream>();
-  const isCanary = (address: string): boolean => canaries.isCanary(address);
+  const isCanary = (address: string): boolean => arrival.mayBe(address);
   const liveOwner = { inbox, domains, hostname, clock, events, delivered, isCanary, learn };
   const sealing = new Sealing((error) => events.trouble({ where: 'the thread that seals mail', error }));
   const reception: ReceptionOptions = {
@@ -288,6 +295,8 @@ export async function startMail(options: MailOptions): Promise<Mail> {
     addresses,
     rawAddresses: raw.addresses,
     handleRaw: (stream, fromName, granted) => raw.handle(stream, fromName, granted),
+    declineRaw: () => raw.decline(),
+    rawPassedAtMs: () => raw.passedAtMs(),
     handleLive: (stream) => handleLive(stream, { ...liveOwner, delivered: arrived }),
     handleDrain: async (stream, fromPeer) => {
       handingOver.get(fromPeer)?.abort(new Error('replaced by a newer stream'));
@@ -350,7 +359,17 @@ export async function startMail(options: MailOptions): Promise<Mail> {
         shared: addresses.map(formatHostPort).slice(0, doorsMax),
         raw: raw.addressesOf(ownerId).map(formatHostPort).slice(0, doorsMax),
       });
-      const asked = { held, inbox: own ? inbox : undefined, ownerId, nextTryAtMs, flush, door, events };
+      const canaryCame = own ? canaries.came.bind(canaries) : undefined;
+      const asked = {
+        held,
+        inbox: own ? inbox : undefined,
+        ownerId,
+        nextTryAtMs,
+        flush,
+        door,
+        canaryCame,
+        events,
+      };
       await answerMailQuestions(stream, asked);
     },
     facts: () => ({

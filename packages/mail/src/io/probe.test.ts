@@ -2,10 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { FrameStream } from '@copain/core';
 import { expect, it } from 'vitest';
-import { canariesKeptMax } from '../limits.ts';
+import { canariesKeptMax, canaryAskForMs } from '../limits.ts';
 import { Canaries } from './canaries.ts';
+import { canaryArrival } from './canary-arrival.ts';
 import { framePair } from './frame-pair.ts';
-import { askDoor } from './mail-questions.ts';
+import { askCanary, askDoor } from './mail-questions.ts';
 import { probeSmtp } from './smtp-probe.ts';
 import {
   ageKey,
@@ -139,6 +140,86 @@ it('mail to an address like that of a canary, and a canary beside another recipi
   const got = await mta.received(2);
   const subjects = got.map(({ data }) => /Subject: (\w+)/.exec(data)?.[1]);
   expect(new Set(subjects)).toEqual(new Set(['both', 'stranger']));
+  expect(alice.mail.canaries.arrival(canary.token)).toBeUndefined();
+});
+
+it('a canary to an address that is the owner’s alone is held as well while she declines, and goes to nobody but the friend', async () => {
+  const mta = used(await startFakeMta());
+  const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
+  const stores = memoryStores();
+  const alice = used(await startOwner({ stores, ...key, mta: mta.address, client: 'proxy-v1' }));
+  bob.owner = alice.mail;
+  bob.mail.ownerReachable(aliceId);
+  const { address: to, message: text, token } = await alice.mail.canaries.create('alice.test', 'bob-peer');
+  const send = () => ask({ ...asking, greeter: 'mx.bob.test', to, message: text, address: bob.rawAddress });
+  expect((await send()).outcome).toMatchObject({
+    kind: 'refused',
+    text: 'not mx.bob.test answered, but 220 mta ESMTP',
+  });
+  const declined = alice.mail.declineRaw();
+  expect((await send()).outcome).toMatchObject({ kind: 'accepted' });
+  await eventually(() => alice.mail.canaries.arrival(token) !== undefined);
+  expect(alice.mail.canaries.arrival(token)?.intact).toBe(true);
+  for (const _ of [1, 2]) declined[Symbol.dispose]();
+  expect(mta.messages).toEqual([]);
+  const talk = used(await talkTo(bob.rawAddress));
+  expect(await submit(talk)).toMatch(/queued as FAKE/);
+});
+
+it('a canary that comes to another box of its owner is noted by the one that sent it', async () => {
+  const mta = used(await startFakeMta());
+  const bob = used(await startFriend({ stores: memoryStores(), recipient: key.recipient }));
+  const first = used(await startOwner({ stores: memoryStores(), ...key, mta: mta.address }));
+  let canAsk = false;
+  let asked = 0;
+  const askFirst = async (token: string, hash: Uint8Array): Promise<'known' | 'unknown' | 'silent'> => {
+    asked += 1;
+    if (!canAsk) return 'silent';
+    const [here, there] = framePair();
+    void first.mail.answerQuestions(there, { ownerId: aliceId, own: true });
+    return (await askCanary(here, token, hash)) ? 'known' : 'unknown';
+  };
+  const ownBoxes = { any: () => true, askCanary: askFirst };
+  const second = used(await startOwner({ stores: memoryStores(), ...key, mta: mta.address, ownBoxes }));
+  bob.owner = second.mail;
+  bob.mail.ownerReachable(aliceId);
+  const canary = await first.mail.canaries.create('alice.test', 'bob-peer');
+  const sent = await ask({ ...asking, to: canary.address, message: canary.message, address: bob.address });
+  expect(sent.outcome).toMatchObject({
+    kind: 'accepted',
+    text: expect.stringContaining('held for the owner'),
+  });
+  // As long as the first cannot be asked it waits at bob, and no mailbox gets it.
+  await eventually(() => asked > 0);
+  expect(bob.mail.heldCount()).toBe(1);
+  canAsk = true;
+  await eventually(async () => {
+    await bob.mail.flush();
+    return bob.mail.heldCount() === 0;
+  });
+  expect(first.mail.canaries.arrival(canary.token)?.intact).toBe(true);
+  expect([await second.mail.list(), mta.messages]).toEqual([[], []]);
+
+  const stranger = `postmaster+copain-${'0'.repeat(20)}@alice.test`;
+  const talk = used(await talkTo(bob.address));
+  expect(await submit(talk, { to: [stranger], data: message('stranger') })).toMatch(/held for the owner/);
+  await mta.received(1);
+  expect(mta.messages.map(({ recipients }) => recipients)).toEqual([[stranger]]);
+});
+
+it('what may be a canary of a box that cannot be asked is mail after an hour, and no friend may ask at all', async () => {
+  const canaries = { isCanary: () => false, arrived: async () => {} };
+  const ownBoxes = { any: () => true, askCanary: async () => 'silent' as const };
+  const arrival = canaryArrival({ canaries, ownBoxes, clock: { nowMs: () => canaryAskForMs + 1000 } });
+  const to = `postmaster+copain-${'0'.repeat(20)}@alice.test`;
+  expect(await arrival.judge(to, new Uint8Array(), 1001)).toBe('later');
+  expect(await arrival.judge(to, new Uint8Array(), 1000)).toBe('mail');
+  expect(await arrival.judge('anna@alice.test', new Uint8Array(), 1001)).toBe('mail');
+  const { alice } = await aliceAndBob();
+  const canary = await alice.mail.canaries.create('alice.test', 'bob-peer');
+  const [here, there] = framePair();
+  void alice.mail.answerQuestions(there, { ownerId: aliceId, own: false });
+  await expect(askCanary(here, canary.token, new Uint8Array(32))).rejects.toThrow();
   expect(alice.mail.canaries.arrival(canary.token)).toBeUndefined();
 });
 

@@ -34,9 +34,24 @@ interface Greeted {
 export class RawOwner implements AsyncDisposable {
   readonly #options: RawOwnerOptions;
   readonly #streams = new Set<FrameStream>();
+  #declining = 0;
+  /** When a connection was last given to the MTA, 0 where none was. */
+  passedAtMs = 0;
 
   constructor(options: RawOwnerOptions) {
     this.#options = options;
+  }
+
+  /** Until it is disposed of friends have all conversations themselves: something is on its way that they are to hold. */
+  decline(): Disposable {
+    this.#declining += 1;
+    let over = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (!over) this.#declining -= 1;
+        over = true;
+      },
+    };
   }
 
   /** Serves one stream. Never rejects. */
@@ -70,6 +85,7 @@ export class RawOwner implements AsyncDisposable {
     const { client } = hello;
     let socket: Socket | undefined;
     try {
+      if (this.#declining > 0) throw new Declined('a canary is on its way');
       const why = whyNotClient(client, this.#options.claims());
       if (why !== undefined) throw new Declined(why);
       const target = rawTarget(this.#options.domains(), granted);
@@ -98,6 +114,7 @@ export class RawOwner implements AsyncDisposable {
     const { clock, events } = this.#options;
     const { socket, incoming, greeting, client } = mta;
     const startedAtMs = clock.nowMs();
+    this.passedAtMs = startedAtMs;
     const counts = { fromSocketBytes: greeting.length, toSocketBytes: 0 };
     let broken: string | undefined;
     try {

@@ -25,6 +25,10 @@ export interface RawRoom extends AsyncDisposable {
   addressesOf(ownerId: string): HostPort[];
   /** Serves one `/copain/raw/1` stream of a friend who was granted these domains of ours. Never rejects. */
   handle(stream: FrameStream, friend: string, granted: readonly string[]): Promise<void>;
+  /** Until it is disposed of friends have all conversations themselves. */
+  decline(): Disposable;
+  /** When a friend's connection was last given to our own MTA, 0 where none was. */
+  passedAtMs(): number;
 }
 
 /** Starts listening. Rejects where an address is taken. */
@@ -74,6 +78,8 @@ export async function startRawRoom(
         options.doors[i]?.owner()?.ownerId === ownerId ? [address] : [],
       ),
     handle: (stream, friend, granted) => owner.handle(stream, friend, granted),
+    decline: () => owner.decline(),
+    passedAtMs: () => owner.passedAtMs,
     [Symbol.asyncDispose]: stop,
   };
 }

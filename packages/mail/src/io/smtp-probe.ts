@@ -15,6 +15,8 @@ export interface SmtpProbe {
   /** For EHLO. */
   hostname: string;
   to: string;
+  /** Who has to greet; somebody else is asked nothing. */
+  greeter?: string | undefined;
   /** What is sent after DATA; undefined to stop after RCPT. Lines end in CRLF. */
   message?: string;
 }
@@ -44,6 +46,9 @@ export async function probeSmtp(
       said.code >= 200 && said.code < 400 ? undefined : outcomeOf('refused', replyText(said));
     const greeting = await talk.open();
     if (greeting.code !== 220) return { outcome: outcomeOf('refused', replyText(greeting)), tls };
+    const { greeter } = probe;
+    if (greeter !== undefined && greeting.lines[0]?.split(' ')[0]?.toLowerCase() !== greeter.toLowerCase())
+      return { outcome: outcomeOf('refused', `not ${greeter} answered, but ${replyText(greeting)}`), tls };
     let hello = await talk.command(`EHLO ${probe.hostname}`);
     if (hello.lines.some((line) => /^STARTTLS\b/i.test(line))) {
       tls = await talk.startTls(probe.serverName);

@@ -15,6 +15,7 @@ import { decodeDrainRequest } from '../drain-frames.ts';
 import { sweepEveryMs } from '../limits.ts';
 import type { MailDomain } from '../mail-domain.ts';
 import type { ClaimView } from '../raw-plan.ts';
+import type { OwnBoxes } from './canary-arrival.ts';
 import type { TlsFiles } from './certificates.ts';
 import type { MailEvents } from './events.ts';
 import { framePair } from './frame-pair.ts';
@@ -144,6 +145,7 @@ export async function startOwner({
     throw new Error('nobody');
   },
   claims = () => ({ allowPrivate: true, own: [] }),
+  ownBoxes = { any: () => false, askCanary: async () => 'unknown' },
 }: {
   stores: Stores;
   identity: string;
@@ -155,6 +157,7 @@ export async function startOwner({
   backups?: Parameters<typeof startMail>[0]['backups'];
   openPolicy?: (peer: string) => Promise<FrameStream>;
   claims?: () => ClaimView;
+  ownBoxes?: OwnBoxes;
 }): Promise<OwnerBox> {
   const { events, told, until } = recordEvents();
   const domains: MailDomain[] = [
@@ -186,6 +189,7 @@ export async function startOwner({
     isBackup: () => false,
     backups,
     raw: { doors: [], open: unreachable, claims },
+    ownBoxes,
     ...stores,
     arrivingDir: tmpdir(),
     freeBytes: async () => 1e12,
@@ -321,6 +325,7 @@ export async function startFriend({
       open: openRaw,
       claims: () => ({ allowPrivate: true, own: [] }),
     },
+    ownBoxes: { any: () => false, askCanary: async () => 'unknown' },
     ...stores,
     arrivingDir,
     freeBytes,
