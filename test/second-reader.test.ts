@@ -292,6 +292,12 @@ it('every frame is canonical CBOR, with the fields that the vector says', () => 
   for (const { fields, frame } of frames) expect(readCbor(hex(frame))).toEqual(plain(fields));
 });
 
+it('a recipient is known by the digest that the page describes', () => {
+  const { key, domain, form, digest } = read('mail.json').recipientDigest;
+  const said = createHmac('sha256', hex(key)).update(`copain/recipient/1\0${domain}\0${form}`).digest('hex');
+  expect(said.slice(0, 32)).toBe(digest);
+});
+
 it('the carried form of a zone is read record by record, and is what its version says', () => {
   const zone = read('zone.json');
   const content = hex(zone.content);

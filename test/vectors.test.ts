@@ -54,6 +54,12 @@ import { openRecordStore } from '../packages/agent/src/io/record-store.ts';
 import { fetchContent } from '../packages/agent/src/io/zone-content.ts';
 import { decodeJoinFrame, encodeJoinFrame } from '../packages/agent/src/join-frames.ts';
 import {
+  decodeCopyAnswer,
+  decodeCopyRequest,
+  encodeCopyAnswer,
+  encodeCopyRequest,
+} from '../packages/mail/src/copy-frames.ts';
+import {
   decodeDrainAnswer,
   decodeDrainRequest,
   encodeDrainAnswer,
@@ -65,6 +71,18 @@ import {
   encodeLiveAnswer,
   encodeLiveRequest,
 } from '../packages/mail/src/live-frames.ts';
+import {
+  decodePolicyAnswer,
+  decodePolicyRequest,
+  encodePolicyAnswer,
+  encodePolicyRequest,
+} from '../packages/mail/src/policy-frames.ts';
+import {
+  decodeMailQuestion,
+  decodeMailQuestionAnswer,
+  encodeMailQuestion,
+  encodeMailQuestionAnswer,
+} from '../packages/mail/src/question-frames.ts';
 import { decodeRawFrame, encodeRawFrame } from '../packages/mail/src/raw-frames.ts';
 import { readFirstBytes, withoutRefusal } from '../packages/mesh/src/arrival-proof.ts';
 import { decodeBulkFrame, encodeBulkFrame } from '../packages/mesh/src/bulk-frames.ts';
@@ -246,6 +264,12 @@ it('frames of every protocol are read and written', () => {
   expectFrames(mail.rawFromOwner, through(decodeRawFrame, encodeRawFrame));
   expectFrames(mail.drainRequests, through(decodeDrainRequest, encodeDrainRequest));
   expectFrames(mail.drainAnswers, through(decodeDrainAnswer, encodeDrainAnswer));
+  expectFrames(mail.copyRequests, through(decodeCopyRequest, encodeCopyRequest));
+  expectFrames(mail.copyAnswers, through(decodeCopyAnswer, encodeCopyAnswer));
+  expectFrames(mail.policyRequests, through(decodePolicyRequest, encodePolicyRequest));
+  expectFrames(mail.policyAnswers, through(decodePolicyAnswer, encodePolicyAnswer));
+  expectFrames(mail.questions, through(decodeMailQuestion, encodeMailQuestion));
+  expectFrames(mail.questionAnswers, through(decodeMailQuestionAnswer, encodeMailQuestionAnswer));
   expectFrames(read('bulk.json').frames, through(decodeBulkFrame, encodeBulkFrame));
   expectFrames(read('dialback.json').frames, through(decodeDialbackFrame, encodeDialbackFrame));
 });

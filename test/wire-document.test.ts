@@ -44,6 +44,23 @@ it('docs/wire.md has every protocol, with a row for every frame', () => {
   }
 });
 
+it('there is a test vector of every frame of the protocols that have types of frames', () => {
+  const files = globSync('test/vectors/*.json').map(
+    (file) => JSON.parse(readFileSync(file, 'utf8')) as object,
+  );
+  const vectors = files
+    .flatMap((file) => Object.values(file).flat() as unknown[])
+    .filter(
+      (one): one is { protocol: string; fields: { t: string } } =>
+        typeof one === 'object' && one !== null && 'protocol' in one,
+    );
+  for (const [protocol, file] of Object.entries(frameFiles)) {
+    const shown = vectors.filter((one) => one.protocol.startsWith(`/copain/${protocol}/`));
+    const missing = frameTypes(file).filter((name) => !shown.some(({ fields }) => fields.t === name));
+    expect([protocol, missing]).toEqual([protocol, []]);
+  }
+});
+
 it('docs/wire.md has every kind of record: a heading and its limit', () => {
   const headings = [...page.matchAll(/^### (.*)$/gm)].map(([, heading = '']) => heading).join('\n');
   for (const kind of recordKinds) {

@@ -2,8 +2,9 @@ import { toHex } from '@copain/core';
 import { sha256 } from '@copain/mesh/io';
 import { compareWords, encodeInviteText } from '@copain/trust';
 import { arrivalProofs } from './arrival.ts';
-import { bulkFrames, dialbackFrames, joinFrames, mailFrames, syncFrames, zoneFrames } from './frames.ts';
+import { bulkFrames, dialbackFrames, joinFrames, syncFrames, zoneFrames } from './frames.ts';
 import type { Json } from './json.ts';
+import { mailFrames } from './mail-frames.ts';
 import { type Person, seedOf } from './people.ts';
 import { circleOfTwo } from './records.ts';
 import { refusedRecords, takenForms } from './refused.ts';
@@ -55,7 +56,7 @@ export async function allVectors() {
     },
     'sync.json': syncFrames(circle),
     'zone.json': zoneFrames(circle),
-    'mail.json': mailFrames(),
+    'mail.json': mailFrames(circle),
     'bulk.json': { frames: bulkFrames() },
     'dialback.json': { frames: dialbackFrames() },
     'arrival.json': arrivalProofs(circle),

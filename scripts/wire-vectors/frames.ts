@@ -1,23 +1,9 @@
-import { concatBytes, fromHex, toHex, toUtf8 } from '@copain/core';
+import { concatBytes, fromHex, toHex } from '@copain/core';
 import { diffBodies, encodeZoneDelta } from '@copain/dns';
 import { encodeSyncFrame, peerTag, peerTags, type SyncFrame } from '@copain/mesh';
 import { sha256 } from '@copain/mesh/io';
 import { type CanonicalValue, decodeCanonical, encodeCanonical } from '@copain/trust';
 import { encodeJoinFrame, type JoinFrame } from '../../packages/agent/src/join-frames.ts';
-import {
-  type DrainAnswer,
-  type DrainRequest,
-  encodeDrainAnswer,
-  encodeDrainRequest,
-} from '../../packages/mail/src/drain-frames.ts';
-import { noMessageDsn, noRecipientDsn } from '../../packages/mail/src/dsn.ts';
-import {
-  encodeLiveAnswer,
-  encodeLiveRequest,
-  type LiveAnswer,
-  type LiveRequest,
-} from '../../packages/mail/src/live-frames.ts';
-import { encodeRawFrame, type RawFrame } from '../../packages/mail/src/raw-frames.ts';
 import { type BulkFrame, encodeBulkFrame } from '../../packages/mesh/src/bulk-frames.ts';
 import { type DialbackFrame, encodeDialbackFrame } from '../../packages/mesh/src/dialback-frames.ts';
 import { isKindOf } from '../../packages/mesh/src/fact-log.ts';
@@ -41,7 +27,7 @@ function lengthPrefix(size: number): Uint8Array {
   }
 }
 
-const vectorOf =
+export const vectorOf =
   (protocol: string, from: string) =>
   (frame: Uint8Array): FrameVector => ({
     protocol,
@@ -50,7 +36,7 @@ const vectorOf =
     frame: toHex(frame),
   });
 
-const bytes16 = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
+export const bytes16 = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
 
 /** Names of records that came into records.json after these digests were written down. */
 const addedLater: ReadonlySet<string> = new Set(['removal that says when']);
@@ -234,95 +220,6 @@ export function zoneFrames(circle: CircleOfTwo) {
       cbor: toHex(delta),
       packed: toHex(packedDelta),
     },
-  };
-}
-
-export function mailFrames() {
-  const liveRequests: LiveRequest[] = [
-    {
-      t: 'hello',
-      version: 1,
-      by: 'mx.bob.example',
-      client: {
-        ip: '192.0.2.77',
-        port: 50_123,
-        serverIp: '2001:db8::2',
-        serverPort: 25,
-        helo: 'mail.sender.example',
-        tls: true,
-        esmtp: true,
-      },
-      receivedAtMs: atMs,
-    },
-    {
-      t: 'mail',
-      from: 'carol@sender.example',
-      domain: 'alice.example',
-      sizeBytes: 1234,
-      body: '8BITMIME',
-      smtpUtf8: false,
-      dsn: noMessageDsn,
-    },
-    {
-      t: 'mail',
-      from: '',
-      domain: 'alice.example',
-      sizeBytes: 0,
-      body: '',
-      smtpUtf8: true,
-      dsn: { ret: 'HDRS', envid: 'QQ314+2B159' },
-    },
-    { t: 'rcpt', to: 'alice@alice.example', dsn: noRecipientDsn },
-    {
-      t: 'rcpt',
-      to: 'alice@alice.example',
-      dsn: { notify: 'SUCCESS,FAILURE', orcpt: 'rfc822;old+3Dname@sender.example' },
-    },
-    { t: 'data' },
-    { t: 'chunk', bytes: toUtf8('Subject: hello\r\n\r\nhello\r\n') },
-    { t: 'dot' },
-  ];
-  const liveAnswers: LiveAnswer[] = [
-    { t: 'reply', reply: { code: 250, lines: ['2.0.0 queued'] } },
-    { t: 'away', why: 'the mail server does not answer' },
-  ];
-  const client = {
-    ip: '2001:db8::77',
-    port: 50_124,
-    serverIp: '2001:db8::25',
-    serverPort: 25,
-    helo: '',
-    tls: false,
-    esmtp: false,
-  };
-  const rawFromFriend: RawFrame[] = [
-    { t: 'hello', version: 1, client },
-    { t: 'bytes', bytes: toUtf8('EHLO mail.sender.example\r\n') },
-  ];
-  const rawFromOwner: RawFrame[] = [
-    { t: 'ready' },
-    { t: 'bytes', bytes: toUtf8('220 alice.example ESMTP\r\n') },
-    { t: 'away', why: 'the mail server does not answer' },
-  ];
-  const drainRequests: DrainRequest[] = [
-    { t: 'hello', version: 1 },
-    { t: 'offer', items: [{ id: '00000001-7', sizeBytes: 3, receivedAtMs: atMs, tags: [bytes16(0x7a)] }] },
-    { t: 'part', id: '00000001-7', offset: 0, bytes: Uint8Array.of(1, 2, 3), last: true },
-    { t: 'gone', id: '00000001-7' },
-  ];
-  const drainAnswers: DrainAnswer[] = [
-    { t: 'pull', id: '00000001-7', offset: 0 },
-    { t: 'ack', id: '00000001-7', duplicate: false },
-    { t: 'later', id: '00000001-7', why: '451 try again' },
-    { t: 'next' },
-  ];
-  return {
-    liveRequests: liveRequests.map(encodeLiveRequest).map(vectorOf('/copain/live/1', 'friend')),
-    liveAnswers: liveAnswers.map(encodeLiveAnswer).map(vectorOf('/copain/live/1', 'owner')),
-    rawFromFriend: rawFromFriend.map(encodeRawFrame).map(vectorOf('/copain/raw/1', 'friend')),
-    rawFromOwner: rawFromOwner.map(encodeRawFrame).map(vectorOf('/copain/raw/1', 'owner')),
-    drainRequests: drainRequests.map(encodeDrainRequest).map(vectorOf('/copain/drain/1', 'friend')),
-    drainAnswers: drainAnswers.map(encodeDrainAnswer).map(vectorOf('/copain/drain/1', 'owner')),
   };
 }
 
