@@ -317,7 +317,8 @@ it('a zone is fetched with exactly these frames, and is what was signed', async 
   sent.length = 0;
   const [asked, answer] = delta.frames.map(({ frame }) => frame);
   const stream = streamOf([bytesOf(answer ?? ''), bytesOf(delta.packed)]);
-  const applied = await fetchContent(nextVersion, stream, fetched);
+  const base = { ...fetched, hash: version.contentHash };
+  const applied = await fetchContent(nextVersion, stream, base);
   expect(toHex(applied.body)).toBe(delta.content);
   expect(sent).toEqual([asked]);
 });

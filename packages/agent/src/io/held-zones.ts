@@ -260,7 +260,11 @@ export async function openHeldZones(options: {
     const body = before && (await readBody(files, before.header).catch(() => undefined));
     if (before === undefined || body === undefined) return await fetchContent(header, await opening);
     try {
-      const content = await fetchContent(header, await opening, { zone: before.zone, body });
+      const content = await fetchContent(header, await opening, {
+        zone: before.zone,
+        body,
+        hash: before.header.contentHash,
+      });
       if (content.delta !== undefined) options.stepped(before.header, header, content.delta);
       return content;
     } catch (error) {

@@ -55,7 +55,7 @@ async function ask(holder: (stream: FrameStream) => Promise<void>, base?: ZoneCo
     },
   });
   sent.catch(() => undefined);
-  const content = await fetchContent(after.header, here, base);
+  const content = await fetchContent(after.header, here, base && { ...base, hash: sha256(base.body) });
   await sent.catch(() => undefined);
   return { content, frames };
 }

@@ -45,22 +45,43 @@ const bareFromBytes = 262_144;
 /** Stores the records of a version, compressed where they are few; durable when it resolves. */
 export async function storeContent(files: Files, header: ZoneVersion, body: Uint8Array): Promise<void> {
   const level = body.length < bareFromBytes ? constants.Z_DEFAULT_COMPRESSION : constants.Z_NO_COMPRESSION;
-  await files.write(contentFile(header.contentHash), await deflate(body, { level }));
+  const packed = await deflate(body, { level, chunkSize: outputFor(packedMaxBytes(body.length)) });
+  await files.write(contentFile(header.contentHash), packed);
 }
 
 /** The content as it travels: a slow line is worth a tenth of a second of work. */
 async function packedToSend(files: Files, contentHash: Uint8Array): Promise<Uint8Array | undefined> {
   const stored = await files.read(contentFile(contentHash));
   if (stored === undefined || stored.length < bareFromBytes) return stored;
-  const body = await inflate(stored, { maxOutputLength: zoneBytesMax }).catch(() => undefined);
-  return body === undefined || body.length < bareFromBytes ? stored : await deflate(body);
+  const limits = { maxOutputLength: zoneBytesMax, chunkSize: outputFor(stored.length) };
+  const body = await inflate(stored, limits).catch(() => undefined);
+  if (body === undefined || body.length < bareFromBytes) return stored;
+  return await deflate(body, { chunkSize: outputFor(body.length / 4) });
 }
 
-/** The output limit is the signed size, so that a small file cannot grow into a large one; and no more memory is taken for it. */
-const inflatedTo = (sizeBytes: number): { maxOutputLength: number; chunkSize: number } => ({
+/**
+ * How much output zlib is given room for at once. Each time that it is full costs a way to another thread and back, of which
+ * a large content would take hundreds; one that is filled exactly costs one more.
+ */
+function outputFor(sizeBytes: number): number {
+  return Math.ceil(sizeBytes) + 64;
+}
+
+/**
+ * The output limit is the signed size, so that a small file cannot grow into a large one; and no more memory is taken for it
+ * than came, or than a small content needs.
+ */
+const inflatedTo = (
+  sizeBytes: number,
+  packed: Uint8Array,
+): { maxOutputLength: number; chunkSize: number } => ({
   maxOutputLength: sizeBytes,
-  chunkSize: Math.min(Math.max(sizeBytes, 64), chunkBytes),
+  chunkSize: outputFor(Math.min(sizeBytes, Math.max(packed.length, chunkBytes))),
 });
+
+/** The same octets, which are not copied: a large content is some megabytes. */
+const plain = ({ buffer, byteOffset, length }: Buffer<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(buffer, byteOffset, length);
 
 /** The records of a version from disk: whole, and exactly what was signed; else undefined. */
 export async function readContent(files: Files, header: ZoneVersion): Promise<ZoneContent | undefined> {
@@ -71,16 +92,16 @@ export async function readContent(files: Files, header: ZoneVersion): Promise<Zo
 /** The octets of a version's records from disk, exactly what was signed, without reading the records; else undefined. */
 export async function readBody(files: Files, header: ZoneVersion): Promise<Uint8Array | undefined> {
   const packed = await files.read(contentFile(header.contentHash));
-  const body = packed && (await inflate(packed, inflatedTo(header.sizeBytes)).catch(() => undefined));
+  const body = packed && (await inflate(packed, inflatedTo(header.sizeBytes, packed)).catch(() => undefined));
   if (body === undefined || !equalBytes(sha256(body), header.contentHash)) return undefined;
-  return new Uint8Array(body);
+  return plain(body);
 }
 
 /** The records of a version out of their compressed form: undefined unless size and hash are those that were signed. */
 async function unpack(packed: Uint8Array, header: ZoneVersion): Promise<ZoneContent | undefined> {
-  const body = await inflate(packed, inflatedTo(header.sizeBytes)).catch(() => undefined);
+  const body = await inflate(packed, inflatedTo(header.sizeBytes, packed)).catch(() => undefined);
   if (body === undefined) return undefined;
-  const bytes = new Uint8Array(body);
+  const bytes = plain(body);
   const opened = openZoneBody(header, bytes, sha256);
   return opened.kind === 'zone' ? { body: bytes, zone: opened.zone } : undefined;
 }
@@ -88,6 +109,11 @@ async function unpack(packed: Uint8Array, header: ZoneVersion): Promise<ZoneCont
 /** What came instead of a whole content was no step to the version asked for; the content itself is to be asked for. */
 export class UselessDelta extends Error {
   override name = 'UselessDelta';
+}
+
+/** What a change is asked for from: a content that is here, and its hash. */
+interface BaseContent extends ZoneContent {
+  hash: Uint8Array;
 }
 
 /** A content that was fetched; with the delta by which it came, where it was one. */
@@ -102,12 +128,12 @@ export interface FetchedContent extends ZoneContent {
 export async function fetchContent(
   header: ZoneVersion,
   stream: FrameStream,
-  base?: ZoneContent,
+  base?: BaseContent,
 ): Promise<FetchedContent> {
   const timer = setTimeout(() => stream.abort(new Error('the transfer takes too long')), fetchTimeoutMs);
   try {
     const origin = originText(header.origin);
-    const have = base && sha256(base.body);
+    const have = base?.hash;
     await stream.send(
       encodeCanonical({ owner: header.owner, origin, hash: header.contentHash, ...(have && { have }) }),
     );
