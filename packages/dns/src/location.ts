@@ -34,6 +34,7 @@ function readAngle(words: WordReader, degreesMax: number, positive: string, nega
   const numbers: number[] = [];
   for (;;) {
     const word = words.next(`degrees, minutes, seconds and ${positive} or ${negative}`);
+    if (word.quoted) throw new WordProblem('a place is written without quotation marks', word);
     const upper = word.text.toUpperCase();
     if (upper === positive || upper === negative) {
       if (numbers.length === 0) throw new WordProblem('the degrees are missing', word);
@@ -56,7 +57,7 @@ function readAngle(words: WordReader, degreesMax: number, positive: string, nega
 }
 
 function metres(word: Word, pattern: RegExp): number {
-  if (!pattern.test(word.text)) throw new WordProblem('expected metres like 10.50m', word);
+  if (word.quoted || !pattern.test(word.text)) throw new WordProblem('expected metres like 10.50m', word);
   return Number(word.text.replace('m', ''));
 }
 

@@ -123,9 +123,26 @@ it('includes files with an origin of their own, which ends with them (RFC 1035 Â
   );
   expect(records).toEqual(['h.sub.lan.alice.example. 1 A 192.0.2.1', 'w.alice.example. 1 A 192.0.2.2']);
   expect(problems).toEqual([
+    'hosts:1:9: warning: this origin is relative to the one before, which Knot refuses: write it with its dot',
     "hosts:3:7: error: A: 'x' is not an IPv4 address like 192.0.2.1",
     'a.zone:4:10: error: no such file',
   ]);
+});
+
+it('warns of an origin without its final dot, and of no other', () => {
+  const warned = (origin: string) => read(`$TTL 1\n$ORIGIN ${origin}\nw A 192.0.2.1\n`).problems.length;
+  expect(['a.', 'a.b.', '.', 'a\\..'].map(warned)).toEqual([0, 0, 0, 0]);
+  expect(['a', 'a.b', '@', 'a\\.'].map(warned)).toEqual([1, 1, 1, 1]);
+});
+
+it('keeps a last record that lacks its closing parenthesis alone, beside the mistake', () => {
+  const unclosed = 'a.zone:1:7: error: this parenthesis is never closed';
+  expect(read('a 1 A ( 192.0.2.1\n')).toEqual({
+    records: ['a.alice.example. 1 A 192.0.2.1'],
+    problems: [unclosed],
+  });
+  expect(read('a 1 A ( 192.0.2.1\nb 1 A 192.0.2.2\n')).toEqual({ records: [], problems: [unclosed] });
+  expect(read('a 1 A (')).toEqual({ records: [], problems: [unclosed] });
 });
 
 it('gives up on files that include one another for ever', () => {

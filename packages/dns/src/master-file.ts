@@ -3,7 +3,7 @@ import { generatedCount, generatedEntries } from './generate.ts';
 import { includeDepthMax, masterFileBytesMax, problemsMax, zoneRecordsMax } from './limits.ts';
 import { MasterWords, SpellingProblem } from './master-words.ts';
 import type { DomainName } from './name.ts';
-import { parseRdata } from './rdata-text.ts';
+import { parseRdata, splitText } from './rdata-text.ts';
 import { isMetaType, RecordType, typeFromText, typeToText } from './record-types.ts';
 import { nameIn, periodOf, secondsFromText, type Word, WordProblem, WordReader } from './word.ts';
 
@@ -195,6 +195,12 @@ class FileReader {
     };
   }
 
+  #doubt(text: string, { line, column }: Word): void {
+    const { problems } = this.#result;
+    if (problems.length < problemsMax)
+      problems.push({ severity: 'warning', file: this.#file, line, column, text });
+  }
+
   #note(text: string, line: number, column: number): void {
     const { problems } = this.#result;
     problems.push({ severity: 'error', file: this.#file, line, column, text });
@@ -224,6 +230,7 @@ class FileReader {
       else this.#readRecord(words, blank);
     } catch (error) {
       if (error instanceof SpellingProblem) {
+        if (error.words.length > 0) this.#readUnclosed(error.words, blank);
         if (error.ends) this.#stop(error.message, error.line, error.column);
         this.#note(error.message, error.line, error.column);
         this.#words.skipLine();
@@ -234,6 +241,15 @@ class FileReader {
     }
   }
 
+  /** A last record that is all there but for its closing parenthesis, as Knot reads it. The file has a mistake anyway. */
+  #readUnclosed(words: readonly Word[], blank: boolean): void {
+    try {
+      this.#readRecord(words, blank);
+    } catch (error) {
+      if (!(error instanceof WordProblem)) throw error;
+    }
+  }
+
   #readDirective(words: readonly Word[]): void {
     const [directive] = words as [Word];
     const reader = new WordReader(words);
@@ -241,7 +257,7 @@ class FileReader {
     try {
       switch (directive.text.toUpperCase()) {
         case '$ORIGIN':
-          this.#origin = nameIn(reader.next('the new origin'), this.#origin);
+          this.#readOrigin(reader.next('the new origin'));
           break;
         case '$TTL':
           this.#defaultTtl = periodOf(reader.next('the default TTL'), 'the default TTL');
@@ -267,6 +283,15 @@ class FileReader {
         error.word?.column ?? directive.column,
       );
     }
+  }
+
+  #readOrigin(word: Word): void {
+    this.#origin = nameIn(word, this.#origin);
+    if (!word.text.replaceAll(/\\./gs, '').endsWith('.'))
+      this.#doubt(
+        'this origin is relative to the one before, which Knot refuses: write it with its dot',
+        word,
+      );
   }
 
   #include(word: Word, rest: WordReader): void {
@@ -327,6 +352,9 @@ class FileReader {
     if (parsed.kind === 'problem') {
       throw new WordProblem(`${typeToText(type)}: ${parsed.text}`, parsed.word ?? rest.at(-1) ?? typeWord);
     }
+    const split = splitText(type, rest);
+    if (split)
+      this.#doubt('a text of more than 255 octets, here cut into several; BIND and NSD refuse it', split);
     const ttl =
       ttlGiven ??
       this.#defaultTtl ??

@@ -8,8 +8,15 @@ export class SpellingProblem extends Error {
   readonly column: number;
   /** Is the meaning of all that follows uncertain? */
   readonly ends: boolean;
-  constructor(text: string, at: { line: number; column: number; ends: boolean }) {
+  /** The words of the last entry, where the file ends before its parentheses do. */
+  readonly words: readonly Word[];
+  constructor(
+    text: string,
+    at: { line: number; column: number; ends: boolean },
+    words: readonly Word[] = [],
+  ) {
     super(text);
+    this.words = words;
     this.line = at.line;
     this.column = at.column;
     this.ends = at.ends;
@@ -95,8 +102,8 @@ export class MasterWords {
     if (end >= 0) this.#newLine();
   }
 
-  #wrong(text: string, ends: boolean, line: number = this.#line, column: number = this.#column()): never {
-    throw new SpellingProblem(text, { line, column, ends });
+  #wrong(text: string, ends: boolean): never {
+    throw new SpellingProblem(text, { line: this.#line, column: this.#column(), ends });
   }
 
   /** The words of the next entry, none where there is nothing but a remark. Throws SpellingProblem. */
@@ -107,7 +114,8 @@ export class MasterWords {
     for (;;) {
       const code = this.#text.charCodeAt(this.#at);
       if (Number.isNaN(code)) {
-        if (opened) this.#wrong('this parenthesis is never closed', true, opened.line, opened.column);
+        if (opened)
+          throw new SpellingProblem('this parenthesis is never closed', { ...opened, ends: true }, words);
         return words;
       }
       if (this.#at - start > entryCharactersMax)

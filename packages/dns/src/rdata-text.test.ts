@@ -66,6 +66,33 @@ it.each(lines)('reads and prints %s', (line) => {
   expect(record && isRdata(record.type, record.rdata)).toBe(true);
 });
 
+it('carries a text of any length in strings of 255 octets, as Knot does, and says that BIND and NSD refuse it', () => {
+  const texts = ['a', 'b'.repeat(255), 'c'.repeat(256), `"${'d'.repeat(510)}"`, '\\100'.repeat(511)];
+  for (const [index, lengths] of [[1], [255], [255, 1], [255, 255], [255, 255, 1]].entries()) {
+    const { records, problems } = parseOne(`TXT ${texts[index]}`);
+    const expected = lengths.map((length) =>
+      Buffer.concat([Buffer.of(length), Buffer.alloc(length, 97 + index)]),
+    );
+    const rdata =
+      index === 4
+        ? expected.map((one) => Buffer.concat([one.subarray(0, 1), Buffer.alloc(one.length - 1, 100)]))
+        : expected;
+    expect(records[0]?.rdata).toEqual(new Uint8Array(Buffer.concat(rdata)));
+    const warnings = problems.map(({ severity, line, column, text }) => [
+      severity,
+      line,
+      column,
+      text.slice(0, 30),
+    ]);
+    expect(warnings).toEqual(lengths.length > 1 ? [['warning', 1, 9, 'a text of more than 255 octets']] : []);
+  }
+});
+
+it('reads numbers with zeros in front, and a tag of CAA that the check of zones will refuse', () => {
+  expect(parseOne('MX 00000000000010 a').records[0]?.rdata.subarray(0, 2)).toEqual(Uint8Array.of(0, 10));
+  expect(parseOne('CAA 0 is-sue "x"').problems).toEqual([]);
+});
+
 it.each([
   ['tls-supported-groups=29,23', '0009 0004 001d0017'],
   ['tls-supported-groups="29,23"', '0009 0004 001d0017'],
@@ -113,7 +140,7 @@ it.each([
   'AAAA 1::2::3',
   'AAAA 1:2:3:4:5:6:7:8:9',
   'MX 65536 a.',
-  `TXT "${'x'.repeat(256)}"`,
+  `HINFO a ${'x'.repeat(256)}`,
   'TXT',
   'DS 1 1 1 abc',
   'DNSKEY 257 3 13 AQI',
@@ -134,7 +161,20 @@ it.each([
   'SVCB 1 . ohttp=""',
   'SVCB 1 . oots=do53:10',
   'LOC 91 0 0 N 4 0 0 E 0m',
-  'CAA 0 is-sue "x"',
+  'CAA 0 "" "x"',
+  'NSEC b.example. ANY A',
+  'RRSIG ANY 13 2 3600 20261201000000 20260101000000 1 example. AQID',
+  'RRSIG A 13 2 3600 20261201235960 20260101000000 1 example. AQID',
+  'RRSIG A 13 2 3600 "20261201235950" 20260101000000 1 example. AQID',
+  'DS 1 "RSASHA1" 1 abcd',
+  'NSEC3PARAM 1 0 0 "-"',
+  'APL "1:192.0.2.0/24"',
+  'LOC 52 "22" N 4 E 0m',
+  'LOC 52 N 4 "E" 0m',
+  'SOA a b 1 1h30 1 1 1',
+  'MX 00000000000065536 a',
+  'SVCB 1 . "alpn=h2"',
+  'SVCB 1 . alpn="h2"x',
 ])('refuses %s', (line) => {
   const { records, problems } = parseOne(line);
   expect([records.length, problems.length]).toEqual([0, 1]);

@@ -5,7 +5,7 @@ import { parseLocation } from './location.ts';
 import type { DomainName } from './name.ts';
 import { type RdataField, rdataLayout } from './rdata-layout.ts';
 import { isRdata, typesBitmap } from './rdata-wire.ts';
-import { typeFromText } from './record-types.ts';
+import { isMetaType, typeFromText } from './record-types.ts';
 import { parseSvcParams } from './svc-params.ts';
 import { nameIn, numberOf, octetsOf, periodOf, type Word, WordProblem, WordReader } from './word.ts';
 
@@ -95,7 +95,7 @@ function readField(type: number, field: RdataField, words: WordReader, origin: D
     case 'string':
       return characterString(words.next('a text'));
     case 'strings':
-      return concatBytes(...words.someRest('a text').map(characterString));
+      return concatBytes(...words.someRest('a text').flatMap(characterStrings));
     case 'salt':
       return lengthFirst(saltOf(words.next('the salt, or -')));
     case 'hash':
@@ -109,13 +109,7 @@ function readField(type: number, field: RdataField, words: WordReader, origin: D
     case 'text':
       return octetsOf(words.next('a text'));
     case 'tag':
-      return lengthFirst(
-        parsed(
-          words.next('a tag'),
-          (text) => (/^[a-zA-Z0-9]{1,255}$/.test(text) ? octetsOfText(text) : undefined),
-          'letters and digits',
-        ),
-      );
+      return tagOf(words.next('a tag'));
     case 'bitmap':
       return typesBitmap(words.rest().map(typeOf));
     case 'svc-params':
@@ -141,10 +135,6 @@ function number(word: Word, width: number, what: string): Uint8Array {
   return big(numberOf(word, 256 ** width - 1, what), width);
 }
 
-function octetsOfText(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
-}
-
 function lengthFirst(octets: Uint8Array): Uint8Array {
   return concatBytes(Uint8Array.of(octets.length), octets);
 }
@@ -155,16 +145,36 @@ function parsed(word: Word, parse: (text: string) => Uint8Array | undefined, exp
   return octets;
 }
 
+/** RFC 1035 §3.3: a character string is one octet of length and as many octets. */
+const stringBytesMax = 255;
+
 function characterString(word: Word): Uint8Array {
   const octets = octetsOf(word);
-  if (octets.length > 255)
+  if (octets.length > stringBytesMax)
     throw new WordProblem('a text is longer than 255 octets; split it into several', word);
   return lengthFirst(octets);
 }
 
+/** A text of any length as the strings of up to 255 octets that it is carried in; what reads TXT joins them again. */
+function characterStrings(word: Word): Uint8Array[] {
+  const octets = octetsOf(word);
+  const count = Math.max(1, Math.ceil(octets.length / stringBytesMax));
+  return Array.from({ length: count }, (_, index) =>
+    lengthFirst(octets.subarray(index * stringBytesMax, (index + 1) * stringBytesMax)),
+  );
+}
+
+/** The first of these words that is carried in several strings because it is longer than one holds. */
+export function splitText(type: number, words: readonly Word[]): Word | undefined {
+  if (!rdataLayout(type)?.includes('strings')) return undefined;
+  return words.find((word) => word.text.length > stringBytesMax && octetsOf(word).length > stringBytesMax);
+}
+
+/** A type by its name; those that no record has (RFC 6895 §3.1) are covered by no signature and listed in no proof. */
 function typeOf(word: Word): number {
   const type = word.quoted ? undefined : typeFromText(word.text);
-  if (type === undefined) throw new WordProblem(`'${word.text}' is no record type`, word);
+  if (type === undefined || (isMetaType(type) && !/^type/i.test(word.text)))
+    throw new WordProblem(`'${word.text}' is no type that a record has`, word);
   return type;
 }
 
@@ -183,8 +193,15 @@ function base64Of(words: readonly Word[]): Uint8Array {
   return concatBytes(...octets);
 }
 
+/** What a tag consists of is checked with the record (RFC 8659 §4.1): servers differ in what they read. */
+function tagOf(word: Word): Uint8Array {
+  const tag = characterString(word);
+  if (tag.length === 1) throw new WordProblem('the tag is empty', word);
+  return tag;
+}
+
 function saltOf(word: Word): Uint8Array {
-  if (word.text === '-') return new Uint8Array();
+  if (word.text === '-' && !word.quoted) return new Uint8Array();
   const salt = parsed(word, fromHex, 'a salt in hexadecimal, or -');
   if (salt.length > 255) throw new WordProblem('the salt is longer than 255 octets', word);
   return salt;
@@ -198,7 +215,7 @@ function pairs(text: string, separator: string, digits: number, count: number): 
 
 function mnemonic(word: Word, table: Record<string, number>, width: number, what: string): Uint8Array {
   const upper = word.text.toUpperCase();
-  const known = Object.hasOwn(table, upper) ? table[upper] : undefined;
+  const known = !word.quoted && Object.hasOwn(table, upper) ? table[upper] : undefined;
   return known === undefined ? number(word, width, what) : big(known, width);
 }
 
@@ -238,7 +255,7 @@ const certificateTypes: Record<string, number> = {
 
 /** RFC 4034 §3.2: seconds since 1970 as a number, or YYYYMMDDHHmmSS in UTC. */
 function signatureTime(word: Word): number {
-  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(word.text);
+  const match = word.quoted ? null : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(word.text);
   if (!match) return numberOf(word, 0xffffffff, 'a time like 20261231235959');
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
   if (
@@ -249,7 +266,7 @@ function signatureTime(word: Word): number {
     day > daysIn(year, month) ||
     hour > 23 ||
     minute > 59 ||
-    second > 60
+    second > 59
   ) {
     throw new WordProblem(`'${word.text}' is no time`, word);
   }
@@ -296,7 +313,7 @@ function readGateway(words: WordReader, origin: DomainName): Uint8Array {
 
 /** RFC 3123 §5: `[!]family:address/prefix`. */
 function addressPrefix(word: Word): Uint8Array {
-  const match = /^(!?)([12]):([^/]+)\/(\d{1,3})$/.exec(word.text);
+  const match = word.quoted ? null : /^(!?)([12]):([^/]+)\/(\d{1,3})$/.exec(word.text);
   const family = Number(match?.[2]);
   const address = family === 1 ? parseIpv4(match?.[3] ?? '') : parseIpv6(match?.[3] ?? '');
   const prefix = Number(match?.[4]);

@@ -13,6 +13,7 @@ it.each([
   ['_dns SVCB 1 ns dohpath=/{?dns}\n', 'without alpn'],
   ['_dns SVCB 1 ns alpn=h2\n', 'needs dohpath'],
   ['_53._dns SVCB 1 ns alpn=h2 dohpath=/x\n', 'has the variable dns'],
+  ['@ CAA 0 is-sue "x"\n', 'letters and digits'],
   ['24.1.2.0.192.rpz-ip CNAME .\n', 'no address block'],
   ['128.2.0.0.0.0.3.2.2001.rpz-ip CNAME .\n', 'no address block'],
   ['32.zz.1.db8.2001.rpz-ip CNAME .\n', 'no address block'],

@@ -31,6 +31,8 @@ export function checkRecord(record: MasterRecord, origin: DomainName): RecordMis
     case RecordType.SVCB:
     case RecordType.HTTPS:
       return checkService(record);
+    case RecordType.CAA:
+      return checkAuthority(record.rdata);
     case RecordType.CNAME:
       return checkPolicyTrigger(record.owner, origin);
     default:
@@ -61,6 +63,14 @@ function checkHashLength(rdata: Uint8Array): RecordMistake | undefined {
     : mistake(
         `the next hashed name of an NSEC3 with SHA-1 has ${sha1Bytes} octets, which are 32 digits without padding`,
       );
+}
+
+/** RFC 8659 §4.1: the tag is letters and digits. */
+function checkAuthority(rdata: Uint8Array): RecordMistake | undefined {
+  const tag = String.fromCharCode(...rdata.subarray(2, 2 + (rdata[1] ?? 0)));
+  return /^[a-z0-9]+$/i.test(tag)
+    ? undefined
+    : mistake('the tag of a CAA record is letters and digits, like issue');
 }
 
 type HostLabel = 'host' | 'underscore' | 'odd';

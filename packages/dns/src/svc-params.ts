@@ -11,6 +11,7 @@ export function parseSvcParams(type: number, words: readonly Word[], origin: Dom
   const values = new Map<number, Uint8Array>();
   let mandatory: { keys: number[]; word: Word } | undefined;
   for (const word of words) {
+    if (word.quoted) throw new WordProblem('quotation marks stand round the value alone: key="value"', word);
     const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(word.text) ?? [];
     const key = keyFromText(known, name, word);
     if (values.has(key)) throw new WordProblem(`the parameter ${name} is given twice`, word);
@@ -21,7 +22,7 @@ export function parseSvcParams(type: number, words: readonly Word[], origin: Dom
     const opaque = name.startsWith('key');
     values.set(
       key,
-      valueOctets(opaque, form, { ...word, text: unquote(value) ?? '' }, value !== undefined, known, origin),
+      valueOctets(opaque, form, { ...word, text: unquote(value, word) }, value !== undefined, known, origin),
     );
     if (form === 'mandatory') mandatory = { keys: numbersIn(values.get(key) ?? new Uint8Array()), word };
   }
@@ -35,8 +36,12 @@ export function parseSvcParams(type: number, words: readonly Word[], origin: Dom
   return concatBytes(...sorted.flatMap(([key, octets]) => [u16(key), u16(octets.length), octets]));
 }
 
-function unquote(value: string | undefined): string | undefined {
-  return value?.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1) : value;
+function unquote(value: string | undefined, word: Word): string {
+  if (value === undefined || !value.startsWith('"')) return value ?? '';
+  // The first quotation mark that no backslash precedes closes it.
+  const inside = /^"((?:[^"\\]|\\.)*)"$/s.exec(value)?.[1];
+  if (inside === undefined) throw new WordProblem('a blank is missing behind the quotation mark', word);
+  return inside;
 }
 
 function u16(number: number): Uint8Array {

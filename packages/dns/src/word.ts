@@ -64,7 +64,7 @@ export class WordReader {
 
 /** A decimal number from 0 to `max`. */
 export function numberOf(word: Word, max: number, what: string): number {
-  if (word.quoted || !/^\d{1,10}$/.test(word.text)) {
+  if (word.quoted || !/^0*\d{1,10}$/.test(word.text)) {
     throw new WordProblem(`expected ${what}, a number from 0 to ${max}`, word);
   }
   const number = Number(word.text);
@@ -74,9 +74,12 @@ export function numberOf(word: Word, max: number, what: string): number {
 
 const secondsOf: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** Seconds as a number or with units, `1h30m` (a usual extension of RFC 1035 §5.1); undefined where it is no period. */
+/**
+ * Seconds as a number or with a unit behind each, `1h30m` (a usual extension of RFC 1035 §5.1); undefined where it is no
+ * period.
+ */
 export function secondsFromText(text: string): number | undefined {
-  if (!/^(?:\d{1,10}|(?:\d{1,10}[smhdw])+\d{0,10})$/i.test(text)) return undefined;
+  if (!/^(?:0*\d{1,10}|(?:0*\d{1,10}[smhdw])+)$/i.test(text)) return undefined;
   let seconds = 0;
   for (const [, digits = '', unit = 's'] of text.toLowerCase().matchAll(/(\d+)([smhdw]?)/g)) {
     seconds += Number(digits) * (secondsOf[unit] ?? 1);
