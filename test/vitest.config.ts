@@ -4,6 +4,7 @@ const conditions = ['@copain/source', 'module', 'node', 'development|production'
 
 /** Files of end-to-end tests that start few processes and wait with patience, so that two of them may run at once. */
 const together = [
+  'address-update',
   'away',
   'boxes',
   'claims',

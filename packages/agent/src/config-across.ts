@@ -101,6 +101,19 @@ function zoneSources(root: Plain): ConfigFinding[] {
   });
 }
 
+/** The address of names in one's own zones is followed, and updated by nobody. */
+function updatedZones(root: Plain): ConfigFinding[] {
+  const origins = listAt(root, 'zone').flatMap((zone) =>
+    isPlain(zone) && typeof zone.origin === 'string' ? [readDomain(zone.origin)] : [],
+  );
+  return listAt(tableAt(root, 'address'), 'update').flatMap((update, index): ConfigFinding[] => {
+    const zone = isPlain(update) && typeof update.zone === 'string' ? readDomain(update.zone) : undefined;
+    if (zone === undefined || !origins.includes(zone)) return [];
+    const message = 'is a zone of this box: its names follow the address with follow = ["@"] in its [[zone]]';
+    return [{ path: ['address', 'update', index, 'zone'], at: 'value', message }];
+  });
+}
+
 /** Keys that go with one kind of place, and more tables than are looked after. */
 function alertTables(root: Plain): ConfigFinding[] {
   return listAt(root, 'alert').flatMap((table, index): ConfigFinding[] => {
@@ -190,6 +203,7 @@ export function checkAcross(value: unknown): ConfigFinding[] {
     ...repeated(value, ['friend'], 'name', (text) => text),
     ...repeated(value, ['alert'], 'to', (text) => text),
     ...alertTables(value),
+    ...updatedZones(value),
     ...repeatedListeners(value),
     ...rawListeners(value),
     ...zoneSources(value),

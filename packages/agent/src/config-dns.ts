@@ -4,12 +4,12 @@ import * as v from 'valibot';
 import {
   domain,
   file,
+  followedName,
   ipAddress,
   listeners,
   listOf,
   type Meaning,
   names,
-  readDomain,
   remote,
   tablesOf,
   text,
@@ -97,10 +97,6 @@ export const dns: v.GenericSchema<unknown, DnsConfig> = v.pipe(
   ),
 );
 
-const followedName: Meaning<string> = {
-  read: (written) => (written === '@' ? written : readDomain(written)),
-  message: 'is no name in the zone: "@" or e.g. "mail"',
-};
 export const zone: v.GenericSchema<unknown, ZoneConfig> = v.pipe(
   v.strictObject({
     origin: text(domain),

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { type AddressConfig, address } from './config-address.ts';
 import { type AlertConfig, alert } from './config-alert.ts';
 import { type DnsConfig, dns, type ZoneConfig, zone } from './config-dns.ts';
 import { type FriendConfig, friend } from './config-friends.ts';
@@ -16,6 +17,7 @@ export interface Config {
   smtp: SmtpConfig;
   http: HttpConfig;
   line: LineConfig;
+  address: AddressConfig;
   zones: ZoneConfig[];
   mail: MailConfig[];
   services: ServiceConfig[];
@@ -38,6 +40,7 @@ const configSchema: v.GenericSchema<unknown, Config> = v.pipe(
     smtp: table(smtp),
     http: table(http),
     line: table(line),
+    address: table(address),
     zone: tablesOf(zone),
     mail: tablesOf(mail),
     service: tablesOf(service),
@@ -51,7 +54,20 @@ const configSchema: v.GenericSchema<unknown, Config> = v.pipe(
 
 /** Keys that each table may have: what `unknownKeys` shows a person, the same as the schemas above accept. */
 const keysOf: Record<string, readonly string[]> = {
-  '': ['name', 'mesh', 'dns', 'smtp', 'http', 'line', 'zone', 'mail', 'service', 'friend', 'alert'],
+  '': [
+    'name',
+    'mesh',
+    'dns',
+    'smtp',
+    'http',
+    'line',
+    'address',
+    'zone',
+    'mail',
+    'service',
+    'friend',
+    'alert',
+  ],
   mesh: ['listen', 'announce', 'network', 'allow-private'],
   dns: ['listen', 'workers', 'nsid', 'hostname', 'version', 'rate-limit', 'transfer'],
   'dns.transfer': ['address', 'tsig-file'],
@@ -60,6 +76,8 @@ const keysOf: Record<string, readonly string[]> = {
   'smtp.raw': ['listen', 'owner'],
   http: ['listen', 'token-file'],
   line: ['up', 'bulk', 'check'],
+  address: ['hook', 'update'],
+  'address.update': ['server', 'zone', 'names', 'tsig-file', 'ttl'],
   zone: ['origin', 'file', 'primary', 'tsig-file', 'secondaries', 'follow'],
   mail: ['domain', 'deliver', 'client', 'recipients', 'unknown', 'copies', 'backups'],
   service: ['name', 'record', 'check', 'standby', 'signed', 'ttl', 'after', 'max', 'hold', 'pin'],

@@ -119,3 +119,7 @@ export const file: Meaning<string> = {
   read: (written) => (written === '' || written.includes('\0') ? undefined : written),
   message: 'is no file name',
 };
+export const followedName: Meaning<string> = {
+  read: (written) => (written === '@' ? written : readDomain(written)),
+  message: 'is no name in the zone: "@" or e.g. "mail"',
+};

@@ -53,6 +53,14 @@ token-file = "token"
 up   = "128kbit"
 bulk = "96kbit"
 check = ""
+[address]
+hook = ["/usr/local/bin/tell-provider", "home"]
+[[address.update]]
+server = "192.0.2.53:53"
+zone = "Dyn.Example."
+names = ["@", "home"]
+tsig-file = "dyn.key"
+ttl = "60s"
 [[zone]]
 origin = "Alice.Example."
 file   = "zones/alice.example.zone"
@@ -129,6 +137,18 @@ it('reads every key of the manual, in units a program can use', () => {
     },
     http: { listen: [{ host: '192.0.2.1', port: 8853 }], tokenFile: 'token' },
     line: { upBytesPerSecond: 16_000, bulkBytesPerSecond: 12_000, check: undefined },
+    address: {
+      hook: ['/usr/local/bin/tell-provider', 'home'],
+      updates: [
+        {
+          server: { host: '192.0.2.53', port: 53 },
+          zone: 'dyn.example',
+          names: ['@', 'home'],
+          tsigFile: 'dyn.key',
+          ttlS: 60,
+        },
+      ],
+    },
     zones: [
       {
         origin: 'alice.example',
@@ -239,6 +259,7 @@ it('needs only a name, and fills in the rest', () => {
       bulkBytesPerSecond: undefined,
       check: { host: '9.9.9.9', port: 53 },
     },
+    address: { hook: [], updates: [] },
     zones: [],
     mail: [],
     services: [],
@@ -296,7 +317,7 @@ may = ["fly"]
     'peer.toml:19:9: friend[1].quota: "20" is no size: a number with B, kB, MB, GB or TB, e.g. "20GB"',
     'peer.toml:21:8: friend[2].name: is already in friend[1]',
     'peer.toml:22:8: friend[2].may[1]: must be one of "dns", "mail", "backup", "relay", "witness"',
-    'peer.toml:23:1: moon: unknown key; allowed here: name, mesh, dns, smtp, http, line, zone, mail, service, friend, alert',
+    'peer.toml:23:1: moon: unknown key; allowed here: name, mesh, dns, smtp, http, line, address, zone, mail, service, friend, alert',
   ]);
 });
 

@@ -151,6 +151,7 @@ export {
   tsigErrorToText,
   tsigRecordBytes,
 } from './tsig-record.ts';
+export type { AddressUpdate } from './update-message.ts';
 export { type RRset, rrsetOf, type Zone } from './zone.ts';
 export { type OpenedZone, openZoneBody } from './zone-body.ts';
 export { type BuiltZone, buildZone } from './zone-build.ts';

@@ -247,6 +247,9 @@ export const transferStallMs = 20_000;
 /** How long a primary may take to accept a TCP connection. */
 export const primaryConnectMs = 5000;
 
+/** How long an update of addresses (RFC 2136) may take, from the connection to its answer: the server writes to its disk. */
+export const updateMs = 20_000;
+
 /** How long the answer to each SOA question over UDP is waited for; then TCP is tried. */
 export const primaryAnswerMs: readonly number[] = [1000, 2000];
 

@@ -102,6 +102,8 @@ const hints = new Map<number, string>([
   [Rcode.refused, ': does it allow this zone, this address and this key?'],
   [Rcode.notAuth, ': it is no primary of this zone, or does not know the key'],
   [Rcode.servFail, ': it has the zone and cannot serve it now'],
+  [Rcode.notZone, ': there the names are in another zone'],
+  [Rcode.notImp, ': it takes no updates'],
 ]);
 
 const failedTexts: Record<Extract<TsigAnswerVerdict, { kind: 'failed' }>['why'], string> = {

@@ -101,11 +101,15 @@ export function isMetaType(type: number): boolean {
 
 export const classIn = 1;
 export const classChaos = 3;
-/** Of TSIG records (RFC 8945 §4.2) and of questions about any class. */
+/** Of TSIG records (RFC 8945 §4.2), of questions about any class, and of what an update takes away (RFC 2136 §2.5.2). */
 export const classAny = 255;
 
-/** OPCODEs that mean something here (RFC 1035 §4.1.1, RFC 1996 §2.1). */
-export const Opcode: { readonly query: 0; readonly notify: 4 } = { query: 0, notify: 4 };
+/** OPCODEs that mean something here (RFC 1035 §4.1.1, RFC 1996 §2.1, RFC 2136 §1.3). */
+export const Opcode: { readonly query: 0; readonly notify: 4; readonly update: 5 } = {
+  query: 0,
+  notify: 4,
+  update: 5,
+};
 
 /** RCODEs of RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6891 §9 and RFC 7873 §8. */
 export const Rcode: {
@@ -117,6 +121,7 @@ export const Rcode: {
   readonly refused: 5;
   readonly yxDomain: 6;
   readonly notAuth: 9;
+  readonly notZone: 10;
   readonly badVers: 16;
   readonly badCookie: 23;
 } = {
@@ -128,6 +133,7 @@ export const Rcode: {
   refused: 5,
   yxDomain: 6,
   notAuth: 9,
+  notZone: 10,
   badVers: 16,
   badCookie: 23,
 };
@@ -141,6 +147,7 @@ const rcodeNames = new Map<number, string>([
   [5, 'REFUSED'],
   [6, 'YXDOMAIN'],
   [9, 'NOTAUTH'],
+  [10, 'NOTZONE'],
   [16, 'BADVERS'],
   [23, 'BADCOOKIE'],
 ]);

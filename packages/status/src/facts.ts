@@ -222,6 +222,8 @@ export interface StatusFacts {
   isDiskLow?: boolean;
   /** Names that a friend claims although they are another's: refused until the operator decides. */
   claims?: readonly { name: string; by: string; other: string; owner: string }[];
+  /** Who could not be told of this box's address, and so leads others to where it was. */
+  addressFailures?: readonly { to: string; sinceMs: number; text: string }[];
   /** Ways on which alerts do not get through. */
   alertFailures?: readonly { to: string; sinceMs: number; text: string }[];
   services?: readonly ServiceFacts[];

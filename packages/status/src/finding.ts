@@ -9,6 +9,7 @@ export interface Finding {
 
 /** What an alert is about, in words that a person may mute. */
 export type TroubleKind =
+  | 'address'
   | 'box'
   | 'circle'
   | 'clock'

@@ -29,6 +29,7 @@ export { type StandbyService, standbyTable } from './standby-text.ts';
 export { buildStatus } from './status.ts';
 export type {
   AddressInfo,
+  AddressTold,
   AwayStatus,
   EventStatus,
   FriendState,

@@ -312,6 +312,8 @@ export interface AddressInfo {
   unconfirmed: string[];
   /** Names of this box's zones that follow the address. */
   followedBy: string[];
+  /** Who else is told of it: a program, or a server of somebody else's zone. */
+  told: AddressTold[];
   /** Oldest first. */
   history: {
     at: string;
@@ -320,6 +322,19 @@ export interface AddressInfo {
     to: string;
     by: 'friends' | 'operator';
   }[];
+}
+
+/** Somebody who is told of the address, and how that stands. */
+export interface AddressTold {
+  /** The program, or names and server. */
+  to: string;
+  /** What he took last; null where he never did. */
+  ipv4: string | null;
+  ipv6: string | null;
+  at: string | null;
+  /** He has all that counts now. */
+  current: boolean;
+  failing: { since: string; text: string; nextTryAt: string } | null;
 }
 
 /** A public address of this box that counts: two networks see it, or the operator set it. */

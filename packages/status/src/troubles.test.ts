@@ -167,6 +167,14 @@ describe('what is worth an alert', () => {
     ).toEqual(['circle/claim/a.alice.example']);
   });
 
+  it('is somebody who cannot be told of the address, after a while', () => {
+    const failing = (sinceMs: number) => ({
+      addressFailures: [{ to: 'home.dyn.example', sinceMs, text: 'no answer' }],
+    });
+    expect(keys(failing(nowMs - hourMs))).toEqual(['address/home.dyn.example']);
+    expect(keys(failing(nowMs - 10_000))).toEqual([]);
+  });
+
   it('is being out of the circle, and nothing else then', () => {
     const found = findTroubles(
       facts({ membership: { state: 'removed', by: ['bob'], atMs: undefined }, isDiskLow: true }),

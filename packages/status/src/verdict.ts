@@ -296,6 +296,24 @@ function claimFindings({ facts }: Circle): Finding[] {
   });
 }
 
+/** Names outside one's own zones that lead to where this box was. */
+function addressFindings({ facts, nowMs }: Circle): Finding[] {
+  return (facts.addressFailures ?? []).flatMap(({ to, sinceMs, text: why }): Finding[] => {
+    if (nowMs - sinceMs < statusLimits.alertsLateAfterMs) return [];
+    const said = `${visible(to, 300)} could not be told of this box's address`;
+    const text = `${said} for ${humanDuration(nowMs - sinceMs)}: ${visible(why, 300)}.`;
+    const alert: AlertMark = {
+      key: `address/${to}`,
+      kind: 'address',
+      about: ['address'],
+      afterMs: statusLimits.troubleLateMs,
+      text: `${said}: ${visible(why, 300)}.`,
+      over: `${visible(to, 300)} has this box's address.`,
+    };
+    return [{ weight: 'attention', todo: { text, command: 'peer address' }, alert }];
+  });
+}
+
 /** Whoever relies on alerts must not learn from silence that they do not get through. */
 function alertWayFindings({ facts, nowMs }: Circle): Finding[] {
   return (facts.alertFailures ?? []).flatMap(({ to, sinceMs, text: why }): Finding[] => {
@@ -352,6 +370,7 @@ export function allFindings(facts: StatusFacts, nowMs: number): Finding[] {
     ...apartFindings(facts),
     ...diskFindings(circle),
     ...claimFindings(circle),
+    ...addressFindings(circle),
     ...alertWayFindings(circle),
     ...clockFindings(circle),
     ...problemFindings(circle),

@@ -8,6 +8,7 @@ import { type FaultHistory, faultText } from '../fault.ts';
 import { judgeRename } from '../friend-rename.ts';
 import { restartNotes } from '../restart-notes.ts';
 import { providers } from '../wiring.ts';
+import { type AddressTelling, openAddressTelling } from './address-telling.ts';
 import { type Alerts, openAlerts } from './alerts.ts';
 import { type Box, openBox } from './box.ts';
 import { type BoxView, boxView } from './box-view.ts';
@@ -83,6 +84,7 @@ export interface Agent extends AsyncDisposable, BoxView {
   /** For `peer doctor line`: what the line to a friend carries. */
   measureLine(name: string, forMs: number, signal: AbortSignal): Promise<LineMeasure>;
   publicAddress: PublicAddress;
+  addressTelling: AddressTelling;
   /** Names of our zones that follow the public address. */
   followers(): string[];
   /** Tells friends that this box may be off, or with undefined that it is back. Durable when it resolves; call it only while the box may sign. */
@@ -132,6 +134,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (mesh === undefined) throw new Error('the mesh is not up yet');
     return mesh;
   };
+  let addressTelling: AddressTelling | undefined;
   const box = await openBox({
     ...options,
     config: () => config,
@@ -140,7 +143,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onRecord: (calls, record, fact) => onRecord(calls, record, fact),
     doubted: (friend) => mesh?.sync.askOwn(friend),
     greet: (friend) => mesh?.sync.greet(friend),
-    addressChanged: () => zones.addressChanged(),
+    addressChanged: () => {
+      zones.addressChanged();
+      addressTelling?.changed();
+    },
   });
   const { events, knowledge, names, records, standing } = box;
   if (options.faults !== undefined) events.add('box.fault', faultText(options.faults));
@@ -275,6 +281,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const takeoverWatch = starting.use(takeover.startWatching({ watch, zones }));
   let alerts: Alerts | undefined;
+  const telling = starting.use(await openAddressTelling({ ...box, configFile: paths.configFile }));
+  addressTelling = telling;
   const ticking = setInterval(() => {
     watch.take({ kind: 'tick' });
     receipts.tick();
@@ -286,6 +294,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     services.tick();
     histories.tick(() => circleStates(box, { watch, services }));
     alerts?.tick();
+    telling.tick();
   }, tickEveryMs);
   starting.defer(() => clearInterval(ticking));
   running.dialer.tick(new Set());
@@ -306,6 +315,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     histories,
     takeovers: takeover.takeovers,
     alertFailures: () => alerts?.failures() ?? [],
+    addressFailures: () => telling.failures(),
     claims: () =>
       planner.current().conflicts.map(({ duty, name, ownerId }) => ({
         name: duty.name,
@@ -385,6 +395,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       sayStrangers();
       running.limitLine();
       opened.configured();
+      telling.configured();
       await planner.replan();
       running.announceAddresses();
       // What waited for a mail server that was named wrongly, or not at all, need not wait any longer.
@@ -398,6 +409,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       return await measureLine({ bulk, host, random, line: config.line }, friend, forMs, signal);
     },
     publicAddress: box.publicAddress,
+    addressTelling: telling,
     followers: () =>
       config.zones.flatMap(({ origin, follow }) =>
         follow.map((name) => (name === '@' ? origin : `${name}.${origin}`)),

@@ -47,6 +47,7 @@ export function boxView(
     histories: Histories;
     takeovers: Takeovers;
     alertFailures(): NonNullable<StatusFacts['alertFailures']>;
+    addressFailures(): NonNullable<StatusFacts['addressFailures']>;
     claims(): NonNullable<StatusFacts['claims']>;
   },
 ): BoxView {
@@ -99,6 +100,7 @@ export function boxView(
     isDiskLow: box.isDiskLow(),
     claims: rooms.claims(),
     alertFailures: rooms.alertFailures(),
+    addressFailures: rooms.addressFailures(),
   });
   const status = (): StatusDocument => buildStatus(facts(), clock.nowMs());
   return {

@@ -38,6 +38,7 @@ function addressInfo(agent: Agent): AddressInfo {
     ipv6: one('ipv6'),
     unconfirmed: unconfirmed.map(({ address }) => address),
     followedBy: agent.followers(),
+    told: agent.addressTelling.facts(),
     history: history.map(({ family, from, to, atMs, by }) => ({
       at: isoTime(atMs),
       family,

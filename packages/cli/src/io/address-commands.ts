@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, ExitCode, visible, visibleJson } from '@copain/core';
-import type { AddressInfo } from '@copain/status';
+import type { AddressInfo, AddressTold } from '@copain/status';
 import { cliLimits } from '../limits.ts';
 import type { Session } from './session.ts';
 
@@ -22,7 +22,17 @@ function addressText(info: AddressInfo): string {
       ? 'No name follows it: follow = ["@"] in [[zone]] of peer.toml'
       : `Followed by ${info.followedBy.map((name) => visible(name)).join(', ')}`,
   );
+  lines.push(...info.told.map(toldLine));
   return `${lines.join('\n')}\n`;
+}
+
+function toldLine({ to, ipv4, ipv6, at, current, failing }: AddressTold): string {
+  const has = [ipv4, ipv6].filter((address) => address !== null).join(', ');
+  const who = visible(to, 300);
+  const last = at === null ? 'was never told' : `has ${has}, told ${at}`;
+  if (failing !== null)
+    return `${who} ${last}; it fails since ${failing.since}: ${visible(failing.text, 400)}; next try ${failing.nextTryAt}`;
+  return current || at !== null ? `${who} ${last}` : `${who} is told once an address counts`;
 }
 
 /** `peer address [show]`. */

@@ -20,6 +20,7 @@ export {
 export { addressFor, type NotifySender, startNotifySender } from './notify-sender.ts';
 export { type MistakenVersion, type PulledZone, type PullFact, pullZone } from './pull-zone.ts';
 export { querySoa, querySoaOverTcp, type SoaAnswer } from './query-client.ts';
+export { sendUpdate } from './send-update.ts';
 export { tsigCrypto } from './tsig-crypto.ts';
 export { watchZoneFile, type ZoneFileWatch, type ZoneFileWatchOptions } from './watch-zone-file.ts';
 export { readZoneFile, type ZoneFile } from './zone-file.ts';

@@ -1,15 +1,14 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { connect } from 'node:net';
 import type { HostPort } from '@copain/core';
 import { primaryAnswerMs, primaryConnectMs, transferMs, transferStallMs } from '../limits.ts';
 import type { ResourceRecord } from '../master-file.ts';
 import type { DomainName } from '../name.ts';
 import { askPrimary, type PrimaryQuestion, readSoaReply } from '../primary-question.ts';
-import { framed, TcpFrames } from '../tcp-frames.ts';
 import { TransferIn, type TransferProgress } from '../transfer-in.ts';
 import type { TsigContext } from '../tsig.ts';
 import type { TsigKey } from '../tsig-record.ts';
+import { converse } from './converse.ts';
 import { tsigCrypto } from './tsig-crypto.ts';
 
 /** See limits.ts for the reasons; tests shorten these. */
@@ -92,7 +91,7 @@ async function soaOverTcp(primary: PrimaryToAsk): Promise<SoaFound> {
   const { origin, key } = primary;
   const asked = askPrimary({ id: randomInt(65_536), origin, question: { type: 'SOA' }, key }, context());
   let found: SoaFound | undefined;
-  const why = await converse(primary, asked.message, (reply) => {
+  const why = await converse({ ...primary, limits: limitsOf(primary) }, asked.message, (reply) => {
     const read = readSoaReply(reply, asked, context());
     if (read.kind === 'unrelated') return false;
     found = read.kind === 'truncated' ? { kind: 'refused', why: 'it truncates answers over TCP' } : read;
@@ -108,7 +107,7 @@ export async function transferFrom(primary: PrimaryToAsk, question: PrimaryQuest
   const transfer = new TransferIn(asked, tsigCrypto);
   let bytes = 0;
   let progress: TransferProgress = { kind: 'more' };
-  const why = await converse(primary, asked.message, (message) => {
+  const why = await converse({ ...primary, limits: limitsOf(primary) }, asked.message, (message) => {
     bytes += message.length + 2;
     progress = transfer.take(message, context().nowS);
     return progress.kind !== 'more';
@@ -119,72 +118,4 @@ export async function transferFrom(primary: PrimaryToAsk, question: PrimaryQuest
     progress: { kind: 'silent', why: why ?? 'it closed the connection before the end of the transfer' },
     bytes,
   };
-}
-
-/**
- * Sends one message over a connection of its own and hands over what comes until `take` says that it is done. Gives why
- * it ended otherwise; undefined for a clean end.
- */
-function converse(
-  primary: PrimaryToAsk,
-  message: Uint8Array,
-  take: (message: Uint8Array) => boolean,
-): Promise<string | undefined> {
-  const { address, signal } = primary;
-  const limits = limitsOf(primary);
-  return new Promise((resolve) => {
-    const frames = new TcpFrames();
-    const socket = connect({ host: address.host, port: address.port, noDelay: true });
-    let isDone = false;
-    const finish = (why: string | undefined): void => {
-      if (isDone) return;
-      isDone = true;
-      clearTimeout(deadline);
-      signal.removeEventListener('abort', stop);
-      socket.destroy();
-      resolve(why);
-    };
-    const stop = (): void => finish('this box is stopping, or the zone is no longer asked for');
-    const deadline = setTimeout(
-      () => finish(`the transfer was not through after ${limits.transferMs / 1000} s`),
-      limits.transferMs,
-    );
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    socket.setTimeout(limits.connectMs, () =>
-      finish(
-        socket.connecting
-          ? `it does not accept a connection within ${limits.connectMs / 1000} s`
-          : `nothing came from it for ${limits.stallMs / 1000} s`,
-      ),
-    );
-    socket.on('connect', () => {
-      socket.setTimeout(limits.stallMs);
-      socket.write(framed(message));
-    });
-    socket.on('data', (chunk) => {
-      frames.push(chunk);
-      for (let next = frames.next(); next && !isDone; next = frames.next()) {
-        if (take(next)) finish(undefined);
-      }
-    });
-    socket.on('error', (cause) => finish(errorText(cause)));
-    socket.on('close', () => finish(undefined));
-  });
-}
-
-function errorText(cause: unknown): string {
-  const code = (cause as NodeJS.ErrnoException).code ?? '';
-  switch (code) {
-    case 'ECONNREFUSED':
-      return 'nothing listens there (connection refused)';
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return 'it broke the connection off';
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-      return 'there is no way to it (unreachable)';
-    default:
-      return cause instanceof Error ? cause.message : String(cause);
-  }
 }
