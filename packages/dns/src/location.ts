@@ -35,14 +35,13 @@ function readAngle(words: WordReader, degreesMax: number, positive: string, nega
   for (;;) {
     const word = words.next(`degrees, minutes, seconds and ${positive} or ${negative}`);
     if (word.quoted) throw new WordProblem('a place is written without quotation marks', word);
-    const upper = word.text.toUpperCase();
-    if (upper === positive || upper === negative) {
+    if (word.text === positive || word.text === negative) {
       if (numbers.length === 0) throw new WordProblem('the degrees are missing', word);
       const total = Math.round(
         ((numbers[0] ?? 0) * 3600 + (numbers[1] ?? 0) * 60 + (numbers[2] ?? 0)) * 1000,
       );
       if (total > degreesMax * 3_600_000) throw new WordProblem(`more than ${degreesMax} degrees`, word);
-      return upper === positive ? total : -total;
+      return word.text === positive ? total : -total;
     }
     const pattern = numbers.length === 2 ? /^\d{1,2}(\.\d{1,3})?$/ : /^\d{1,3}$/;
     const max = numbers.length === 0 ? degreesMax : 59.9995;

@@ -14,6 +14,7 @@ export type RdataField =
   | 'algorithm'
   | 'certificate-type'
   | 'type'
+  | 'scheme'
   | 'ipv4'
   | 'ipv6'
   | 'eui48'
@@ -48,7 +49,7 @@ const signature: RdataField[] = [
   'type',
   'algorithm',
   'u8',
-  'period',
+  'u32',
   'time',
   'time',
   'u16',
@@ -78,11 +79,15 @@ const layouts = new Map<number, readonly RdataField[]>([
   [T.X25, ['string']],
   [T.ISDN, strings],
   [T.RT, preferredName],
+  [T['NSAP-PTR'], ['name-plain']],
   [T.SIG, signature],
   [T.KEY, key],
   [T.PX, ['u16', 'name-unpacked', 'name-unpacked']],
+  [T.GPOS, ['string', 'string', 'string']],
   [T.AAAA, ['ipv6']],
   [T.LOC, ['location']],
+  [T.EID, ['hex']],
+  [T.NIMLOC, ['hex']],
   [T.SRV, ['u16', 'u16', 'u16', 'name-unpacked']],
   [T.NAPTR, ['u16', 'u16', 'string', 'string', 'string', 'name-unpacked']],
   [T.KX, preferredName],
@@ -101,6 +106,9 @@ const layouts = new Map<number, readonly RdataField[]>([
   [T.TLSA, association],
   [T.SMIMEA, association],
   [T.HIP, ['host-identity']],
+  [T.NINFO, strings],
+  [T.RKEY, key],
+  [T.TALINK, ['name-plain', 'name-plain']],
   [T.CDS, digest],
   [T.CDNSKEY, key],
   [T.OPENPGPKEY, ['base64']],
@@ -108,7 +116,9 @@ const layouts = new Map<number, readonly RdataField[]>([
   [T.ZONEMD, ['u32', 'u8', 'u8', 'hex']],
   [T.SVCB, service],
   [T.HTTPS, service],
-  [T.DSYNC, ['type', 'u8', 'u16', 'name-plain']],
+  [T.DSYNC, ['type', 'scheme', 'u16', 'name-plain']],
+  [T.HHIT, ['base64']],
+  [T.BRID, ['base64']],
   [T.SPF, strings],
   [T.NID, ['u16', 'locator64']],
   [T.L32, ['u16', 'ipv4']],
@@ -118,8 +128,11 @@ const layouts = new Map<number, readonly RdataField[]>([
   [T.EUI64, ['eui64']],
   [T.URI, ['u16', 'u16', 'text']],
   [T.CAA, ['u8', 'tag', 'text']],
+  [T.AVC, strings],
   [T.RESINFO, strings],
   [T.WALLET, strings],
+  [T.TA, digest],
+  [T.DLV, digest],
   [T.DELEG, ['svc-params']],
   [T.DELEGPARAM, ['svc-params']],
 ]);

@@ -49,6 +49,8 @@ function fieldToText(type: number, field: RdataField, octets: Uint8Array): strin
       return String(numberIn(octets));
     case 'type':
       return typeToText(numberIn(octets));
+    case 'scheme':
+      return numberIn(octets) === 1 ? 'NOTIFY' : String(numberIn(octets));
     case 'ipv4':
       return formatIpv4(octets);
     case 'ipv6':

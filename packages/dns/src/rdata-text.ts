@@ -69,6 +69,8 @@ function readField(type: number, field: RdataField, words: WordReader, origin: D
       return mnemonic(words.next('an algorithm'), algorithms, 1, 'an algorithm');
     case 'certificate-type':
       return mnemonic(words.next('a certificate type'), certificateTypes, 2, 'a certificate type');
+    case 'scheme':
+      return mnemonic(words.next('a scheme'), schemes, 1, 'a scheme');
     case 'type':
       return big(typeOf(words.next('a record type')), 2);
     case 'ipv4':
@@ -253,6 +255,9 @@ const certificateTypes: Record<string, number> = {
   OID: 254,
 };
 
+/** RFC 9859 §2.1: how a DSYNC record has parents be told. */
+const schemes: Record<string, number> = { NOTIFY: 1 };
+
 /** RFC 4034 §3.2: seconds since 1970 as a number, or YYYYMMDDHHmmSS in UTC. */
 function signatureTime(word: Word): number {
   const match = word.quoted ? null : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(word.text);
@@ -298,7 +303,7 @@ function readGateway(words: WordReader, origin: DomainName): Uint8Array {
   if (algorithm !== 0 && !hasKey) throw new WordProblem('the key is missing', undefined);
   switch (kind) {
     case 0:
-      if (word.text !== '.') throw new WordProblem('gateway type 0 takes a single dot', word);
+      if (word.quoted || word.text !== '.') throw new WordProblem('gateway type 0 takes a single dot', word);
       return head;
     case 1:
       return concatBytes(head, parsed(word, parseIpv4, 'an IPv4 address'));

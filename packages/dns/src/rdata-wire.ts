@@ -16,6 +16,7 @@ const fixedBytes: Partial<Record<RdataField, number>> = {
   time: 4,
   algorithm: 1,
   'certificate-type': 2,
+  scheme: 1,
   type: 2,
   ipv4: 4,
   ipv6: 16,
