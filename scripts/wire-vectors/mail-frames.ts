@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { concatBytes, toHex, toUtf8 } from '@copain/core';
 import {
   type CopyAnswer,
@@ -144,8 +145,9 @@ export function mailFrames(circle: { aliceId: string; bobId: string }) {
     { t: 'noted' },
   ];
   const policyKey = seedOf(0x9a);
+  const digestKey = createSecretKey(policyKey);
   const digests = concatBytes(
-    ...['anna', 'postmaster'].map((form) => recipientDigest(policyKey, 'alice.example', form)),
+    ...['anna', 'postmaster'].map((form) => recipientDigest(digestKey, 'alice.example', form)),
   );
   const policy = { domain: 'alice.example', version: seedOf(0x9b), key: policyKey, any: false, copies: 2 };
   const policyRequests: PolicyRequest[] = [
@@ -208,7 +210,7 @@ export function mailFrames(circle: { aliceId: string; bobId: string }) {
       key: toHex(policyKey),
       domain: 'alice.example',
       form: 'anna',
-      digest: toHex(recipientDigest(policyKey, 'alice.example', 'anna')),
+      digest: toHex(recipientDigest(digestKey, 'alice.example', 'anna')),
     },
   };
 }

@@ -37,7 +37,7 @@ export async function openLiveConversation(
     await conversation.send({ t: 'mail', from, domain, sizeBytes, body, smtpUtf8, dsn });
     return conversation;
   } catch (error) {
-    giveUp.abort();
+    giveUp.abort(error);
     // A stream that comes after all is of no use to anybody.
     opening.then(
       (stream) => stream.abort(asError(error)),

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, createSecretKey } from 'node:crypto';
 import { type Clock, concatBytes, type FrameStream, type Random, type Table, toUtf8 } from '@copain/core';
 import { encodeCanonical } from '@copain/trust';
 import { chunkBytes, digestBytes, policyAnswerMs, policyBytesPerSecond } from '../limits.ts';
@@ -184,8 +184,9 @@ export class PolicyPush implements AsyncDisposable {
         .update(toUtf8(`copain/recipient-key/1\0${domain}\0${friendId}`))
         .digest(),
     );
+    const digestKey = createSecretKey(key);
     const digests = (forms: Iterable<string>): Uint8Array => {
-      const all = [...forms].map((form) => Buffer.from(recipientDigest(key, domain, form)));
+      const all = [...forms].map((form) => Buffer.from(recipientDigest(digestKey, domain, form)));
       // In the order of the digests, so that their place tells nothing about when each was learnt.
       return concatBytes(...all.toSorted((a, b) => Buffer.compare(a, b)));
     };

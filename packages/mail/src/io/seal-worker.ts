@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import { sealAgeFile } from './age-file.ts';
 
-/** What the thread of `Sealing` is asked, and answers. It imports what needs no build only, so that it runs from source. */
+/** What the thread of `Sealing` is asked, and answers, several at once each way. It imports what needs no build only, so that it runs from source. */
 export interface SealRequest {
   id: number;
   sealTo: readonly string[];
@@ -12,7 +12,13 @@ export type SealAnswer =
   | { id: number; file: Uint8Array<ArrayBuffer>; hash: Uint8Array; why?: undefined }
   | { id: number; why: string };
 
-parentPort?.on('message', ({ id, sealTo, content }: SealRequest) => {
+parentPort?.on('message', (requests: readonly SealRequest[]) => {
+  const answers = requests.map(answer);
+  const files = answers.flatMap((one) => (one.why === undefined ? [one.file.buffer] : []));
+  parentPort?.postMessage(answers, files);
+});
+
+function answer({ id, sealTo, content }: SealRequest): SealAnswer {
   try {
     const pieces = sealAgeFile(sealTo, content);
     const file = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
@@ -22,8 +28,8 @@ parentPort?.on('message', ({ id, sealTo, content }: SealRequest) => {
       at += piece.length;
     }
     const hash = new Uint8Array(createHash('sha256').update(file).digest());
-    parentPort?.postMessage({ id, file, hash } satisfies SealAnswer, [file.buffer]);
+    return { id, file, hash };
   } catch (error) {
-    parentPort?.postMessage({ id, why: String(error) } satisfies SealAnswer);
+    return { id, why: String(error) };
   }
-});
+}

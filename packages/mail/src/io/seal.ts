@@ -89,9 +89,18 @@ function headerOf(
   };
 }
 
+/** Ids of keys that were asked for; a circle has a few for each owner. Begun anew when it is full. */
+const keyIds = new Map<string, string>();
+const keyIdsMax = 1000;
+
 /** The first 16 hexadecimal characters of the hash of an age recipient. */
 export function keyId(recipient: string): string {
-  return toHex(sha256(Buffer.from(recipient))).slice(0, 16);
+  const known = keyIds.get(recipient);
+  if (known !== undefined) return known;
+  const id = toHex(sha256(Buffer.from(recipient))).slice(0, 16);
+  if (keyIds.size >= keyIdsMax) keyIds.clear();
+  keyIds.set(recipient, id);
+  return id;
 }
 
 export type OpenedRecord =

@@ -30,6 +30,8 @@ export class Sealing implements AsyncDisposable {
   readonly #told: (error: Error) => void;
   readonly #waiting = new Map<number, PromiseWithResolvers<Sealed>>();
   #worker: Worker | undefined;
+  /** Not handed to the thread yet: a message to it wakes it up, which costs as much as a small mail. */
+  #unsent: SealRequest[] = [];
   #idle: NodeJS.Timeout | undefined;
   #nextId = 0;
   #second = { at: 0, seals: 0 };
@@ -53,7 +55,9 @@ export class Sealing implements AsyncDisposable {
     const waiting = Promise.withResolvers<Sealed>();
     this.#waiting.set(id, waiting);
     try {
-      worker.postMessage({ id, sealTo, content } satisfies SealRequest);
+      this.#unsent.push({ id, sealTo, content });
+      // What the other conversations of this turn of the loop want sealed goes along.
+      if (this.#unsent.length === 1) setImmediate(() => this.#send());
       return await withDeadline(waiting.promise, sealThreadPatienceMs, 'the thread that seals');
     } catch {
       // A key that is none fails here too, with its own words.
@@ -61,6 +65,13 @@ export class Sealing implements AsyncDisposable {
     } finally {
       this.#waiting.delete(id);
     }
+  }
+
+  /** Where the thread has ended meanwhile, whoever waits is told so by its end. */
+  #send(): void {
+    const requests = this.#unsent;
+    this.#unsent = [];
+    this.#worker?.postMessage(requests);
   }
 
   #isBusy(): boolean {
@@ -74,10 +85,12 @@ export class Sealing implements AsyncDisposable {
     const worker = new Worker(program, { execArgv: [] });
     worker.unref();
     this.#worker = worker;
-    worker.on('message', (answer: SealAnswer) => {
-      const waiting = this.#waiting.get(answer.id);
-      if (answer.why === undefined) waiting?.resolve({ file: answer.file, hash: answer.hash });
-      else waiting?.reject(new Error(answer.why));
+    worker.on('message', (answers: readonly SealAnswer[]) => {
+      for (const answer of answers) {
+        const waiting = this.#waiting.get(answer.id);
+        if (answer.why === undefined) waiting?.resolve({ file: answer.file, hash: answer.hash });
+        else waiting?.reject(new Error(answer.why));
+      }
     });
     worker.on('error', (error) => this.#told(asError(error)));
     worker.on('exit', () => {
