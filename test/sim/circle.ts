@@ -7,6 +7,7 @@ import type { Box } from './box/box.ts';
 import { mail } from './box/mail.ts';
 import { type Records, records } from './box/records.ts';
 import { type Streams, streams } from './box/streams.ts';
+import { takeovers } from './box/takeovers.ts';
 import { votes } from './box/votes.ts';
 import { watch } from './box/watch.ts';
 import { zones } from './box/zones.ts';
@@ -17,6 +18,7 @@ import { disk } from './world/disk.ts';
 import { open } from './world/envelopes.ts';
 import { net } from './world/net.ts';
 import { foundingRecords, people, serviceRecords } from './world/people.ts';
+import { sites } from './world/sites.ts';
 import type { Observation, Observer, World } from './world/world.ts';
 
 export interface CircleOptions {
@@ -24,6 +26,8 @@ export interface CircleOptions {
   seed: number;
   /** Persons of the first so many boxes have a zone and a mail domain; default: three. */
   owners?: number;
+  /** The first so many of them have a web site, and a friend who stands in for it; default: two. */
+  sites?: number;
   /** Of those boxes the last so many join in the course of the run. */
   joinLater?: number;
   /** Fraction of packets that are lost and sent again. */
@@ -57,7 +61,13 @@ export function circle(options: CircleOptions): Circle {
   const lots = chance(seed);
   const plan = agenda();
   const roads = net({ boxes: size, loss, agenda: plan, chance: lots });
-  const all = people({ boxes: size, owners: Math.min(options.owners ?? 3, size), seed });
+  const all = people({
+    boxes: size,
+    owners: Math.min(options.owners ?? 3, size),
+    sites: Math.min(options.sites ?? 2, size),
+    seed,
+  });
+  const web = sites({ people: all, net: roads });
   const founderId = all[0]?.ownerId ?? '';
   const numbers = new Map(all.map(({ peer, number }) => [peer, number]));
   const observers: Observer[] = [];
@@ -73,12 +83,15 @@ export function circle(options: CircleOptions): Circle {
     if (seen.kind !== 'record' && seen.kind !== 'refused')
       hash.update(`${nowMs.toFixed(3)} ${box.number} ${textOf(seen)}\n`);
     for (const observer of observers) observer(box, seen, nowMs);
+    const movesServices = seen.kind === 'friend' || seen.kind === 'zone-serve' || seen.kind === 'zone-drop';
+    if (movesServices && box.on) box.takeovers.stateChanged();
   };
 
   const world: World = {
     agenda: plan,
     net: roads,
     chance: lots,
+    sites: web,
     size,
     full,
     people: all,
@@ -190,8 +203,10 @@ export function circle(options: CircleOptions): Circle {
         refreshFriends(box);
         box.zones.planChanged();
         box.mail.planChanged();
-      } else if (call.kind === 'zone-announced') box.zones.announced(call.ownerId, call.origin);
-      else if (call.kind === 'zone-holders') box.zones.holdersChanged();
+        box.takeovers.recordsChanged();
+      } else if (call.kind === 'takeovers') box.takeovers.recordsChanged();
+      else if (call.kind === 'zone-announced') box.zones.announced(call.ownerId, call.origin);
+      else if (call.kind === 'zone-holders' && record.kind === 'holds') box.zones.holds(record.signed);
       else if (call.kind === 'vote' && record.kind === 'vote') {
         const { about, heardAtMs, silent, sequence } = record.signed.record;
         box.watch.take({ kind: 'vote', from: record.signed.signer, about, heardAtMs, silent, sequence });
@@ -212,6 +227,7 @@ export function circle(options: CircleOptions): Circle {
       changed: (taken, own) => changed(self(), taken, own),
     });
     const dnsRoom = zones(world, self);
+    const takeoverRoom = takeovers(world, self);
     return {
       number,
       person,
@@ -220,6 +236,7 @@ export function circle(options: CircleOptions): Circle {
       records: known,
       zones: dnsRoom,
       mail: mail(world, self),
+      takeovers: takeoverRoom,
       watch: watch({
         agenda: plan,
         clock,
@@ -228,9 +245,12 @@ export function circle(options: CircleOptions): Circle {
         act: (effect) => act(self(), effect),
         catchUp: () => mesh.calm.catchUp(self()),
         heardChanged: () => mesh.hearsOthers(self()),
-        tick: () => dnsRoom.tick(),
+        tick: () => {
+          dnsRoom.tick();
+          takeoverRoom.tick();
+        },
         isCalm: (peer) => mesh.calm.isCalm(self(), peer),
-        othersSleepUntilMs: () => dnsRoom.sleepsUntilMs(),
+        othersSleepUntilMs: () => Math.min(dnsRoom.sleepsUntilMs(), takeoverRoom.sleepsUntilMs()),
       }),
       on: false,
       life: 0,
@@ -239,11 +259,13 @@ export function circle(options: CircleOptions): Circle {
   };
   (world as { boxes: readonly Box[] }).boxes = all.map(({ number }) => makeBox(number));
   const mesh = streams(world);
+  web.onChange((number) => world.box(number).takeovers.reachChanged());
 
   const start = (box: Box): void => {
     if (box.on) return;
     box.on = true;
     box.life += 1;
+    if (!web.hasPower(box.number)) web.setPower(box.number, true);
     box.startedAtMs = plan.nowMs();
     // What is on the disk leads to what was in memory; now and then that is done again.
     box.records.started();
@@ -260,6 +282,7 @@ export function circle(options: CircleOptions): Circle {
     observe(box, { kind: 'started' }, plan.nowMs());
     box.zones.start();
     box.mail.start();
+    box.takeovers.start();
     mesh.boxStarted(box);
   };
 
@@ -294,7 +317,9 @@ export function circle(options: CircleOptions): Circle {
     stop: (box, how) => {
       if (!box.on) return;
       mesh.boxStopped(box, how);
+      if (how === 'silent') web.setPower(box.number, false);
       observe(box, { kind: 'stopped' }, plan.nowMs());
+      box.takeovers.stop();
       box.on = false;
       box.watch.stop();
       box.zones.stop();
@@ -303,6 +328,7 @@ export function circle(options: CircleOptions): Circle {
     },
     jumpClock: (box, byMs) => {
       mesh.settle(box);
+      box.takeovers.settle();
       box.clock.jump(byMs);
       if (!box.on) return;
       mesh.clockSet(box);

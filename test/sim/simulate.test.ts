@@ -18,7 +18,7 @@ for (const [boxes, days, seed] of [
     expect(broken, `seed ${seed}`).toEqual([]);
     const seen = ['mailAcked', 'mailDelivered', 'zoneVersions', 'records'];
     if (boxes > 2) seen.push('verdicts', 'outagesOver10Min', 'refused', 'forged');
-    if (boxes >= 5) seen.push('removed', 'mailHeld');
+    if (boxes >= 5) seen.push('removed', 'mailHeld', 'takeovers', 'handBacks', 'swappedLeastMs');
     for (const figure of seen) expect(figures[figure], figure).toBeGreaterThan(0);
     expect(figures.downAgreedMedianMs).toBeLessThan(45_000);
   });

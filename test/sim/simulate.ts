@@ -3,6 +3,7 @@ import type { Broken } from './checkers/checker.ts';
 import { checkLiveness } from './checkers/liveness.ts';
 import { checkMail } from './checkers/mail.ts';
 import { checkRecords } from './checkers/records.ts';
+import { checkTakeovers } from './checkers/takeovers.ts';
 import { checkZones } from './checkers/zones.ts';
 import { circle } from './circle.ts';
 import { edits } from './scenarios/edits.ts';
@@ -11,6 +12,7 @@ import { membership } from './scenarios/membership.ts';
 import { type MixName, mixes, mixNames } from './scenarios/mixes.ts';
 import { outages } from './scenarios/outages.ts';
 import { senders } from './scenarios/senders.ts';
+import { services } from './scenarios/services.ts';
 
 export interface SimulationOptions {
   boxes: number;
@@ -74,12 +76,14 @@ export function simulate(options: SimulationOptions): SimulationReport {
   edits(run, { random: random(8), untilMs, perDay: 0.4 });
   senders(run, { random: random(9), untilMs, perDay: 12 });
   membership(run, { untilMs });
+  services(run, { random: random(11), untilMs, endMs: untilMs + (options.healingMs ?? healingDefaultMs) });
   const forged = forgeries(run, { random: random(10), untilMs, perDay: 2 });
   const checkers = [
     checkLiveness(run, report),
     checkRecords(run, report, forged),
     checkZones(run, report),
     checkMail(run, report),
+    checkTakeovers(run, report),
   ];
   for (const box of run.boxes) if (run.isIn(box)) run.start(box);
   const endMs = untilMs + (options.healingMs ?? healingDefaultMs);

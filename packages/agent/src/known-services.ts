@@ -29,6 +29,13 @@ export interface ServiceMemory {
   swapsAtMs: number[];
 }
 
+/** A service of the circle, and who is answered for it here. */
+export interface ServiceNow extends KnownService {
+  standing: ServiceStanding;
+  sinceMs: number;
+  swapsAtMs: readonly number[];
+}
+
 /** One zone's part in takeovers. */
 export interface ZoneOverlay {
   /** By how much the served serial is above the version's. */
@@ -56,7 +63,7 @@ export function knownServices(knowledge: Knowledge): KnownService[] {
 }
 
 /** Which transition of a service is in force, by what is known and what this box remembers. */
-export function standingOf(
+function standingOf(
   { entry, certified }: KnownService,
   memory: ServiceMemory | undefined,
   nowMs: number,
@@ -69,7 +76,7 @@ export function standingOf(
 }
 
 /** What is to be remembered, now that this transition is in force; the same where nothing changed. */
-export function nextMemory(
+function nextMemory(
   { certified }: KnownService,
   before: ServiceMemory | undefined,
   { number, by }: ServiceStanding,
@@ -98,6 +105,20 @@ export function forgettable(keys: Iterable<string>, named: { has(key: string): b
   const ended = [...keys].filter((key) => !named.has(key));
   const byWhom = Map.groupBy(ended, (key) => key.slice(0, key.indexOf('/')));
   return [...byWhom.values()].flatMap((some) => some.slice(0, -endedServicesMax));
+}
+
+/** All services as they stand now, each with what is to be remembered of it, by what this box remembered so far. */
+export function servicesNow(
+  knowledge: Knowledge,
+  memories: ReadonlyMap<string, ServiceMemory>,
+  nowMs: number,
+): (ServiceNow & { memory: ServiceMemory })[] {
+  return knownServices(knowledge).map((service) => {
+    const before = memories.get(service.key);
+    const standing = standingOf(service, before, nowMs);
+    const memory = nextMemory(service, before, standing, nowMs);
+    return { ...service, standing, memory, sinceMs: memory.sinceMs, swapsAtMs: memory.swapsAtMs };
+  });
 }
 
 /** More than are ever counted. */

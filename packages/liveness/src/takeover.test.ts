@@ -202,3 +202,35 @@ it('a calm service is tried once a minute, one in doubt every five seconds and i
   expect(tries(down(3 * minuteMs), 4 * minuteMs, 5 * minuteMs)).toEqual(Array(12).fill('primary'));
   expect(tries(down(3 * minuteMs), 6 * minuteMs, 6 * minuteMs + 5000)).toEqual(['primary', 'standby']);
 });
+
+it('a vote by a clock that is days ahead does not keep those from counting that are together without it', () => {
+  const early = [vote('bob', { atMs: 10_000 }), vote('carol', { atMs: 12_000 })];
+  const ahead = vote('dave', { atMs: 3 * 86_400_000 });
+  expect(box('bob').tick({ ...down(0), votes: [ahead, ...early] }, 13_000)).toContainEqual({
+    kind: 'certify',
+    key: 'alice/web',
+    number: 1,
+    voters: ['bob', 'carol'],
+  });
+  expect(
+    box('bob').tick({ ...down(0), votes: [ahead, vote('bob', { atMs: 10_000 })] }, 13_000),
+  ).not.toContainEqual(expect.objectContaining({ kind: 'certify' }));
+});
+
+it('a clock that was set back by an hour does not stop the tries, nor the count of an outage', () => {
+  const hourMs = 60 * minuteMs;
+  const one = box();
+  one.tick({}, 2 * hourMs);
+  one.probed('primary', 'up', 2 * hourMs + 500);
+  const backMs = hourMs + 1000;
+  one.tick({}, backMs);
+  const tries = (nowMs: number) =>
+    one.tick(down(backMs), nowMs).filter(({ kind }) => kind === 'probe').length;
+  expect(tries(backMs + 6000)).toBe(1);
+  one.probed('primary', 'down', backMs + 7000);
+  one.probed('primary', 'down', backMs + 180_000);
+  expect(tries(backMs + 180_000)).toBeGreaterThan(0);
+  one.probed('primary', 'down', backMs + 190_000);
+  one.probed('standby', 'up', backMs + 190_000);
+  expect(votes(one.tick(down(backMs), backMs + 192_000))).toEqual(['1 true']);
+});

@@ -131,10 +131,30 @@ export function stepTakeover(
   const memories = new Map<string, Memory>();
   const effects: TakeoverEffect[] = [];
   for (const service of input.situation.services) {
-    const before = state.memories.get(service.key) ?? emptyMemory;
+    const before = notInFuture(state.memories.get(service.key) ?? emptyMemory, nowMs);
     memories.set(service.key, watched(service, before, input.situation, nowMs, effects));
   }
   return [{ memories }, effects];
+}
+
+/** A clock that was set back must not keep anybody from trying, and from counting, until it has caught up. */
+function notInFuture(memory: Memory, nowMs: number): Memory {
+  const { primary, standby } = memory;
+  if (
+    primary.askedAtMs <= nowMs &&
+    primary.atMs <= nowMs &&
+    standby.askedAtMs <= nowMs &&
+    standby.atMs <= nowMs
+  )
+    return memory;
+  const clamped = (row: Row): Row => ({
+    ...row,
+    askedAtMs: Math.min(nowMs, row.askedAtMs),
+    atMs: Math.min(nowMs, row.atMs),
+    sinceMs: Math.min(nowMs, row.sinceMs),
+    goodAtMs: Math.min(nowMs, row.goodAtMs),
+  });
+  return { ...memory, primary: clamped(primary), standby: clamped(standby) };
 }
 
 function withResult(row: Row, result: ProbeResult, nowMs: number): Row {
@@ -277,8 +297,9 @@ function withCertificate(
   const { key, number, isCertified, isFixed } = service;
   const numbers = isCertified || number % 2 === 0 ? [number + 1] : [number, number + 1];
   for (const next of isFixed ? [] : numbers) {
-    const votes = newestTogether(service.votes.filter((one) => one.stands && one.number === next));
-    if (!isQuorum(key, next, votes)) continue;
+    const standing = service.votes.filter((one) => one.stands && one.number === next);
+    const votes = groupsInTime(standing).find((group) => isQuorum(key, next, group));
+    if (votes === undefined) continue;
     const seen = memory.quorum?.number === next ? memory.quorum : { number: next, atMs: nowMs };
     const voters = votes.map(({ voter }) => voter).sort();
     const isMyTurn = voters[0] === self || nowMs - seen.atMs >= certifyAfterMs;
@@ -290,14 +311,17 @@ function withCertificate(
   return memory.quorum === undefined ? memory : { ...memory, quorum: undefined };
 }
 
-/** One vote a person, and none that is so old that it is of another outage. */
-function newestTogether(votes: readonly KnownSwapVote[]): KnownSwapVote[] {
-  const newestMs = Math.max(...votes.map(({ atMs }) => atMs));
-  const byOwner = new Map<string, KnownSwapVote>();
-  for (const one of votes.toSorted((a, b) => (a.voter < b.voter ? 1 : -1))) {
-    if (newestMs - one.atMs <= 2 * refreshVoteAfterMs) byOwner.set(one.owner, one);
-  }
-  return [...byOwner.values()];
+/**
+ * Votes that are near each other in time, one a person, so that none is of another outage; newest first. Of whom the clock is days
+ * ahead the vote is newest for ever: it must not keep those from counting that are together without it.
+ */
+function groupsInTime(votes: readonly KnownSwapVote[]): KnownSwapVote[][] {
+  const byVoter = votes.toSorted((a, b) => (a.voter < b.voter ? 1 : -1));
+  const endsMs = [...new Set(votes.map(({ atMs }) => atMs))].toSorted((a, b) => b - a);
+  return endsMs.map((endMs) => {
+    const near = byVoter.filter(({ atMs }) => atMs <= endMs && endMs - atMs <= 2 * refreshVoteAfterMs);
+    return [...new Map(near.map((one) => [one.owner, one])).values()];
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Disk } from '../world/disk.ts';
 import type { Person } from '../world/people.ts';
 import type { Mail } from './mail.ts';
 import type { Records } from './records.ts';
+import type { Takeovers } from './takeovers.ts';
 import type { Watch } from './watch.ts';
 import type { Zones } from './zones.ts';
 
@@ -16,6 +17,7 @@ export interface Box {
   readonly watch: Watch;
   readonly zones: Zones;
   readonly mail: Mail;
+  readonly takeovers: Takeovers;
   /** Does its agent run? */
   on: boolean;
   /** Counts the runs of its agent, so that what an earlier one began comes to nothing. */

@@ -1,6 +1,7 @@
 import { equalBytes, toHex } from '@copain/core';
 import {
   compareZoneVersions,
+  type DomainName,
   encodeZoneVersion,
   loadZone,
   openZoneBody,
@@ -18,7 +19,7 @@ import {
   type ZoneVersion,
   zoneKey,
 } from '@copain/dns';
-import { duties, encodeHoldsRecord } from '@copain/trust';
+import { duties, encodeHoldsRecord, type HoldsRecord, type Signed } from '@copain/trust';
 import { originText, recordsOf, zoneRecordKey } from '../../../packages/agent/src/known-records.ts';
 import { fetchPatienceMs } from '../../../packages/dns/src/limits.ts';
 import { lot } from '../world/chance.ts';
@@ -38,7 +39,8 @@ export interface Zones {
   peersChanged(): void;
   planChanged(): void;
   announced(ownerId: string, origin: string): void;
-  holdersChanged(): void;
+  /** A friend said what he holds. */
+  holds(signed: Signed<HoldsRecord>): void;
   /** The version that is answered from, by zone. */
   serving(): ReadonlyMap<string, ZoneVersion>;
   /** Content by its hash, for whoever fetches it; `altered` gives what a liar would. */
@@ -57,9 +59,13 @@ const hourMs = 3_600_000;
 const expiresAfterMs = 240 * hourMs;
 const retryEveryMs = 5000;
 
-const originOf = (text: string) => {
+const origins = new Map<string, DomainName>();
+const originOf = (text: string): DomainName => {
+  const known = origins.get(text);
+  if (known !== undefined) return known;
   const parsed = parseName(text);
   if (parsed.kind !== 'name') throw new Error(`${text} is no name`);
+  origins.set(text, parsed.name);
   return parsed.name;
 };
 
@@ -269,15 +275,16 @@ export function zones(world: World, boxOf: () => Box): Zones {
     const direct = world.connected(boxOf()).includes(signed.signer);
     take({ kind: 'announced', header: signed.record, from: signed.signer, direct });
   };
+  const tellHolder = ({ signer, record }: Signed<HoldsRecord>): void => {
+    if (signer === boxOf().person.peer) return;
+    const zones = record.zones.flatMap(({ owner, origin, epoch, sequence }) => {
+      const key = zoneKey({ owner, origin: originOf(origin) });
+      return duty.has(key) ? [{ key, epoch, sequence }] : [];
+    });
+    if (zones.length > 0) take({ kind: 'holder', peer: signer, zones });
+  };
   const tellHolders = (): void => {
-    for (const { signed } of recordsOf(boxOf().records.knowledge(), 'holds')) {
-      if (signed.signer === boxOf().person.peer) continue;
-      const zones = signed.record.zones.flatMap(({ owner, origin, epoch, sequence }) => {
-        const key = zoneKey({ owner, origin: originOf(origin) });
-        return duty.has(key) ? [{ key, epoch, sequence }] : [];
-      });
-      if (zones.length > 0) take({ kind: 'holder', peer: signed.signer, zones });
-    }
+    for (const { signed } of recordsOf(boxOf().records.knowledge(), 'holds')) tellHolder(signed);
   };
   const planChanged = (): void => {
     const { person, records } = boxOf();
@@ -351,7 +358,7 @@ export function zones(world: World, boxOf: () => Box): Zones {
     peersChanged: () => take({ kind: 'peers', connected: world.connected(boxOf()) }),
     planChanged,
     announced: announce,
-    holdersChanged: tellHolders,
+    holds: tellHolder,
     serving: () => {
       const all = new Map([...held].map(([key, { header }]) => [key, header] as const));
       if (ownServed !== undefined) all.set(zoneKey(ownServed), ownServed);

@@ -5,13 +5,12 @@ import type { Checker, Report } from './checker.ts';
 const secondMs = 1000;
 const minuteMs = 60_000;
 
-/** When silence must have been noticed, when an outage must have been agreed, and when a takeover would begin. */
+/** When silence must have been noticed, and when an outage must have been agreed. */
 const noticedAfterMs = 46 * secondMs;
 const missedAfterMs = 10 * minuteMs;
 /** No vote is older than a silence of 35 s, and no suspicion than one of 30 s. */
 const hastyBeforeMs = 34 * secondMs;
 const hastySilenceMs = 29 * secondMs;
-const takeoverAfterMs = 180 * secondMs;
 /** So long a box may take most of the circle for heard that a cut has just taken away: a silence of 30 s, and packets late. */
 const cutUnnoticedMs = 32 * secondMs;
 /** Who judges heard most of the circle 22 s after the last word of whom he judges, and that is a beat old when a cut comes. */
@@ -21,7 +20,7 @@ const steadyAfterMs = 2 * minuteMs;
 
 /**
  * Nobody is called down for sure while he runs and two others hear him, nor by a box in a minority; every silence is
- * noticed, every outage of more than ten minutes agreed; a verdict that would swap an address is true.
+ * noticed, every outage of more than ten minutes agreed.
  */
 export function checkLiveness(run: Circle, broken: Report): Checker {
   const { agenda, net } = run;
@@ -30,16 +29,12 @@ export function checkLiveness(run: Circle, broken: Report): Checker {
   const ailsSinceMs: (number | undefined)[] = run.boxes.map(() => undefined);
   const apartSinceMs = new Map<number, number>();
   const togetherSinceMs = new Map<number, number>();
-  const callsDown = new Map<number, Set<number>>(run.boxes.map(({ number }) => [number, new Set()]));
-  const swaps = new Map<number, number>();
   const agreedMs: number[] = [];
   const counts = {
     verdicts: 0,
     falseVerdicts: 0,
     outagesOver10Min: 0,
     missedOutages: 0,
-    takeovers: 0,
-    falseTakeovers: 0,
   };
 
   /** How long a box was not well before it became so again. */
@@ -196,36 +191,8 @@ export function checkLiveness(run: Circle, broken: Report): Checker {
     );
   };
 
-  /** Enough of them say so for three minutes: what a takeover waits for, service probes apart. */
-  const takeOver = (about: Box): void => {
-    const { number } = about;
-    const calling = callsDown.get(number)?.size ?? 0;
-    const watchers = members().length - 1;
-    const enough = calling >= Math.max(2, Math.floor(watchers / 2) + 1);
-    if (!enough) {
-      swaps.delete(number);
-      return;
-    }
-    if (swaps.has(number)) return;
-    const sinceMs = agenda.nowMs();
-    swaps.set(number, sinceMs);
-    agenda.after(takeoverAfterMs, () => {
-      if (swaps.get(number) !== sinceMs) return;
-      counts.takeovers += 1;
-      const wellMs = agenda.nowMs() - (wellSinceMs[number] ?? agenda.nowMs());
-      const hearing = members().filter((box) => box !== about && together(box, about));
-      if (wellMs < takeoverAfterMs || 2 * hearing.length <= members().length) return;
-      counts.falseTakeovers += 1;
-      broken(
-        'no-false-takeover',
-        `box ${number} is taken over, and was well for ${Math.round(wellMs / 1000)} s`,
-      );
-    });
-  };
-
   run.watch((box, seen) => {
     if (seen.kind === 'started' || seen.kind === 'stopped') {
-      for (const set of callsDown.values()) set.delete(box.number);
       agenda.after(0, () => {
         note(box);
         for (const other of run.boxes) if (other !== box) notePath(box, other);
@@ -241,9 +208,6 @@ export function checkLiveness(run: Circle, broken: Report): Checker {
       checkVerdict(box, about);
       checkWitnesses(box, about, seen.seenDownBy);
     }
-    if (isDown) callsDown.get(about.number)?.add(box.number);
-    else callsDown.get(about.number)?.delete(box.number);
-    takeOver(about);
   });
 
   return {

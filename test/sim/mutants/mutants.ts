@@ -244,5 +244,35 @@ const mail: Mutant[] = [
   },
 ];
 
+const takeovers: Mutant[] = [
+  {
+    name: 'two-swap-for-all',
+    what: 'two members are enough for a takeover in any circle',
+    file: 'packages/trust/src/swap-quorum.ts',
+    from: 'return Math.max(2, Math.floor(otherMembers / 2) + 1);',
+    to: 'return Math.min(2, Math.floor(otherMembers / 2) + 1);',
+    boxes: 8,
+    seed: 4,
+  },
+  {
+    name: 'standby-untried',
+    what: 'a name is led to a standby that does not answer either',
+    file: 'packages/liveness/src/takeover.ts',
+    from: 'if (standby.ok !== true || !isFresh(standby, nowMs)) return false;',
+    to: 'if (primary.ok === standby.ok && !isFresh(primary, nowMs)) return false;',
+    seed: 4,
+    days: 60,
+  },
+  {
+    name: 'swap-after-a-minute',
+    what: 'friends wait a third of the time that the owner set',
+    file: 'packages/liveness/src/takeover.ts',
+    from: 'primary.goodAtMs) >= afterMs;',
+    to: 'primary.goodAtMs) >= afterMs / 3;',
+    seed: 4,
+    days: 30,
+  },
+];
+
 /** Faults that somebody could make, one in each promise. */
-export const mutants: readonly Mutant[] = [...liveness, ...mesh, ...trust, ...dns, ...mail];
+export const mutants: readonly Mutant[] = [...liveness, ...mesh, ...trust, ...dns, ...mail, ...takeovers];

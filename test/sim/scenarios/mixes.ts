@@ -18,6 +18,9 @@ export interface Mix {
   fullDisks: number;
   /** The owner's mail server does not answer. */
   mtaOutages: number;
+  /** An owner's web site fails while his box runs; its copy at a friend's does. */
+  siteFaults: number;
+  standbyFaults: number;
   /** Of a pair: its path is cut, in both directions or in one. */
   pathCuts: number;
   oneWayCuts: number;
@@ -42,6 +45,8 @@ const homes: Mix = {
   clockJumps: 0.2,
   fullDisks: 0.1,
   mtaOutages: 3,
+  siteFaults: 2,
+  standbyFaults: 1,
   pathCuts: 1,
   oneWayCuts: 0.2,
   routeFaults: 0.5,

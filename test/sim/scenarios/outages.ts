@@ -97,7 +97,12 @@ export function outages(
   happens(mix.clockJumps, size, () => {
     const box = pick();
     const byMs = (random.fraction() < 0.5 ? -1 : 1) * Math.round(mostly(2 * secondMs, 3 * hourMs));
-    return () => run.jumpClock(box, byMs);
+    const forMs = mostly(minuteMs, 12 * hourMs);
+    return () => {
+      run.jumpClock(box, byMs);
+      // Somebody, or a time server, sets it right again.
+      agenda.after(forMs, () => run.jumpClock(box, -byMs));
+    };
   });
   happens(mix.fullDisks, size, () => {
     const [box, forMs] = [pick(), between(5 * minuteMs, 2 * hourMs)];
@@ -113,6 +118,20 @@ export function outages(
       agenda.after(forMs, () => box.mail.setMta(true));
     };
   });
+  const siteFault = (where: 'primary' | 'standby'): (() => void) => {
+    const [owners, forMs] = [
+      run.people.filter(({ owns }) => owns?.standby !== undefined),
+      mostly(minuteMs, 4 * hourMs),
+    ];
+    const { number } = owners[Math.floor(random.fraction() * owners.length)] ?? { number: 0 };
+    return () => {
+      run.sites.fail(number, where);
+      agenda.after(forMs, () => run.sites.mend(number, where));
+    };
+  };
+  const sites = run.people.filter(({ owns }) => owns?.standby !== undefined).length;
+  happens(mix.siteFaults, sites, () => siteFault('primary'));
+  happens(mix.standbyFaults, sites, () => siteFault('standby'));
   happens(mix.pathCuts, pairs, () => pathCut(pick(), pick(), 2, mostly(20 * secondMs, 10 * minuteMs)));
   happens(mix.oneWayCuts, 2 * pairs, () => pathCut(pick(), pick(), 1, mostly(20 * secondMs, 30 * minuteMs)));
   happens(mix.routeFaults, size, () => {

@@ -22,6 +22,7 @@ export const lot = {
   fetch: 13,
   mta: 14,
   line: 15,
+  probe: 16,
 } as const;
 
 /** A field of numbers for one seed. */

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
-import { concatBytes, toUtf8 } from '@copain/core';
-import { decodeOwnerRecord, type RecordKind } from '@copain/trust';
+import { concatBytes, toHex, toUtf8 } from '@copain/core';
+import {
+  decodeOwnerRecord,
+  type RecordKind,
+  type Signed,
+  type SwapRecord,
+  type TakeoverRecord,
+} from '@copain/trust';
 import { type InnerProofs, type RecordBody, readBody } from '../../../packages/agent/src/record-judgement.ts';
 
 export const sha256 = (bytes: Uint8Array): Uint8Array =>
@@ -25,6 +31,8 @@ export interface OpenedEnvelope {
  * since hashes, digests and sizes are of them. Each is opened once for all boxes.
  */
 const register = new WeakMap<Uint8Array, OpenedEnvelope>();
+/** Votes travel inside certificates as bytes, and are found again by them. */
+const votesByHash = new Map<string, OpenedEnvelope>();
 
 /** A signature inside a record that holds, and one that does not. */
 export const goodSignature: Uint8Array = new Uint8Array(64).fill(1);
@@ -33,15 +41,18 @@ export const badSignature: Uint8Array = new Uint8Array(64).fill(2);
 export function seal(kind: RecordKind, signer: string, payload: Uint8Array): Uint8Array {
   const envelope = concatBytes(toUtf8(`${kind} ${signer}\0`), payload, goodSignature);
   const body = readBody({ kind, payload });
-  register.set(envelope, {
+  const envelopeHash = sha256(envelope);
+  const opened: OpenedEnvelope = {
     kind,
     signer,
     payload,
     hash: sha256(payload),
-    shortHash: sha256(envelope).slice(0, 8),
+    shortHash: envelopeHash.slice(0, 8),
     body,
     proofs: proofsOf(body),
-  });
+  };
+  register.set(envelope, opened);
+  if (kind === 'swap') votesByHash.set(toHex(envelopeHash), opened);
   return envelope;
 }
 
@@ -58,6 +69,7 @@ function proofsOf(body: RecordBody | undefined): InnerProofs {
       hold: body.record.proofs.every(({ signature }) => signature[0] === 1),
       votes: [],
     };
+  if (body?.kind === 'takeover') return { ownerRecord: undefined, hold: false, votes: votesIn(body.record) };
   if (body?.kind !== 'member') return { ownerRecord: undefined, hold: false, votes: [] };
   const record = decodeOwnerRecord(body.record.owner);
   const signer = record?.keys[0]?.peer ?? '';
@@ -66,4 +78,12 @@ function proofsOf(body: RecordBody | undefined): InnerProofs {
     hold: body.record.redeemed?.signature[0] === 1,
     votes: [],
   };
+}
+
+function votesIn({ votes }: TakeoverRecord): Signed<SwapRecord>[] {
+  return votes.flatMap((envelope) => {
+    const opened = votesByHash.get(toHex(sha256(envelope)));
+    if (opened?.body?.kind !== 'swap') return [];
+    return [{ signer: opened.signer, hash: opened.hash, record: opened.body.record }];
+  });
 }

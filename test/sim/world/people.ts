@@ -6,8 +6,10 @@ import {
   encodeMemberRecord,
   encodeOffersRecord,
   encodeOwnerRecord,
+  encodeServicesRecord,
   inviteIdOf,
   peerIdFromKey,
+  type ServiceEntry,
 } from '@copain/trust';
 import { goodSignature, seal, sha256 } from './envelopes.ts';
 
@@ -18,7 +20,15 @@ export interface Person {
   ownerId: string;
   /** His first owner record. */
   ownerRecord: Uint8Array;
-  owns: { origin: string; secondaries: readonly number[]; backups: readonly number[] } | undefined;
+  owns:
+    | {
+        origin: string;
+        secondaries: readonly number[];
+        backups: readonly number[];
+        /** Who stands in for his web site. */
+        standby: number | undefined;
+      }
+    | undefined;
 }
 
 const bech32 = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
@@ -34,10 +44,11 @@ const recipient = (bytes: Uint8Array): string =>
 
 /**
  * Everybody, in the order of their PeerIds, so that the lower number is the lower PeerId. The first `owners` of them have
- * a zone and a mail domain, kept by up to three friends.
+ * a zone and a mail domain, kept by up to three friends; of those who also have a web site with a standby the zone is kept by
+ * everybody, since only who answers it has a say in a takeover.
  */
-export function people(options: { boxes: number; owners: number; seed: number }): Person[] {
-  const { boxes, owners, seed } = options;
+export function people(options: { boxes: number; owners: number; sites: number; seed: number }): Person[] {
+  const { boxes, owners, sites, seed } = options;
   const keys = Array.from({ length: boxes }, (_, i) => peerIdFromKey(keyBytes(seed, 'box', i)));
   return keys.toSorted().map((peer, number) => {
     const [own, paper] = [keyBytes(seed, 'owner', number), keyBytes(seed, 'paper', number)];
@@ -71,8 +82,12 @@ export function people(options: { boxes: number; owners: number; seed: number })
         number < owners
           ? {
               origin: `zone${number}.example`,
-              secondaries: [...new Set(helpers)],
+              secondaries:
+                number < sites
+                  ? Array.from({ length: boxes - 1 }, (_, i) => (number + 1 + i) % boxes)
+                  : [...new Set(helpers)],
               backups: [...new Set(helpers)].slice(0, 2),
+              standby: number < sites ? helpers[0] : undefined,
             }
           : undefined,
     };
@@ -147,5 +162,27 @@ export function serviceRecords(person: Person, all: readonly Person[]): Uint8Arr
     zones: [{ name: origin, to: idsOf(secondaries) }],
     mail: [{ name: origin, to: idsOf(backups), quotaBytes: 1e9 }],
   });
-  return [...records, seal('grants', person.peer, payload)];
+  records.push(seal('grants', person.peer, payload));
+  const [standby] = person.owns.standby === undefined ? [] : idsOf([person.owns.standby]);
+  if (standby !== undefined) records.push(seal('services', person.peer, siteRecord(origin, standby)));
+  return records;
+}
+
+function siteRecord(zone: string, standby: string): Uint8Array {
+  const service: ServiceEntry = {
+    name: 'web',
+    zone,
+    record: `www.${zone}`,
+    standby,
+    check: `http://www.${zone}/`,
+    ttlS: 300,
+    sets: [{ type: 1, data: [Uint8Array.of(198, 51, 100, 7)], signatures: [] }],
+    afterMs: 180_000,
+    maxMs: 30 * 86_400_000,
+    holdMs: 600_000,
+    number: 0,
+    pin: 'obey',
+    drill: undefined,
+  };
+  return encodeServicesRecord({ sequence: 1, services: [service], ended: [] });
 }

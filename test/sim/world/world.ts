@@ -7,6 +7,7 @@ import type { Agenda } from './agenda.ts';
 import type { Chance } from './chance.ts';
 import type { Net } from './net.ts';
 import type { Person } from './people.ts';
+import type { Sites } from './sites.ts';
 
 /** What happened at a box, for checkers and for the digest of the run. */
 export type Observation =
@@ -38,6 +39,16 @@ export type Observation =
   | { kind: 'mail-removed'; message: string }
   | { kind: 'mail-mailbox'; message: string }
   | { kind: 'mail-window'; message: string }
+  /** Of a service, by its key: a word of this box, a certificate that it put together, and what it answers from now on. */
+  | { kind: 'takeover-vote'; service: string; number: number; stands: boolean }
+  | { kind: 'takeover-certified'; service: string; number: number; voters: readonly string[] }
+  | {
+      kind: 'takeover-answers';
+      service: string;
+      number: number;
+      onStandby: boolean;
+      by: 'owner' | 'drill' | 'friends';
+    }
   | { kind: 'started' | 'stopped' };
 
 export type Observer = (box: Box, seen: Observation, nowMs: number) => void;
@@ -47,6 +58,7 @@ export interface World {
   readonly agenda: Agenda;
   readonly net: Net;
   readonly chance: Chance;
+  readonly sites: Sites;
   readonly size: number;
   /** Simulate every beat and every tick, to show that leaving them out changes nothing? */
   readonly full: boolean;

@@ -2,9 +2,10 @@ import { type Clock, CommandError, ExitCode } from '@copain/core';
 import { addressesIn, nameServersOf } from '@copain/dns';
 import { querySoa } from '@copain/dns/io';
 import type { StatusDocument } from '@copain/status';
+import type { ServiceNow } from '../known-services.ts';
 import type { OwnServices } from './own-services.ts';
 import type { TakeoverWatch } from './takeover-watch.ts';
-import type { ServiceNow, Takeovers } from './takeovers.ts';
+import type { Takeovers } from './takeovers.ts';
 import type { Zones } from './zones.ts';
 
 /** What a rehearsal of one service showed. */

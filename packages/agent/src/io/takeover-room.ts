@@ -1,8 +1,9 @@
+import type { ServiceNow } from '../known-services.ts';
 import { networkOf } from '../network-of.ts';
 import type { Box } from './box.ts';
 import { type OwnServices, ownServices } from './own-services.ts';
 import { startTakeoverWatch, type TakeoverWatch } from './takeover-watch.ts';
-import { openTakeovers, type ServiceNow, type Takeovers } from './takeovers.ts';
+import { openTakeovers, type Takeovers } from './takeovers.ts';
 import type { Watch } from './watch.ts';
 import type { Zones } from './zones.ts';
 

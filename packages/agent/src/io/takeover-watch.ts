@@ -11,23 +11,23 @@ import {
   type Zone,
 } from '@copain/dns';
 import {
-  flapsWithinMs,
-  type KnownSwapVote,
   type ProbeResult,
   parseCheck,
   type ServiceCheck,
   startTakeovers,
   stepTakeover,
   type TakeoverEffect,
+  type TakeoverSituation,
   type WatchedService,
 } from '@copain/liveness';
 import { probe } from '@copain/liveness/io';
-import { encodeSwapRecord, encodeTakeoverRecord, isSwapQuorum, maxSwapVotes } from '@copain/trust';
-import { recordsOf, serviceKey } from '../known-records.ts';
+import { encodeSwapRecord, encodeTakeoverRecord } from '@copain/trust';
+import type { ServiceNow } from '../known-services.ts';
+import { isQuorumFor, swapVotes, watchedServices } from '../watched-services.ts';
 import type { Identity } from './identity.ts';
 import type { OwnServices } from './own-services.ts';
 import type { RecordStore } from './record-store.ts';
-import type { ServiceNow, Takeovers } from './takeovers.ts';
+import type { Takeovers } from './takeovers.ts';
 import type { Watch } from './watch.ts';
 
 /** Watches the services of friends, and says what is due. */
@@ -66,62 +66,17 @@ export function startTakeoverWatch(options: {
   const underWay = new Set<string>();
   let signing: Promise<unknown> = Promise.resolve();
 
-  const votesByService = (): Map<string, KnownSwapVote[]> => {
-    const votes = new Map<string, KnownSwapVote[]>();
-    for (const { signed } of recordsOf(records.knowledge(), 'swap')) {
-      const { signer: voter, record } = signed;
-      const owner = records.knowledge().roster.ownerOf.get(voter);
-      if (owner === undefined) continue;
-      const { about, service, network, number, stands, atMs } = record;
-      const key = serviceKey(about, service);
-      votes.set(key, [...(votes.get(key) ?? []), { voter, owner, network, number, stands, atMs }]);
-    }
-    return votes;
-  };
-
-  const watched = (): WatchedService[] => {
-    const boxes = new Map(options.watch.facts().map((one) => [one.peer, one]));
-    const nowMs = clock.nowMs();
-    const votes = votesByService();
-    return takeovers.services().flatMap((service): WatchedService[] => {
-      const { key, about, ownerId, entry, standing, certified } = service;
-      const isMine = about === self;
-      const box = boxes.get(about);
-      // Another box of the same owner has no vote, and without the zone nobody knows where the service is.
-      if (!isMine && (ownerId === identity.ownerId || box === undefined)) return [];
-      if (!isMine && options.content(ownerId, entry.zone) === undefined) return [];
-      return [
-        {
-          key,
-          isMine,
-          afterMs: entry.afterMs,
-          holdMs: entry.holdMs,
-          number: standing.number,
-          sinceMs: service.sinceMs,
-          isCertified: standing.number <= Math.max(entry.number, certified?.number ?? 0),
-          orderNumber: entry.number,
-          isFixed:
-            entry.pin !== 'obey' || (entry.drill !== undefined && (isMine || nowMs < entry.drill.untilMs)),
-          swapsInDay: service.swapsAtMs.filter((atMs) => nowMs - atMs < flapsWithinMs).length,
-          box: {
-            state: box?.state ?? 'up',
-            confirmed: box?.confirmed ?? true,
-            sinceMs: box?.sinceAtMs ?? 0,
-            silentSinceMs: box?.silentSinceMs,
-          },
-          votes: votes.get(key) ?? [],
-        },
-      ];
+  const watched = (): WatchedService[] =>
+    watchedServices(takeovers.services(), {
+      self,
+      ownerId: identity.ownerId,
+      facts: options.watch.facts(),
+      votes: swapVotes(records.knowledge()),
+      hasZone: (ownerId, zone) => options.content(ownerId, zone) !== undefined,
+      nowMs: clock.nowMs(),
     });
-  };
-
-  const isQuorum = (key: string, number: number, votes: readonly KnownSwapVote[]): boolean => {
-    const { roster } = records.knowledge();
-    const [about = ''] = key.split('/');
-    const aboutOwner = roster.ownerOf.get(about);
-    if (aboutOwner === undefined || votes.length > maxSwapVotes) return false;
-    return isSwapQuorum(votes, { number, about, aboutOwner, members: roster.members.size });
-  };
+  const isQuorum: TakeoverSituation['isQuorum'] = (key, number, votes) =>
+    isQuorumFor(records.knowledge(), key, number, votes);
 
   const act = async (effect: TakeoverEffect): Promise<void> => {
     const service = takeovers.services().find(({ key }) => key === effect.key);

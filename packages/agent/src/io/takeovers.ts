@@ -1,26 +1,16 @@
 import type { Clock, Table } from '@copain/core';
-import type { ServiceStanding } from '@copain/liveness';
 import {
   decodeServiceMemory,
   encodeServiceMemory,
   forgettable,
-  type KnownService,
-  knownServices,
-  nextMemory,
   type ServiceMemory,
-  standingOf,
+  type ServiceNow,
+  servicesNow,
   type ZoneOverlay,
   zoneOverlayKey,
   zoneOverlays,
 } from '../known-services.ts';
 import type { RecordStore } from './record-store.ts';
-
-/** A service of the circle, and who is answered for it here. */
-export interface ServiceNow extends KnownService {
-  standing: ServiceStanding;
-  sinceMs: number;
-  swapsAtMs: readonly number[];
-}
 
 /** What friends stand in for: the same on every box that knows the same records. */
 export interface Takeovers {
@@ -66,13 +56,7 @@ export async function openTakeovers(options: {
   let isOpen = false;
 
   const look = () => {
-    const nowMs = clock.nowMs();
-    const now = knownServices(records.knowledge()).map((service): ServiceNow & { memory: ServiceMemory } => {
-      const before = memories.get(service.key);
-      const standing = standingOf(service, before, nowMs);
-      const memory = nextMemory(service, before, standing, nowMs);
-      return { ...service, standing, memory, sinceMs: memory.sinceMs, swapsAtMs: memory.swapsAtMs };
-    });
+    const now = servicesNow(records.knowledge(), memories, clock.nowMs());
     const found = zoneOverlays(records.knowledge(), now);
     const named = new Set(found.keys());
     for (const [key, floor] of steps) {
