@@ -46,6 +46,7 @@ const line = fc.oneof(
       'a MX 5 b.a',
       'a MX 5 ns',
       'm MX 5 p7',
+      'm MX 5 y.z',
       'c CNAME a',
       'a NS ns.sub',
       'y.z DNAME a',
@@ -161,6 +162,18 @@ it('the last address of a name that others lead to is missed, though the record 
   expect(problems.map(({ text }) => text)).toEqual([
     'MX names mx.alice.example., which has no address in this zone',
   ]);
+});
+
+it('a name that comes takes an address of a wildcard away, from itself and from those above it', () => {
+  const lines = ['* A 192.0.2.9', 'm MX 5 y.z'];
+  const before = loadZone(optionsFor([...head(1), ...lines]));
+  expect(before.problems).toEqual([]);
+  for (const name of ['y.z', 'x.y.z', 'z']) {
+    const { problems } = loadZone(optionsFor([...head(2), ...lines, `${name} TXT here`]), before);
+    expect(problems.map(({ text }) => text)).toEqual([
+      'MX names y.z.alice.example., which has no address in this zone',
+    ]);
+  }
 });
 
 it('entries that leave out owner, TTL or origin mean something else once those before them say something else', () => {

@@ -41,7 +41,9 @@ export function loadAgain(options: MasterFileOptions, before: LoadedZone): Loade
   const differing = [...changed].filter(
     ([, { was, now }]) => lacking(was, now).length + lacking(now, was).length > 0,
   );
-  const isPlain = differing.every(([key, names]) => isPlainChange(names, key === zone.originKey));
+  const isPlain =
+    differing.every(([key, names]) => isPlainChange(names, key === zone.originKey)) &&
+    !(differing.some(([, names]) => comesOrGoes(names)) && hasWildcard(byName));
   const keys = differing.map(([key]) => key);
   const toCheck = { origin: options.origin, file: options.file, records: [], byName };
   if (!isPlain || checkNames(toCheck, keys).length > 0) return undefined;
@@ -118,6 +120,16 @@ function isPlainChange({ was, now }: { was: MasterRecord[]; now: MasterRecord[] 
     ({ type }) =>
       plainTypes.has(type) || (isApex && type === RecordType.SOA && soas[0] === 1 && soas[1] === 1),
   );
+}
+
+/** A name that is there has no address of a wildcard any more, nor have those above it. */
+function comesOrGoes({ was, now }: { was: MasterRecord[]; now: MasterRecord[] }): boolean {
+  return (was.length === 0) !== (now.length === 0);
+}
+
+function hasWildcard(byName: ReadonlyMap<NameKey, unknown>): boolean {
+  for (const key of byName.keys()) if (key.startsWith('\x01*')) return true;
+  return false;
 }
 
 function hasAddress(records: readonly MasterRecord[]): boolean {

@@ -25,6 +25,7 @@ it.each([
 });
 
 it.each([
+  ['1 PTR *.w\n', 'a star'],
   ['w HTTPS 1 . key3=x\n', 'port'],
   ['w HTTPS 1 . key4="\\192\\000\\002"\n', 'ipv4hint'],
   ['w HTTPS 1 . alpn=h2 key0="\\000\\001\\000\\001"\n', 'mandatory'],

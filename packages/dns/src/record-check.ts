@@ -95,11 +95,11 @@ function checkPointer({ owner, rdata }: MasterRecord): RecordMistake | undefined
   const [first = '', second, third] = labelsOf(owner);
   const isDiscovery = first.startsWith('_') || (second === '_dns-sd' && third === '_udp');
   if (isDiscovery) return undefined;
-  const kind = hostName(labelsOf(rdata));
+  const kind = hostName(labelsOf(rdata).map((label) => (label === '*' ? '_' : label)));
   if (kind === 'odd') return mistake('this PTR names something that cannot be a host name');
   return kind === 'underscore'
     ? doubt(
-        'this PTR names something with an underscore, or a hyphen at an end of a label; BIND refuses this as a host name',
+        'this PTR names something with an underscore, a star, or a hyphen at an end of a label; BIND refuses this as a host name',
       )
     : undefined;
 }

@@ -48,6 +48,18 @@ it.each([
   ['sub NS beside\n', 'z:5:1: warning: NS names beside.alice.example., which has no address in this zone'],
   ['@ MX 10 nowhere\n', 'z:5:1: warning: MX names nowhere.alice.example., which has no address in this zone'],
   [
+    '*.w A 192.0.2.1\na.w TXT x\n@ MX 10 a.w\n',
+    'z:7:1: warning: MX names a.w.alice.example., which has no address in this zone',
+  ],
+  [
+    '*.w A 192.0.2.1\nb.a.w TXT x\n@ MX 10 a.w\n',
+    'z:7:1: warning: MX names a.w.alice.example., which has no address in this zone',
+  ],
+  [
+    '* A 192.0.2.1\nx.w TXT x\n@ MX 10 a.w\n',
+    'z:7:1: warning: MX names a.w.alice.example., which has no address in this zone',
+  ],
+  [
     'w 5 A 192.0.2.1\nw 6 A 192.0.2.2\n',
     'z:6:1: warning: TTL 6 differs from 5 in line 5; the lowest is served for all (RFC 2181)',
   ],
@@ -61,6 +73,12 @@ it.each([
 ])('warns and goes on: %j', (text, problem) => {
   expect(problems(head + text)).toContain(problem);
   expect(loadZone({ text: head + text, file: 'z', origin: nameOf('alice.example') }).zone).toBeDefined();
+});
+
+it('takes the address of a wildcard for names that are not there', () => {
+  expect(
+    problems(`${head}* A 192.0.2.1\n*.w AAAA ::1\nx TXT x\n@ MX 1 a\n@ MX 2 a.b.w\n@ MX 3 b.w\n`),
+  ).toEqual([]);
 });
 
 it('tells as many errors and warnings as may be told, and that there are more', () => {

@@ -72,6 +72,7 @@ class ZoneCheck {
   readonly #problems: ZoneProblem[] = [];
   readonly #counts = { error: 0, warning: 0 };
   readonly #byName: ReadonlyMap<NameKey, MasterRecord[]>;
+  #emptyNames: ReadonlySet<NameKey> | undefined;
 
   constructor(zone: ZoneToCheck, byName: ReadonlyMap<NameKey, MasterRecord[]>) {
     this.#zone = zone;
@@ -287,14 +288,37 @@ class ZoneCheck {
     const found = (at: NameKey) =>
       this.#at(at, RecordType.A).length > 0 || this.#at(at, RecordType.AAAA).length > 0;
     if (found(key)) return true;
-    for (let above = key; above !== this.#originKey; ) {
-      if (this.#at(above, RecordType.NS).length > 0) return true;
-      above = parentKey(above);
-      if (this.#byName.has(`\x01*${above}`) && found(`\x01*${above}`)) return true;
-      if (this.#at(above, RecordType.DNAME).length > 0) return true;
+    for (let at = key; at !== this.#originKey; at = parentKey(at)) {
+      if (this.#at(at, RecordType.NS).length > 0) return true;
+      if (this.#at(parentKey(at), RecordType.DNAME).length > 0) return true;
+    }
+    // A wildcard speaks for names that are not there, below the nearest one that is (RFC 4592 §3.3.1).
+    for (let at = key; at !== this.#originKey; at = parentKey(at)) {
+      const wildcard = `\x01*${parentKey(at)}`;
+      if (this.#byName.has(wildcard) && found(wildcard)) return !this.#isThere(key, parentKey(at));
     }
     return false;
   }
+
+  /** Is there a name from this one up to another above it, that one left out, be it for what lies below it alone? */
+  #isThere(key: NameKey, above: NameKey): boolean {
+    this.#emptyNames ??= emptyNames(this.#byName.keys(), this.#originKey);
+    for (let at = key; at !== above; at = parentKey(at))
+      if (this.#byName.has(at) || this.#emptyNames.has(at)) return true;
+    return false;
+  }
+}
+
+/** The names between those that have records and the origin (RFC 8020). */
+function emptyNames(keys: Iterable<NameKey>, originKey: NameKey): Set<NameKey> {
+  const between = new Set<NameKey>();
+  for (const key of keys)
+    for (let at = key; at !== originKey; ) {
+      at = parentKey(at);
+      if (between.has(at)) break;
+      between.add(at);
+    }
+  return between;
 }
 
 function later(a: MasterRecord, b: MasterRecord): MasterRecord {
