@@ -143,4 +143,40 @@ describe.skipIf(skip)('mail that friends hold while the owner’s server is off'
     await send(trio.bob, letter('still live'));
     expect(mta.messages).toHaveLength(4);
   });
+
+  it('and is held by one who is removed: the owner is told, and takes in the files that he writes, each once', async () => {
+    const { alice, bob } = trio;
+    await alice.stop();
+    await send(bob, letter('left behind'));
+    await eventually(
+      'bob’s signed word of it is with others',
+      async () => (await laptop.well(['friends', 'show', 'bob'])).includes('3 messages'),
+      20_000,
+    );
+    await bob.stop();
+    await alice.up();
+    await eventually('alice knows of it', async () =>
+      (await alice.well(['mail', 'receipts', 'bob'])).includes(' 3 '),
+    );
+    await alice.well(['friends', 'remove', 'bob', '--yes']);
+    const todo = async (): Promise<string> =>
+      (await alice.status()).verdict.todo.map(({ text }) => text).join('\n');
+    await eventually('alice is told', async () =>
+      (await todo()).includes('bob, who is in the circle no more'),
+    );
+
+    await bob.up();
+    const files = join(bob.home, 'left');
+    await bob.well(['mail', 'export', '--format', 'age', '--out', files]);
+    expect(await alice.well(['mail', 'import', files])).toContain('1 taken in, 0 had come before');
+    await eventually('it is delivered', () => mta.messages.length === 5);
+    expect(mta.messages[4]?.data.includes('Subject: left behind')).toBe(true);
+    expect(await alice.well(['mail', 'import', files])).toContain('0 taken in, 1 had come before');
+    await alice.well(['mail', 'receipts', 'bob', '--settle', '--yes']);
+    await eventually(
+      'nothing is left to do about bob',
+      async () => !(await todo()).includes('in the circle no more'),
+    );
+    expect(mta.messages).toHaveLength(5);
+  });
 });

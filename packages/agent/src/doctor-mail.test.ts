@@ -20,6 +20,7 @@ const row = (change: Partial<ReceiptFact> = {}): ReceiptRow => ({
   accepted: 12,
   fact: { ...fact, ...change },
   failed: undefined,
+  former: false,
 });
 const nothing: MailProof = { nowMs, domains: [], receipts: [], probes: [], probeFailures: 2, otherBoxes: [] };
 const said = (receipts: readonly ReceiptRow[], otherBoxes: readonly string[] = []) =>
@@ -51,6 +52,17 @@ it('what never arrived is told by its numbers, with the command that shows and m
   expect(said([row({ missing: [4] })], ['alice (attic)'])[0]?.text).toContain(
     'if they went to alice (attic)',
   );
+});
+
+it('what a former friend had accepted and that did not come is told, with how it can still come', () => {
+  const former = (change: Partial<ReceiptFact>) => said([{ ...row(change), former: true }]);
+  expect(former({})).toEqual([]);
+  const [left] = former({ missing: [4], gaps: [{ from: 6, to: 7 }] });
+  expect(left).toMatchObject({ ok: false, hint: 'peer mail receipts bob' });
+  expect(left?.text).toContain(
+    'accepted 3 messages for you of which it is not known here that they came: numbers 4, 6 to 7.',
+  );
+  expect(left?.text).toContain('peer mail import DIR');
 });
 
 it('gaps and a list that does not fit the signature are each a finding', () => {

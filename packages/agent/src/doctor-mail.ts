@@ -15,6 +15,8 @@ export interface ReceiptRow {
   fact: ReceiptFact | undefined;
   /** Why the last try to ask him went wrong. */
   failed: string | undefined;
+  /** Is he out of the circle? */
+  former: boolean;
 }
 
 /** What the checks of mail look at. */
@@ -59,7 +61,25 @@ export function mailChecks(proof: MailProof): Check[] {
   ];
 }
 
-function receiptChecks({ name, friend, accepted, fact, failed }: ReceiptRow, proof: MailProof): Check[] {
+/** A friend who is none any more hands nothing over: only he himself can bring what he has. */
+function formerChecks({ name, friend, fact }: ReceiptRow): Check[] {
+  const numbersOf = [
+    ...(fact?.missing ?? []).map((number) => ({ from: number, to: number })),
+    ...(fact?.gaps ?? []),
+  ].sort((a, b) => a.from - b.from);
+  const count = numbersOf.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+  if (count === 0) return [];
+  const ranges = numbersOf.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`));
+  const more = ranges.length > numbersShown ? ' and more' : '';
+  const which = `${numberWord(numbersOf)} ${ranges.slice(0, numbersShown).join(', ')}${more}`;
+  const text = `${visible(name)}, who is in the circle no more, accepted ${messages(count)} for you of which it is not known here that ${count === 1 ? 'it' : 'they'} came: ${which}. What he still has he can write to files (peer mail export --format age --out DIR), and you take it in: peer mail import DIR. When that is done, or he has nothing: peer mail receipts ${visible(friend)} --settle.`;
+  const id = `mail.receipts.${visible(name)}.former`;
+  return [{ id, ok: false, text, hint: `peer mail receipts ${visible(friend)}` }];
+}
+
+function receiptChecks(row: ReceiptRow, proof: MailProof): Check[] {
+  if (row.former) return formerChecks(row);
+  const { name, friend, accepted, fact, failed } = row;
   const who = visible(name);
   const id = `mail.receipts.${who}`;
   const hint = `peer mail receipts ${visible(friend)}`;

@@ -140,6 +140,8 @@ export type RoomCall =
   /** A friend's word about another friend: liveness counts it. */
   | { kind: 'vote'; from: string }
   /** Somebody said how services look to him. */
+  /** A friend signed for more of our mail. */
+  | { kind: 'receipt' }
   | { kind: 'services' }
   /** A service, a word about one, or a transition of one: who is answered may be another from now on. */
   | { kind: 'takeovers' };
@@ -167,7 +169,7 @@ export function routeRecord(record: KnownRecord): RoomCall[] {
     case 'vote':
       return [{ kind: 'vote', from: record.signed.signer }];
     case 'receipt':
-      return [];
+      return [{ kind: 'receipt' }];
     case 'probes':
       return [{ kind: 'services' }];
     case 'services':

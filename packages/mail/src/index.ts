@@ -16,7 +16,7 @@
 
 export { canaryAddress, canaryTokenBytes } from './canary.ts';
 export type { OwnerNote } from './copy-frames.ts';
-export { diskFloorBytes, listMax, probeAddressesMax, probeFailuresMax } from './limits.ts';
+export { diskFloorBytes, listMax, probeAddressesMax, probeFailuresMax, recordMaxBytes } from './limits.ts';
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { matchesId, messageId } from './message-id.ts';
 export {

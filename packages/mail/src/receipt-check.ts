@@ -50,8 +50,10 @@ export type ReceiptInput =
     }
   /** Pending numbers that were looked at again. */
   | { kind: 'looked'; here: ReadonlySet<number>; held: ReadonlyMap<number, boolean> }
-  /** The owner has seen what is missing, and lets it go. */
-  | { kind: 'settle' };
+  /** The friend is none any more: what he signed for and nobody looked at will not be looked at. */
+  | { kind: 'left'; messages: number }
+  /** The owner has seen what is missing, and lets it go; of a former friend also what he said that he holds. */
+  | { kind: 'settle'; former?: boolean };
 
 /** Nothing looked at yet: the first page says where the friend's list begins. */
 export function freshCheck(): ReceiptCheck {
@@ -94,10 +96,20 @@ export function stepReceipt(
         pending.every(({ held }, i) => held === check.pending[i]?.held);
       return isSame ? check : { ...check, pending };
     }
-    case 'settle':
-      if (check.pending.every(({ held }) => held) && check.gaps.length === 0 && check.unfitAt === undefined)
+    case 'left':
+      if (check.through >= input.messages) return check;
+      return {
+        ...check,
+        first: check.first === 0 ? 1 : check.first,
+        through: input.messages,
+        gaps: withGap(check.gaps, check.through + 1, input.messages),
+      };
+    case 'settle': {
+      const pending = input.former ? [] : check.pending.filter(({ held }) => held);
+      if (pending.length === check.pending.length && check.gaps.length === 0 && check.unfitAt === undefined)
         return check;
-      return { ...check, pending: check.pending.filter(({ held }) => held), gaps: [], unfitAt: undefined };
+      return { ...check, pending, gaps: [], unfitAt: undefined };
+    }
   }
 }
 

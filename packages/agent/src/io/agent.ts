@@ -197,12 +197,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     services: takeover.own,
     isJoining: () => circle.isJoining(),
   }));
+  let mailProofs: MailProofs | undefined;
   const onRecord = recordRouter(box, {
     mesh: () => mesh,
     watch,
     zones,
     planner,
     takeovers: () => takeover.takeovers,
+    mailProofs: () => mailProofs,
   });
   const mail = await startMailRoom(
     box,
@@ -272,7 +274,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     standing,
     failed: box.failed('signing a receipt'),
   });
-  const mailProofs = startMailProofs(box, {
+  mailProofs = startMailProofs(box, {
     mail: mail.mail,
     host: () => running.host,
     heard: () => watch.heard(),

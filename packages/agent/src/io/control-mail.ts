@@ -12,7 +12,9 @@ type MailCommand =
   | 'mail.open'
   | 'mail.part'
   | 'mail.release'
-  | 'mail.delete';
+  | 'mail.delete'
+  | 'mail.put'
+  | 'mail.take';
 
 export function mailHandlers(agent: Agent): Record<MailCommand, ControlHandler> {
   const decide = async (typed: string, what: 'release' | 'discard'): Promise<{ message: MessageInfo }> => {
@@ -46,5 +48,21 @@ export function mailHandlers(agent: Agent): Record<MailCommand, ControlHandler> 
     },
     'mail.release': async (args) => await decide(text(args, 'id'), 'release'),
     'mail.delete': async (args) => await decide(text(args, 'id'), 'discard'),
+    'mail.put': async (args) => {
+      const key = typeof args.key === 'string' ? args.key : undefined;
+      const kept = agent.desk.uploads.add(key, Buffer.from(text(args, 'data'), 'base64'));
+      if (kept === undefined)
+        throw new CommandError(
+          ExitCode.badInput,
+          'the file is larger than a message can be, or came too slowly',
+        );
+      return { key: kept };
+    },
+    'mail.take': async (args) => {
+      const sealed = agent.desk.uploads.take(text(args, 'key'));
+      if (sealed === undefined)
+        throw new CommandError(ExitCode.unreachable, 'the file was forgotten meanwhile; try again');
+      return await agent.mail.takeFile(sealed);
+    },
   };
 }

@@ -56,6 +56,8 @@ export const controlCommands = [
   'mail.part',
   'mail.release',
   'mail.delete',
+  'mail.put',
+  'mail.take',
   'mail.recipients',
   'mail.receipts',
   'mail.dns',

@@ -1,10 +1,18 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { CommandError, ExitCode, type FrameStream, toHex } from '@copain/core';
-import { decodeSpoolRecord, type HeldEntry, listMax, matchesId, messageId } from '@copain/mail';
+import {
+  decodeSpoolRecord,
+  type HeldEntry,
+  listMax,
+  matchesId,
+  messageId,
+  recordMaxBytes,
+} from '@copain/mail';
 import { askFlush, askList, askRecord, type Mail, openRecordHead, openSpoolRecord } from '@copain/mail/io';
 import type { MessageInfo } from '@copain/status';
 import { type MailCopy, mergeCopies } from '../listed-mail.ts';
 import { type OpenedMessages, openedMessages } from './opened-messages.ts';
+import { type UploadedBytes, uploadedBytes } from './uploaded-bytes.ts';
 
 /** Mail of this box's owner, wherever it lies; for whoever sits at this box. */
 export interface MailDesk {
@@ -24,6 +32,8 @@ export interface MailDesk {
   fetch(typed: string, sealed: boolean): Promise<{ message: MessageInfo; bytes: Uint8Array }>;
   /** What was fetched and is being read in parts. */
   opened: OpenedMessages;
+  /** Sealed messages that are given to it in parts. */
+  uploads: UploadedBytes;
   /** Has friends hand over at once what they hold for this owner; how many messages that is. */
   flushFriends(): Promise<number>;
 }
@@ -200,6 +210,7 @@ export function startMailDesk(options: {
 
   return {
     opened: openedMessages(),
+    uploads: uploadedBytes(recordMaxBytes),
     list: async (here) => {
       const { messages, silent, left } = await look(here);
       return { messages, silent, left, leftHere: Math.max(0, mail.heldCount() - listMax) };

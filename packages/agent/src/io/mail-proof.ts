@@ -15,6 +15,8 @@ import { type ReceiptState, startReceiptWatch } from './receipt-watch.ts';
 export interface MailProofs {
   /** Every second. */
   tick(): void;
+  /** A friend's receipt became known. */
+  receiptCame(): void;
   /** Asks all who can be asked now. */
   askNow(): Promise<void>;
   /** `probeFailures`: after how many failures in a row a probe counts as one; two unless given. */
@@ -86,11 +88,14 @@ export function startMailProofs(
     changed: box.changes.note,
   });
   const receiptsOf = (friend: string | undefined): ReceiptState[] => {
-    if (friend !== undefined && !names.friends().includes(friend))
+    const states = receipts.states();
+    const isKnown = (name: string): boolean =>
+      names.friends().includes(name) || states.some(({ peer }) => names.ofPeer(peer) === name);
+    if (friend !== undefined && !isKnown(friend))
       throw new CommandError(ExitCode.badInput, `there is no friend called ${friend}`, {
         hint: 'peer friends',
       });
-    return receipts.states().filter(({ peer }) => friend === undefined || names.ofPeer(peer) === friend);
+    return states.filter(({ peer }) => friend === undefined || names.ofPeer(peer) === friend);
   };
   return {
     tick: () => {
@@ -100,6 +105,7 @@ export function startMailProofs(
       receipts.tick();
       probe.tick();
     },
+    receiptCame: () => receipts.came(),
     askNow: async () => {
       await Promise.all([receipts.askNow(), probe.askNow()]);
     },
@@ -115,12 +121,13 @@ export function startMailProofs(
       })),
       nowMs: box.clock.nowMs(),
       domains: config().mail.map(({ domain }) => domain),
-      receipts: receipts.states().map(({ peer, accepted, fact, failed }) => ({
+      receipts: receipts.states().map(({ peer, accepted, fact, failed, former }) => ({
         name: names.ofBox(peer),
         friend: names.ofPeer(peer),
         accepted,
         fact,
         failed,
+        former,
       })),
       otherBoxes: mailBoxes()
         .filter((peer) => peer !== identity.box.peer)
@@ -151,7 +158,8 @@ export function startMailProofs(
     receiptsOf,
     settle: async (friend) => {
       let settled = 0;
-      for (const { peer } of receiptsOf(friend)) if (await mail.receipts.settle(peer)) settled += 1;
+      for (const { peer, former } of receiptsOf(friend))
+        if (await mail.receipts.settle(peer, former)) settled += 1;
       box.changes.note();
       return settled;
     },

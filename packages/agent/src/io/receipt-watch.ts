@@ -10,12 +10,16 @@ export interface ReceiptState {
   accepted: number;
   fact: ReceiptFact | undefined;
   failed: string | undefined;
+  /** Is he out of the circle, so that nothing comes from him any more? */
+  former: boolean;
 }
 
 /** Asks friends which messages they signed for, and keeps what never came. */
 export interface ReceiptWatch {
   /** Every second. */
   tick(): void;
+  /** A receipt became known: it is remembered, should its friend go before the next tick. */
+  came(): void;
   /** Asks everybody who is heard now; resolves when all have answered, or given up. */
   askNow(): Promise<void>;
   states(): ReceiptState[];
@@ -92,15 +96,61 @@ export function startReceiptWatch(options: {
     });
   };
 
+  const isFormer = (peer: string): boolean => !records.knowledge().roster.ownerOf.has(peer);
+  /** What was signed for when it was looked at last: a friend who goes takes his receipts along. */
+  const before = new Map<string, number>();
+  let lookingHere = false;
+
+  const remember = (): void => {
+    for (const { signer, record } of signed()) before.set(signer, record.messages);
+  };
+  remember();
+
+  const noteFormer = async (): Promise<void> => {
+    const gone = [...before].filter(([peer]) => isFormer(peer));
+    for (const [peer, messages] of gone) {
+      await mail.receipts.left(peer, messages);
+      before.delete(peer);
+    }
+    remember();
+    for (const peer of mail.receipts.unsettled().filter(isFormer)) {
+      if (clock.nowMs() < (nextAtMs.get(peer) ?? 0)) continue;
+      nextAtMs.set(peer, clock.nowMs() + lookEveryMs);
+      await mail.receipts.lookHere(peer);
+    }
+    if (gone.length > 0) options.changed();
+  };
+
+  const tick = (): void => {
+    void due(clock.nowMs());
+    if (lookingHere || !options.isMailBox()) return;
+    lookingHere = true;
+    noteFormer()
+      .catch((error: unknown) => options.failed('', error))
+      .finally(() => {
+        lookingHere = false;
+      });
+  };
+
   return {
-    tick: () => void due(clock.nowMs()),
+    tick,
+    came: remember,
     askNow: async () => void (await Promise.all(due(undefined))),
-    states: () =>
-      signed().map(({ signer, record }) => ({
+    states: () => [
+      ...signed().map(({ signer, record }) => ({
         peer: signer,
         accepted: record.messages,
-        fact: mail.receipts.fact(signer, record.messages),
+        fact: mail.receipts.fact(signer, record.messages, isFormer),
         failed: failed.get(signer),
+        former: false,
       })),
+      ...mail.receipts
+        .unsettled()
+        .filter(isFormer)
+        .map((peer) => {
+          const fact = mail.receipts.fact(peer, 0, isFormer);
+          return { peer, accepted: fact?.accepted ?? 0, fact, failed: undefined, former: true };
+        }),
+    ],
   };
 }

@@ -2,6 +2,7 @@ import type { Fact } from '@copain/mesh';
 import type { KnownRecord } from '../known-records.ts';
 import type { RoomCall } from '../wiring.ts';
 import type { Box } from './box.ts';
+import type { MailProofs } from './mail-proof.ts';
 import type { MeshRoom } from './mesh-room.ts';
 import type { Planner } from './planner.ts';
 import type { Takeovers } from './takeovers.ts';
@@ -17,6 +18,7 @@ export function recordRouter(
     zones: Zones;
     planner: Planner;
     takeovers(): Takeovers;
+    mailProofs(): Pick<MailProofs, 'receiptCame'> | undefined;
   },
 ): (calls: readonly RoomCall[], record: KnownRecord, fact: Fact) => void {
   const { watch, zones, planner } = rooms;
@@ -52,6 +54,9 @@ export function recordRouter(
           break;
         case 'vote':
           takeVote(watch, record);
+          break;
+        case 'receipt':
+          rooms.mailProofs()?.receiptCame();
           break;
         case 'services':
           // Whoever shows or judges services reads what everybody said; nobody needs to be told.

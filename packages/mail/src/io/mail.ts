@@ -29,6 +29,7 @@ import type { MailEvents } from './events.ts';
 import { framePair } from './frame-pair.ts';
 import { FriendPolicies } from './friend-policies.ts';
 import { HeldStore } from './held-store.ts';
+import { importedRecord } from './imported-mail.ts';
 import { Inbox } from './inbox.ts';
 import { keepingViews } from './keeping-views.ts';
 import { handleLive } from './live-owner.ts';
@@ -129,6 +130,11 @@ export interface Mail extends AsyncDisposable {
   heldCount(): number;
   /** The sealed record of a message that `list` showed, and undefined once it is gone. */
   record(message: { id: string; state: string }): Promise<Uint8Array | undefined>;
+  /**
+   * Takes in a sealed message that came as a file; `duplicate`: this box had it before. `refused` says why it cannot be
+   * taken, now or at all.
+   */
+  takeFile(sealed: Uint8Array): Promise<{ kind: 'stored' | 'duplicate' } | { kind: 'refused'; why: string }>;
   /** What the owner decides about a quarantined message; false where nothing of it is. Rejects on disk trouble. */
   decide(id: string, what: 'release' | 'discard'): Promise<boolean>;
   /** Serves one `/copain/mail/1` stream of a box of this owner; `own`: of our own owner. Never rejects. */
@@ -342,6 +348,14 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       if (state === 'held') return kept && (await held.readPart(kept.id, 0, kept.sizeBytes));
       const queued = queuedUnder(inbox, id)[0];
       return queued && (await inbox.record(queued.id));
+    },
+    takeFile: async (sealed) => {
+      const made = await importedRecord(sealed, { domains: domains(), identities: identities() });
+      if (made.kind === 'refused') return made;
+      const taken = await inbox.take(made.record);
+      if (taken.kind === 'later') return { kind: 'refused', why: taken.why };
+      if (taken.kind === 'stored') queued(made.domain);
+      return { kind: taken.kind };
     },
     decide: async (id, what) => {
       let any = false;

@@ -110,24 +110,63 @@ export class ReceiptChecks {
   }
 
   /** The owner has seen what is missing of this box, and lets it go; false where there is nothing. Rejects on disk trouble. */
-  async settle(peer: string): Promise<boolean> {
+  async settle(peer: string, former: boolean = false): Promise<boolean> {
     const before = this.#checks.get(peer);
     if (before === undefined) return false;
-    await this.#take(peer, { kind: 'settle' });
+    await this.#take(peer, { kind: 'settle', former });
     return this.#checks.get(peer) !== before;
   }
 
-  /** How this box's receipts stand, undefined where it was never asked. `accepted`: by his newest signed word. */
-  fact(peer: string, accepted: number): ReceiptFact | undefined {
-    const check = this.#checks.get(peer);
-    return check && receiptFact(check, accepted, this.#checks.values());
+  /** A friend's box is none any more. `messages`: what he had signed for by then. Rejects on disk trouble. */
+  async left(peer: string, messages: number): Promise<void> {
+    await this.#take(peer, { kind: 'left', messages });
+  }
+
+  /** Boxes of which something has not come, or cannot be told. */
+  unsettled(): string[] {
+    return [...this.#checks].flatMap(([peer, { pending, gaps }]) =>
+      pending.length > 0 || gaps.length > 0 ? [peer] : [],
+    );
+  }
+
+  /** Looks whether what had not come is here by now, and asks nobody. Rejects on disk trouble. */
+  async lookHere(peer: string): Promise<void> {
+    const here = new Set<number>();
+    for (const { number, tags } of this.#checks.get(peer)?.pending ?? [])
+      if (await this.#isHere(bytesOf(tags))) here.add(number);
+    await this.#take(peer, { kind: 'looked', here, held: new Map() });
+  }
+
+  /**
+   * How this box's receipts stand, undefined where it was never asked. `accepted`: by his newest signed word. What a former
+   * friend holds is no reason to wait for it.
+   */
+  fact(
+    peer: string,
+    accepted: number,
+    isFormer: (peer: string) => boolean = () => false,
+  ): ReceiptFact | undefined {
+    const known = [...this.#checks].map(([one, check]): [string, ReceiptCheck] => [
+      one,
+      isFormer(one)
+        ? { ...check, pending: check.pending.map((pending) => ({ ...pending, held: false })) }
+        : check,
+    ]);
+    const check = known.find(([one]) => one === peer)?.[1];
+    return (
+      check &&
+      receiptFact(
+        check,
+        accepted,
+        known.map(([, one]) => one),
+      )
+    );
   }
 
   async #lookAgain(peer: string, asker: Asker): Promise<void> {
     const pending = this.#checks.get(peer)?.pending ?? [];
     const here = new Set<number>();
-    const isHere = (tags: readonly string[]): Promise<boolean> =>
-      this.#isHere(tags.map((tag) => fromHex(tag) ?? new Uint8Array()));
+    const isHere = (tags: readonly string[]): Promise<boolean> => this.#isHere(bytesOf(tags));
     for (const { number, tags } of pending) if (await isHere(tags)) here.add(number);
     const left = pending.filter(({ number }) => !here.has(number));
     const held = new Map<number, boolean>();
@@ -168,6 +207,9 @@ export class ReceiptChecks {
     this.#checks.set(peer, check);
   }
 }
+
+const bytesOf = (tags: readonly string[]): Uint8Array[] =>
+  tags.map((tag) => fromHex(tag) ?? new Uint8Array());
 
 /** Asks one question after the other; a friend answers so many on one stream, then it opens the next. */
 class Asker {

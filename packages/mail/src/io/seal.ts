@@ -46,7 +46,7 @@ export async function sealMessage(
 ): Promise<{ header: RecordHeader; record: Uint8Array }> {
   const content = encodeSealedContent(options.envelope, options.message);
   const { file, hash } = await (options.seal?.(options.sealTo, content) ?? sealHere(options.sealTo, content));
-  const header = headerOf(options, hash);
+  const header = sealedHeader(options, hash);
   return { header, record: encodeSpoolRecord(header, file) };
 }
 
@@ -64,7 +64,7 @@ export async function sealLargeMessage(
     hash.update(piece);
     await sealed.push(piece);
   }
-  const header = headerOf(options, new Uint8Array(hash.digest()));
+  const header = sealedHeader(options, new Uint8Array(hash.digest()));
   const start = encodeSpoolRecord(header, new Uint8Array());
   const pieces = async function* (): AsyncGenerator<Uint8Array> {
     yield start;
@@ -73,7 +73,8 @@ export async function sealLargeMessage(
   return { header, record: { sizeBytes: start.length + sealed.sizeBytes, pieces } };
 }
 
-function headerOf(
+/** The clear part of a record whose age file has this hash. */
+export function sealedHeader(
   { ownerId, domain, messageBytes, envelope, tags, sealTo }: SealOptions,
   hash: Uint8Array,
 ): RecordHeader {
@@ -107,6 +108,25 @@ export type OpenedRecord =
   | { kind: 'opened'; header: RecordHeader; envelope: Envelope; message: Uint8Array }
   | { kind: 'unreadable'; why: string };
 
+/** Envelope and message of an age file that holds a sealed message, opened with whichever of our keys fits. */
+export async function openSealed(
+  sealed: Uint8Array,
+  identities: readonly string[],
+): Promise<
+  { kind: 'opened'; envelope: Envelope; message: Uint8Array } | { kind: 'unreadable'; why: string }
+> {
+  let content: Uint8Array;
+  try {
+    const decrypter = new Decrypter();
+    for (const identity of identities) decrypter.addIdentity(identity);
+    content = await decrypter.decrypt(sealed);
+  } catch {
+    return { kind: 'unreadable', why: 'no key of this box opens it' };
+  }
+  const inside = decodeSealedContent(content);
+  return inside ? { kind: 'opened', ...inside } : { kind: 'unreadable', why: 'no envelope inside' };
+}
+
 /**
  * Opens a record with whichever of our keys fits, and checks all of it: hash, envelope, that the tags in clear are the
  * ones of this very message (else a friend could make us take a good message for one we had), that no line end in it
@@ -120,16 +140,8 @@ export async function openSpoolRecord(
   if (!decoded) return { kind: 'unreadable', why: 'not a spool record' };
   const { header, sealed } = decoded;
   if (!equalBytes(sha256(sealed), header.hash)) return { kind: 'unreadable', why: 'damaged' };
-  let content: Uint8Array;
-  try {
-    const decrypter = new Decrypter();
-    for (const identity of identities) decrypter.addIdentity(identity);
-    content = await decrypter.decrypt(sealed);
-  } catch {
-    return { kind: 'unreadable', why: 'no key of this box opens it' };
-  }
-  const inside = decodeSealedContent(content);
-  if (!inside) return { kind: 'unreadable', why: 'no envelope inside' };
+  const inside = await openSealed(sealed, identities);
+  if (inside.kind === 'unreadable') return inside;
   const { envelope, message } = inside;
   const tags = tagsOf(header.ownerId, envelope, sha256(message));
   if (

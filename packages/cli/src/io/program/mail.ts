@@ -185,6 +185,19 @@ function addReadingCommands(mail: Command, run: Run): void {
         ) => exportMail(session, ids, options),
       ),
     );
+  withExamples(
+    mail
+      .command('import')
+      .argument('<path...>')
+      .description('take in sealed messages that a friend wrote to files; each arrives once'),
+    'peer mail import for-alice',
+    'peer mail import for-alice/3f9a17c2b04d.age',
+  ).action(
+    run(
+      () => import('../import-command.ts'),
+      ({ importMail }, session, paths: string[]) => importMail(session, paths),
+    ),
+  );
 }
 
 function addQuarantineCommands(mail: Command, run: Run): void {
