@@ -8,6 +8,7 @@ const together = [
   'away',
   'boxes',
   'claims',
+  'completion',
   'follow',
   'hostile-text',
   'invites',

@@ -4,6 +4,7 @@ import { addAlertCommands } from './program/alerts.ts';
 import { addAwayCommands } from './program/away.ts';
 import { addBoxCommands } from './program/boxes.ts';
 import { type Run, withExamples } from './program/command-kit.ts';
+import { addCompletionCommand } from './program/completion.ts';
 import { addConfigCommands } from './program/config.ts';
 import { addDoctorCommands } from './program/doctor.ts';
 import { addFriendCommands } from './program/friends.ts';
@@ -65,6 +66,7 @@ export function buildProgram(world: World, finish: Finish): Command {
   addWatchCommands(program, run);
   addDoctorCommands(program, run);
   addAlertCommands(program, run);
+  addCompletionCommand(program, run);
   return program;
 }
 
