@@ -1,5 +1,7 @@
 import { type LivenessState, secondDialAfterMs } from '@copain/liveness';
 
+type Friend = LivenessState['friends'] extends ReadonlyMap<string, infer F> ? F : never;
+
 /** Longer than every wait that is counted from a silence or from the last claim about it. */
 const settledAfterMs = 66_000;
 const lineCheckEveryMs = 30_000;
@@ -30,6 +32,8 @@ export function asleepUntilMs(
       continue;
     }
     silent += 1;
+    // As long as a witness keeps saying so.
+    if (friend.state === 'partial' && staysPartial(view, friend, isCalm)) continue;
     if (friend.state === 'partial') return 0;
     if (localMs - Math.max(friend.clockAtMs, friend.claimedAtMs ?? 0) < settledAfterMs) return 0;
     for (const other of view.friends.values())
@@ -41,4 +45,18 @@ export function asleepUntilMs(
       untilLocalMs = Math.min(untilLocalMs, view.lineCheck.atMs + 2 * lineCheckEveryMs);
   }
   return untilLocalMs - localAtZeroMs;
+}
+
+/** Does a friend go on saying, beat by beat, that he hears this one, and is all said that this box has to say of him? */
+function staysPartial(view: LivenessState, friend: Friend, isCalm: (peer: string) => boolean): boolean {
+  const isSaid = friend.watchers?.has(view.self) === false || friend.votes.get(view.self)?.silent === true;
+  if (!isSaid || view.frozen || !friend.secondDialled) return false;
+  return [...view.friends.values()].some((one) => isWitness(one, friend) && isCalm(one.peer));
+}
+
+/** By what he said last, and has not taken back by a vote. */
+export function isWitness(one: Friend, about: Friend): boolean {
+  if (one.state !== 'up' || !one.heardByHim.has(about.peer)) return false;
+  const vote = about.votes.get(one.peer);
+  return !(vote?.silent === true && vote.receivedAtMs >= one.heardByHimAtMs);
 }

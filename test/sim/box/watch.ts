@@ -6,9 +6,12 @@ import {
   type LivenessState,
   step,
 } from '@copain/liveness';
+import { claimValidMs } from '../../../packages/liveness/src/limits.ts';
 import type { Agenda, Planned } from '../world/agenda.ts';
 import type { BoxClock } from '../world/clock.ts';
-import { asleepUntilMs } from './sleep.ts';
+import { asleepUntilMs, isWitness } from './sleep.ts';
+
+type Friend = LivenessState['friends'] extends ReadonlyMap<string, infer F> ? F : never;
 
 /** Liveness in one box, with its tick of a second, and the leave to leave out ticks in which nothing can change. */
 export interface Watch {
@@ -103,11 +106,11 @@ export function watch(options: {
     planned = agenda.at(atMs, tick);
   };
 
-  /** Ticks that were left out changed nothing but when the last one was. */
+  /** Ticks that were left out changed nothing but when the last one was, and when a witness last counted. */
   const passOver = (): void => {
     const lastMs = tickAtMs(agenda.nowMs()) - secondMs;
     if (lastMs <= lastTickMs || view.tickedAtMs === undefined) return;
-    view = { ...view, tickedAtMs: clock.localMs(lastMs) };
+    view = { ...view, tickedAtMs: clock.localMs(lastMs), friends: stillClaimed(view, clock.localMs(lastMs)) };
     lastTickMs = lastMs;
   };
 
@@ -161,4 +164,19 @@ export function watch(options: {
       if (running) plan(tickAtMs(atMs));
     },
   };
+}
+
+/** Each tick notes that somebody claims to hear whom this box does not hear. */
+function stillClaimed(view: LivenessState, tickMs: number): LivenessState['friends'] {
+  let friends: Map<string, Friend> | undefined;
+  for (const friend of view.friends.values()) {
+    if (friend.state !== 'partial') continue;
+    const isClaimed = [...view.friends.values()].some(
+      (one) => isWitness(one, friend) && tickMs - one.heardByHimAtMs < claimValidMs,
+    );
+    if (!isClaimed) continue;
+    friends ??= new Map(view.friends);
+    friends.set(friend.peer, { ...friend, claimedAtMs: tickMs });
+  }
+  return friends ?? view.friends;
 }

@@ -79,6 +79,8 @@ export function zones(world: World, boxOf: () => Box): Zones {
   let ownServed: ZoneVersion | undefined;
   const arrived = new Map<string, Uint8Array>();
   let life = 0;
+  /** The life in which what the disk refused is about to be tried again. */
+  let retry: number | undefined;
   let fetches = 0;
 
   const localMs = (): number => Math.round(boxOf().clock.localMs(agenda.nowMs()));
@@ -153,12 +155,15 @@ export function zones(world: World, boxOf: () => Box): Zones {
 
   /** Effects one after the other; what the disk refuses is tried again, and holds the rest back. */
   const work = (): void => {
-    while (waiting.length > 0) {
+    while (waiting.length > 0 && retry !== life) {
       const [effect] = waiting;
       if (effect === undefined || !act(effect)) {
         const during = life;
+        retry = during;
         agenda.after(retryEveryMs, () => {
-          if (during === life) work();
+          if (during !== life) return;
+          retry = undefined;
+          work();
         });
         return;
       }
