@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Box } from './lib/box.ts';
@@ -284,6 +284,28 @@ describe.skipIf(skip)('mail for alice', () => {
       /1 message queued for your mail server .*all readable.*The index of mail was lost/s,
     );
     expect(await trio.bob.well(['events'])).toContain('The index of mail was damaged: it was repaired');
+
+    // Her disk rots: what cannot be read is set aside, so that the sender who comes again is no duplicate.
+    const inbox = join(trio.alice.home, 'state/mail/inbox');
+    for (const name of await readdir(inbox)) {
+      const bytes = await readFile(join(inbox, name));
+      if (bytes.length < message.length) continue;
+      const at = Math.floor(bytes.length / 2);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      await writeFile(join(inbox, name), bytes);
+    }
+    expect(await trio.alice.peer(['doctor', 'disk'])).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/1 cannot be read.*\n.*peer doctor disk --fix/),
+    });
+    const mended = await trio.alice.peer(['doctor', 'disk', '--fix']);
+    expect([mended.code, mended.stderr]).toEqual([0, expect.stringContaining('was set aside as ')]);
+    expect(await readdir(join(trio.alice.home, 'state/mail/damaged'))).toHaveLength(1);
+    expect(await waiting(trio.alice)).toEqual([]);
+    expect((await send(trio.bob, message)).accepted).toBe(true);
+    await eventually('alice has it again', async () =>
+      (await waiting(trio.alice)).some(({ state }) => state === 'queued'),
+    );
     const { address } = mta;
     mta = scene.use(await startRecordingMta({ address }));
     await trio.alice.well(['mail', 'flush']);

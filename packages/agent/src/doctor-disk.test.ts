@@ -5,8 +5,7 @@ const held = {
   name: 'held' as const,
   messages: 2,
   bytes: 9000,
-  unreadable: [],
-  unreadableCount: 0,
+  damaged: [],
   damagedAtStart: 0,
 };
 const facts: DiskFacts = {
@@ -38,7 +37,7 @@ it('too little room, records that rot and an index that was lost are told, each 
     { id: 'disk.room', ok: null },
     { id: 'disk.reserve', ok: null },
   ]);
-  const rotten = { ...held, unreadable: ['1-2'], unreadableCount: 1 };
+  const rotten = { ...held, damaged: ['1-2'] };
   expect(verdicts({ stores: [rotten] })).toEqual([
     { id: 'disk.held', ok: false, text: '2 messages held for friends; 1 cannot be read: 1-2.' },
   ]);

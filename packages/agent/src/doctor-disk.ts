@@ -13,14 +13,16 @@ export interface DiskFacts {
   index: { found: 'whole' | 'repaired' | 'lost'; setAside: string | undefined };
 }
 
+/** Ids of unreadable messages that are shown. */
+const shownMax = 5;
+
 /** What was found in one store of mail. */
 export interface StoreFacts {
   name: 'held' | 'queued';
   messages: number;
   bytes: number;
-  /** Ids of those that could not be read, the first few, and how many there are. */
-  unreadable: readonly string[];
-  unreadableCount: number;
+  /** Ids of those that could not be read. */
+  damaged: readonly string[];
   /** Records that failed their checksum when the box started, and that are passed over since. */
   damagedAtStart: number;
 }
@@ -57,23 +59,16 @@ function roomCheck(freeBytes: number | undefined, floorBytes: number): Check {
       };
 }
 
-function storeCheck({
-  name,
-  messages,
-  bytes,
-  unreadable,
-  unreadableCount,
-  damagedAtStart,
-}: StoreFacts): Check {
+function storeCheck({ name, messages, bytes, damaged, damagedAtStart }: StoreFacts): Check {
   const id = `disk.${name}`;
   const what = name === 'held' ? 'held for friends' : 'queued for your mail server';
   const count = `${messages} ${messages === 1 ? 'message' : 'messages'} ${what}`;
-  if (unreadableCount > 0)
+  if (damaged.length > 0)
     return {
       id,
       ok: false,
-      text: `${count}; ${unreadableCount} cannot be read: ${unreadable.join(', ')}.`,
-      hint: 'look at the disk (dmesg, smartctl); another friend may have a copy: peer mail list',
+      text: `${count}; ${damaged.length} cannot be read: ${damaged.slice(0, shownMax).join(', ')}${damaged.length > shownMax ? ' and more' : ''}.`,
+      hint: 'look at the disk (dmesg, smartctl), then: peer doctor disk --fix',
     };
   if (damagedAtStart > 0)
     return {

@@ -30,6 +30,8 @@ export type HeldInput =
   | { kind: 'offered' }
   /** The owner has it durably. */
   | { kind: 'acknowledged' }
+  /** It cannot be read any more, and what is left of it is kept elsewhere. */
+  | { kind: 'setAside' }
   /** The owner could not take it now. */
   | { kind: 'postponed'; fraction: number }
   /** The stream ended before an answer. */
@@ -59,6 +61,7 @@ export function stepHeld(
     case 'offered':
       return [{ ...message, state: 'offered' }, []];
     case 'acknowledged':
+    case 'setAside':
       return [undefined, [{ kind: 'remove', id: message.id }]];
     case 'postponed': {
       const failures = message.failures + 1;

@@ -42,21 +42,35 @@ export async function doctorMail(session: Session): Promise<number> {
   return sayChecks(session, 'doctor.mail', checks);
 }
 
-/** `peer doctor disk`: reads everything that lies in the spools of this box. Exit 1 where something cannot be read. */
-export async function doctorDisk(session: Session): Promise<number> {
-  const { checks } = (await session.ask('doctor.disk', {}, { silenceMs: 60_000 })) as { checks: Check[] };
-  return sayChecks(session, 'doctor.disk', checks);
+/**
+ * `peer doctor disk [--fix]`: reads everything that lies in the spools of this box. Exit 1 where something cannot be read.
+ * `fix`: what cannot be read is set aside in files first, so that copies of it can come; nothing is deleted.
+ */
+export async function doctorDisk(session: Session, options: { fix?: boolean }): Promise<number> {
+  const { checks, fixed } = (await session.ask(
+    'doctor.disk',
+    { fix: options.fix === true },
+    { silenceMs: 60_000 },
+  )) as { checks: Check[]; fixed: string[] };
+  for (const text of fixed) session.say(visible(text, 600));
+  if (options.fix === true && fixed.length === 0) session.say('There was nothing to mend.');
+  return sayChecks(session, 'doctor.disk', checks, { fixed });
 }
 
-function sayChecks(session: Session, schema: string, checks: readonly Check[]): number {
+function sayChecks(
+  session: Session,
+  schema: string,
+  checks: readonly Check[],
+  more: Readonly<Record<string, unknown>> = {},
+): number {
   const bad = checks.filter(({ ok }) => ok === false);
   const { shapes: kind, paint } = session.textOptions();
   const lines = checks.map(({ ok, text, hint }) => {
     const tone = ok === null ? 'dim' : ok ? 'good' : 'bad';
     const shape = shapes[kind][ok === null ? 'open' : ok ? 'good' : 'bad'];
-    const more = hint === null || ok === true ? '' : `\n    → ${visible(hint, 200)}`;
-    return `${paint?.(tone, shape) ?? shape} ${visible(text, 400)}${more}\n`;
+    const further = hint === null || ok === true ? '' : `\n    → ${visible(hint, 200)}`;
+    return `${paint?.(tone, shape) ?? shape} ${visible(text, 400)}${further}\n`;
   });
-  session.answer(schema, { checks }, lines.join(''));
+  session.answer(schema, { checks, ...more }, lines.join(''));
   return bad.length === 0 ? ExitCode.done : ExitCode.no;
 }

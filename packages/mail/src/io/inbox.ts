@@ -227,6 +227,22 @@ export class Inbox {
     return true;
   }
 
+  /**
+   * Lets go of a message whose record cannot be read any more, what is left of it being kept elsewhere: with the tags of who
+   * still waits for it, so that a copy that comes another way is taken and not called a duplicate. Rejects on disk trouble.
+   */
+  async setAside(id: string): Promise<void> {
+    const { table, segments, events } = this.#options;
+    const waiting = this.queue.get(id)?.recipients.filter(({ state }) => state === 'waiting') ?? [];
+    await table.write([
+      { key: queuePrefix + id, value: undefined },
+      ...waiting.map(({ tag }) => ({ key: tagPrefix + tag, value: undefined })),
+    ]);
+    this.queue.delete(id);
+    await segments.remove(id);
+    events.changed();
+  }
+
   /** The opened record of a queued message. Rejects where it cannot be read now. */
   async open(id: string): Promise<OpenedRecord | undefined> {
     const record = await this.#options.segments.read(id);

@@ -44,6 +44,7 @@ import type { ReceptionOptions } from './reception.ts';
 import { RecipientBook } from './recipient-book.ts';
 import { type RecipientFacts, recipientFacts } from './recipient-facts.ts';
 import { Sealing } from './sealing.ts';
+import { type SetAside, setAsideRecord } from './set-aside.ts';
 import { startSmtpListener } from './smtp-listener.ts';
 
 export interface MailOptions {
@@ -135,6 +136,11 @@ export interface Mail extends AsyncDisposable {
    * taken, now or at all.
    */
   takeFile(sealed: Uint8Array): Promise<{ kind: 'stored' | 'duplicate' } | { kind: 'refused'; why: string }>;
+  /** Takes a record that cannot be read out of what waits here, once `keep` has its bytes; see `setAsideRecord`. */
+  setAside(
+    record: { store: 'held' | 'queued'; id: string },
+    keep: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<SetAside>;
   /** What the owner decides about a quarantined message; false where nothing of it is. Rejects on disk trouble. */
   decide(id: string, what: 'release' | 'discard'): Promise<boolean>;
   /** Serves one `/copain/mail/1` stream of a box of this owner; `own`: of our own owner. Never rejects. */
@@ -356,6 +362,10 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       if (taken.kind === 'later') return { kind: 'refused', why: taken.why };
       if (taken.kind === 'stored') queued(made.domain);
       return { kind: taken.kind };
+    },
+    setAside: (record, keep) => {
+      const stores = { held: options.segments, queued: options.inbox };
+      return setAsideRecord(record, { held, inbox, stores, clock, keep });
     },
     decide: async (id, what) => {
       let any = false;

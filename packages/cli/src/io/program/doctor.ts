@@ -49,7 +49,17 @@ export function addDoctorCommands(program: Command, run: Run): void {
       ),
     'peer doctor disk',
     'peer doctor disk --json | jq .checks',
-  ).action(run(doctorChecksCommand, ({ doctorDisk }, session) => doctorDisk(session)));
+    'peer doctor disk --fix',
+  )
+    .option(
+      '--fix',
+      'set aside in files what cannot be read, so that copies of it can come; nothing is deleted',
+    )
+    .action(
+      run(doctorChecksCommand, ({ doctorDisk }, session, options: { fix?: boolean }) =>
+        doctorDisk(session, options),
+      ),
+    );
   withExamples(
     doctor
       .command('line')
