@@ -20,6 +20,13 @@ it('base32 and hex come back as they went in', () => {
   );
 });
 
+it('hex is two lower-case characters for every byte there is, also of more than become text at once', () => {
+  const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+  const text = [...all].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  expect(toHex(all)).toBe(text);
+  expect(toHex(concatBytes(...Array.from({ length: 40 }, () => all)))).toBe(text.repeat(40));
+});
+
 it('base32 follows the examples of RFC 4648 §10', () => {
   expect(base32Encode(toUtf8('foobar'))).toBe('mzxw6ytboi');
   expect(base32Encode(toUtf8('f'))).toBe('my');

@@ -22,6 +22,9 @@ export type HoldOutcome =
   | { kind: 'full' }
   | { kind: 'failed'; cause: unknown };
 
+/** Texts that messages share; begun anew when it is full, so that it cannot grow without end. */
+const sharedTextsMax = 1000;
+
 /** What a friend keeps for owners who are away. The segments are the truth; this is the index of them in memory. */
 export class HeldStore {
   readonly messages: Map<string, HeldMessage> = new Map();
@@ -31,6 +34,8 @@ export class HeldStore {
   readonly #events: MailEvents;
   readonly #byTag = new Map<string, string>();
   readonly #bytes = new Map<string, number>();
+  /** Owners and domains by themselves: a hundred thousand messages share the texts of a few. */
+  readonly #shared = new Map<string, string>();
   #forgetting: Promise<void> = Promise.resolve();
   readonly #whenGone = new Map<string, (() => void)[]>();
 
@@ -178,8 +183,8 @@ export class HeldStore {
   #index(id: string, header: RecordHeader, sizeBytes: number): HeldMessage {
     const message: HeldMessage = {
       id,
-      ownerId: header.ownerId,
-      domain: header.domain,
+      ownerId: this.#sharedText(header.ownerId),
+      domain: this.#sharedText(header.domain),
       sizeBytes,
       receivedAtMs: header.receivedAtMs,
       tags: header.tags.map(toHex),
@@ -193,6 +198,14 @@ export class HeldStore {
     for (const tag of message.tags) this.#byTag.set(tag, id);
     this.#bytes.set(message.domain, this.heldBytes(message.domain) + sizeBytes);
     return message;
+  }
+
+  #sharedText(text: string): string {
+    const known = this.#shared.get(text);
+    if (known !== undefined) return known;
+    if (this.#shared.size >= sharedTextsMax) this.#shared.clear();
+    this.#shared.set(text, text);
+    return text;
   }
 
   #forget(message: HeldMessage): void {

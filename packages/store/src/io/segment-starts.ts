@@ -15,7 +15,7 @@ interface PlacedRecord {
  * start is a view that is good until the next is asked for, and undefined where its file cannot be read.
  */
 export async function* readStarts<Placed extends PlacedRecord>(
-  records: readonly Placed[],
+  records: Iterable<Placed>,
   lengthBytes: number,
   pathOf: (segment: number) => string,
 ): AsyncGenerator<{ record: Placed; start: Uint8Array | undefined }> {

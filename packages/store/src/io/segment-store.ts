@@ -182,8 +182,11 @@ class SegmentStore implements DiskSegments {
   }
 
   async *starts(lengthBytes: number): AsyncIterable<SegmentEntry & { start: Uint8Array | undefined }> {
-    const places = [...this.#places].map(([id, place]) => ({ id, ...place }));
-    for await (const { record, start } of readStarts(places, lengthBytes, (number) => this.#path(number)))
+    const places = this.#places;
+    const records = function* () {
+      for (const [id, place] of places) yield { id, ...place };
+    };
+    for await (const { record, start } of readStarts(records(), lengthBytes, (number) => this.#path(number)))
       yield { id: record.id, sizeBytes: record.sizeBytes, start };
   }
 
