@@ -42,6 +42,8 @@ interface Signature {
 
 interface ZoneSigningKey {
   tag: number;
+  /** Has it the flag of a key that the zone above points to (RFC 4034 §2.1.1)? */
+  isEntryPoint: boolean;
   algorithm: number;
   publicKey: Uint8Array;
 }
@@ -82,10 +84,18 @@ export function checkSignatures(zone: Zone, check: SignatureCheck): ZoneProblem[
     for (const rrset of node.rrsets) {
       if (!isToBeSigned(zone, node, rrset.type)) continue;
       const wrong = whyNotValid(zone, node, rrset, { keys, check });
-      if (wrong !== undefined)
-        note(node.key, rrset.type, `${typeToText(rrset.type)} of ${nameToText(node.name)} ${wrong}`);
+      const odd = wrong === undefined ? whatIsOdd(zone, node, rrset, { keys, check }) : undefined;
+      const what = `${typeToText(rrset.type)} of ${nameToText(node.name)}`;
+      if (wrong !== undefined) note(node.key, rrset.type, `${what} ${wrong}`);
+      if (odd !== undefined) note(node.key, rrset.type, `${what} ${odd}`, 'warning');
     }
   }
+  if (!isEntered(zone, keys, check))
+    note(
+      top,
+      RecordType.DNSKEY,
+      'no key with the flag of an entry point (257) has signed the DNSKEY records: a DS of it leads nowhere',
+    );
   for (const algorithm of new Set(keys.map((key) => key.algorithm))) {
     if (rrsetOf(zone.apex, RecordType.SOA)?.signatures.some((rdata) => rdata[2] === algorithm)) continue;
     note(
@@ -131,6 +141,39 @@ function whyNotValid(
     why ??= wrong;
   }
   return why;
+}
+
+/** Is there a way in: a key that a DS is made for has signed the keys (RFC 4035 §5.2)? Also where no key is marked as one. */
+function isEntered(
+  zone: Zone,
+  keys: readonly ZoneSigningKey[],
+  check: Pick<SignatureCheck, 'nowMs' | 'verify'>,
+): boolean {
+  const entries = keys.filter(({ isEntryPoint }) => isEntryPoint);
+  const rrset = rrsetOf(zone.apex, RecordType.DNSKEY);
+  if (entries.length === 0 || !rrset || rrset.signatures.length === 0) return true;
+  return whyNotValid(zone, zone.apex, rrset, { keys: entries, check }) === undefined;
+}
+
+/**
+ * What validators forgive in an RRset that has a signature which holds: a TTL below the one that was signed (RFC 4034 §3.1.4),
+ * or one more signature, by a key of the zone, that does not hold. Signatures by keys that are not there yet, or no more, are a
+ * part of changing keys.
+ */
+function whatIsOdd(
+  zone: Zone,
+  node: ZoneNode,
+  rrset: RRset,
+  { keys, check }: { keys: readonly ZoneSigningKey[]; check: Pick<SignatureCheck, 'nowMs' | 'verify'> },
+): string | undefined {
+  const signatures = rrset.signatures.flatMap((rdata) => readSignature(rdata) ?? []);
+  const higher = signatures.find(({ originalTtl }) => rrset.ttl < originalTtl);
+  if (higher) return `has the TTL ${rrset.ttl}, and was signed with ${higher.originalTtl}`;
+  if (signatures.length < 2) return undefined;
+  return signatures
+    .filter(({ keyTag, algorithm }) => keys.some((key) => key.tag === keyTag && key.algorithm === algorithm))
+    .map((signature) => whyNotBy(signature, { zone, node, rrset, keys, check }))
+    .find((wrong) => wrong !== undefined);
 }
 
 function whyNotBy(
@@ -220,7 +263,14 @@ function signingKeys(zone: Zone): ZoneSigningKey[] {
     const flags = ((rdata[0] ?? 0) << 8) | (rdata[1] ?? 0);
     const isZoneKey = (flags & 0x0100) !== 0 && (flags & 0x0080) === 0 && rdata[2] === 3;
     return isZoneKey
-      ? [{ tag: keyTagOf(rdata), algorithm: rdata[3] ?? 0, publicKey: rdata.subarray(4) }]
+      ? [
+          {
+            tag: keyTagOf(rdata),
+            isEntryPoint: (flags & 1) !== 0,
+            algorithm: rdata[3] ?? 0,
+            publicKey: rdata.subarray(4),
+          },
+        ]
       : [];
   });
 }

@@ -127,6 +127,21 @@ it.each([
     says: /has a signature by key \d+ of algorithm 15, which is no DNSKEY of the zone/,
   },
   {
+    what: 'keys that no key has signed which a DS could be of',
+    text: without(nsec, /RRSIG DNSKEY .* 49335 /),
+    says: /: error: no key with the flag of an entry point \(257\) has signed the DNSKEY records/,
+  },
+  {
+    what: 'a TTL below the one that was signed',
+    text: nsec.replace('a.ent.alice.example. 300 A', 'a.ent.alice.example. 299 A'),
+    says: /: warning: A of a\.ent\.alice\.example\. has the TTL 299, and was signed with 300/,
+  },
+  {
+    what: 'a second signature that does not hold',
+    text: nsec.replace('ROeZ6CWj', 'AAAA6CWj'),
+    says: /: warning: DNSKEY of alice\.example\. has a signature by key 1164 that does not hold/,
+  },
+  {
     what: 'no key at all',
     text: without(nsec, / DNSKEY \d/),
     says: /no DNSKEY record at its top/,
@@ -179,7 +194,7 @@ it.each([
   {
     what: 'an NSEC3 of no name',
     text: without(nsec3, /^a\.ent\.alice\.example\. /),
-    says: /is an NSEC3 record of no name in the zone/,
+    says: /: warning: \S+ is an NSEC3 record of no name in the zone/,
   },
   {
     what: 'parameters of a chain that is not there',
