@@ -20,7 +20,7 @@ it('base32 and hex come back as they went in', () => {
   );
 });
 
-it('hex is two lower-case characters for every byte there is, also of more than become text at once', () => {
+it('hex is two lower-case characters for every byte there is', () => {
   const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
   const text = [...all].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   expect(toHex(all)).toBe(text);
