@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { authoritativeSerial } from './lib/dig.ts';
 import { eventually, steadily } from './lib/eventually.ts';
@@ -90,6 +92,34 @@ describe.skipIf(skip)('a friend who is removed', () => {
     const invite = await bob.peer(['invite', 'eve']);
     expect(invite.code).toBe(77);
     expect(invite.stderr).toContain('removed from its circle');
+  });
+
+  it('is named by no report, nor is anybody else, his domain or where it lies', async () => {
+    const { alice, bob, carol } = trio;
+    const ids = await Promise.all([alice, bob, carol].map(async (box) => (await box.status()).id));
+    await carol.stop();
+    for (const box of [alice, bob, carol]) {
+      const file = join(box.home, 'report.json');
+      await box.well(['report', '--out', file]);
+      const text = readFileSync(file, 'utf8');
+      for (const secret of ['alice', 'bob', 'carol', 'example', box.home, ...ids])
+        expect([box.name, secret, text.toLowerCase().includes(secret.toLowerCase())]).toEqual([
+          box.name,
+          secret,
+          false,
+        ]);
+      const report = JSON.parse(text);
+      expect(report).toMatchObject({ schema: 'peer.report/1', config: { name: 'me' } });
+      // Of one that does not run there is what can be told without it.
+      if (box === carol) expect(report.status).toMatchObject({ exit: 69 });
+      else
+        expect(report.status).toMatchObject({
+          name: 'me',
+          events: expect.arrayContaining([expect.objectContaining({ kind: 'zone.updated' })]),
+        });
+      expect((await box.peer(['report', '--out', file])).code).toBe(73);
+    }
+    expect(JSON.parse(await alice.well(['report'])).schema).toBe('peer.report/1');
   });
 });
 

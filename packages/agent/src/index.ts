@@ -27,3 +27,4 @@ export { type ConfigProblem, formatProblems } from './config-problems.ts';
 export { formatRate } from './config-rate.ts';
 export type { Config } from './config-schema.ts';
 export type { ServiceConfig } from './config-service.ts';
+export { readToml } from './config-toml.ts';

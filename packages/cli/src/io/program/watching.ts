@@ -3,7 +3,7 @@ import { type Run, withExamples } from './command-kit.ts';
 
 const statusCommands = () => import('../status-commands.ts');
 
-/** `peer status`, `peer events` and `peer wait`. */
+/** `peer status`, `peer events`, `peer wait` and `peer report`. */
 export function addWatchCommands(program: Command, run: Run): void {
   withExamples(
     program
@@ -48,6 +48,20 @@ export function addWatchCommands(program: Command, run: Run): void {
     .action(
       run(statusCommands, ({ waitFor }, session, options: { for: string; timeout: string }) =>
         waitFor(session, options),
+      ),
+    );
+  withExamples(
+    program
+      .command('report')
+      .description('what somebody who looks for a fault wants to know, with names and addresses replaced'),
+    'peer report --out report.json',
+    'peer report | less',
+  )
+    .option('--out <file>', 'write it there; the file must not be there yet')
+    .action(
+      run(
+        () => import('../report-command.ts'),
+        ({ report }, session, options: { out?: string }) => report(session, options),
       ),
     );
 }
