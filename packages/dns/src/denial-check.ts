@@ -1,13 +1,12 @@
 import { formatBase32Hex } from './base-text.ts';
 import type { Sha1 } from './denial.ts';
-import type { ZoneProblem } from './master-file.ts';
 import { type NameKey, nameKey, nameToText, parentKey, readName } from './name.ts';
 import { bitmapTypes } from './rdata-wire.ts';
 import { RecordType, typeToText } from './record-types.ts';
 import { type HashedChain, nsec3Label, rrsetOf, type Zone, type ZoneNode } from './zone.ts';
 import { cutAbove } from './zone-cuts.ts';
 
-type Note = (key: NameKey, type: number, text: string, severity?: ZoneProblem['severity']) => void;
+type Note = (key: NameKey, type: number, text: string) => void;
 
 /** What is missing or wrong in the records by which a signed zone denies names and types. */
 export function checkDenial(zone: Zone, sha1: Sha1, note: Note): void {
@@ -94,9 +93,8 @@ function checkNsec3(zone: Zone, chain: HashedChain, sha1: Sha1, note: Note): voi
     const name = nameToText(node.name);
     const hash = chain.sortKeys[index] ?? '';
     if (!rrset || !rdata) return;
-    // Only a name of just this hash could no longer be denied, and Knot takes such a zone.
     if (!seen.has(hash))
-      note(node.key, RecordType.NSEC3, `${name} is an NSEC3 record of no name in the zone`, 'warning');
+      note(node.key, RecordType.NSEC3, `${name} is an NSEC3 record of no name in the zone`);
     if (nextHash(rdata) !== (chain.sortKeys[index + 1] ?? chain.sortKeys[0]))
       note(node.key, RecordType.NSEC3, `NSEC3 ${name} does not name the one that is next`);
   });

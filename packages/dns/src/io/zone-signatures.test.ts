@@ -194,7 +194,7 @@ it.each([
   {
     what: 'an NSEC3 of no name',
     text: without(nsec3, /^a\.ent\.alice\.example\. /),
-    says: /: warning: \S+ is an NSEC3 record of no name in the zone/,
+    says: /: error: \S+ is an NSEC3 record of no name in the zone/,
   },
   {
     what: 'parameters of a chain that is not there',
