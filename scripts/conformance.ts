@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import {
@@ -320,8 +320,23 @@ function runFile(file: string): boolean {
   return wrong.length === 0 && asAll === unanimous.length && judged.length > 0;
 }
 
-const files = process.argv.slice(2);
-if (files.length === 0) {
-  console.error('usage: scripts/conformance FILE.jsonl[.gz] …');
+/** The sets of cases in a folder, or the file itself; undefined where there is no such thing. */
+function setsIn(path: string): string[] | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (!found.isDirectory()) return [path];
+  const names = readdirSync(path).filter((name) => /\.jsonl(\.gz)?$/.test(name));
+  return names.sort().map((name) => join(path, name));
+}
+
+const paths = process.argv.slice(2);
+const files = paths.flatMap((path) => {
+  const sets = setsIn(path);
+  if (sets === undefined || sets.length === 0)
+    console.error(`${path}: ${sets ? 'no *.jsonl or *.jsonl.gz in this folder' : 'no such file or folder'}`);
+  return sets ?? [];
+});
+if (paths.length === 0 || paths.some((path) => (setsIn(path) ?? []).length === 0)) {
+  console.error('usage: scripts/conformance FILE.jsonl[.gz]|FOLDER …');
   process.exitCode = 64;
 } else process.exitCode = files.map(runFile).every(Boolean) ? 0 : 1;
