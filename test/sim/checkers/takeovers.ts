@@ -136,8 +136,9 @@ export function checkTakeovers(run: Circle, broken: Report): Checker {
   };
   const noteHome = (box: Box): void => {
     if (!owners.includes(box.number)) return;
-    if (isWell(box)) lostAtMs.delete(box.number);
-    else if (!net.isLineUp(box.number) || !sites.hasPower(box.number)) homeLost(box);
+    // A site goes on while only the agent beside it is off.
+    if (net.isLineUp(box.number) && sites.hasPower(box.number)) lostAtMs.delete(box.number);
+    else homeLost(box);
   };
   const note = (box: Box): void => {
     noteHome(box);
