@@ -317,4 +317,26 @@ describe.skipIf(skip)('mail for alice', () => {
     expect(texts(checks)).toContain('carol as a backup of alice.example takes mail');
     expect(texts(checks)).not.toContain('never arrived');
   });
+
+  it('is counted on by bob from what he signed where he loses his index, so that alice misses nothing that came', async () => {
+    await trio.bob.stop();
+    await rm(join(trio.bob.home, 'state/mail/index/db'), { recursive: true });
+    await trio.bob.up();
+    await eventually(
+      'bob counts on',
+      () => trio.bob.log().includes('it goes on from what was signed'),
+      30_000,
+    );
+    await allTogether([trio.alice, trio.bob]);
+    await trio.alice.stop();
+    expect((await send(trio.bob, letter('counted'))).accepted).toBe(true);
+    await trio.alice.up();
+    await eventually('it is delivered', () => arrived('counted').length > 0, 30_000);
+    await eventually(
+      'it is counted',
+      async () => / accepted 1 message for you: 1 arrived, none is missing/.test(texts(await checked())),
+      40_000,
+    );
+    expect(texts(await checked())).not.toMatch(/does not fit|never arrived|cannot tell/);
+  });
 });

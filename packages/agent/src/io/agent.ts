@@ -271,6 +271,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     records,
     tallies: () => mail.mail.tallies(),
+    countFrom: async (owner, signed) => await mail.mail.countFrom(owner, signed),
+    wentOn: (owner, messages) =>
+      box.log.warn(
+        { friend: names.ofOwner(owner), messages },
+        'the count of mail that was accepted for a friend was lost: it goes on from what was signed',
+      ),
     standing,
     failed: box.failed('signing a receipt'),
   });

@@ -1,7 +1,7 @@
 import type { Clock } from '@copain/core';
 import type { Tally } from '@copain/mail';
 import { encodeReceiptRecord } from '@copain/trust';
-import { receiptKey } from '../known-records.ts';
+import { receiptKey, recordsOf } from '../known-records.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Standing } from './standing.ts';
 
@@ -20,6 +20,10 @@ export function startReceipts(options: {
   clock: Clock;
   records: RecordStore;
   tallies(): ReadonlyMap<string, Tally>;
+  /** Has the count go on from what was signed, where it does not; true where it had to. */
+  countFrom(owner: string, signed: Omit<Tally, 'last'>): Promise<boolean>;
+  /** The count for this owner was another one, and goes on from this number. */
+  wentOn(owner: string, messages: number): void;
   standing: Pick<Standing, 'maySign'>;
   failed: (error: unknown) => void;
 }): Receipts {
@@ -27,12 +31,24 @@ export function startReceipts(options: {
   let nextAtMs = 0;
   let working = false;
 
+  /**
+   * Numbers never go back, and none is signed twice: where the count was lost with its index, or is that of an old copy of
+   * this box, it goes on from the newest one that was signed.
+   */
+  const goOn = async (): Promise<void> => {
+    for (const { signed } of recordsOf(records.knowledge(), 'receipt')) {
+      const { owner, messages, bytes, chain } = signed.record;
+      if (signed.signer !== self) continue;
+      if (await options.countFrom(owner, { messages, bytes, chain })) options.wentOn(owner, messages);
+    }
+  };
+
   const work = async (): Promise<void> => {
+    await goOn();
     for (const [owner, { messages, bytes, chain }] of options.tallies()) {
       const { records: known, roster } = records.knowledge();
       const last = known.get(receiptKey(self, owner));
       const signed = last?.kind === 'receipt' ? last.signed.record : undefined;
-      // Numbers never go back: a box that was put back from an old copy is silent until it has counted further.
       if (messages <= (signed?.messages ?? 0)) continue;
       // Mail may wait for somebody who has left the circle, or whose circle this box has left.
       if (!roster.members.has(owner) || !roster.ownerOf.has(self)) continue;

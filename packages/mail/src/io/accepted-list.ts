@@ -42,6 +42,18 @@ export class AcceptedList {
     return page;
   }
 
+  /** The chain before this number; undefined where the number is not known. Rejects on disk trouble. */
+  async chainBefore(ownerId: string, number: number): Promise<Uint8Array | undefined> {
+    return (await this.#row(ownerId, number))?.before;
+  }
+
+  /** The keys of all rows of an owner. */
+  async keys(ownerId: string): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const [key] of this.#table.entries(acceptedPrefix(ownerId))) keys.push(key);
+    return keys;
+  }
+
   /** Deletes what nobody needs of an owner whose count is `counted`: old numbers whose message is not here any more. */
   async forgetOld(ownerId: string, counted: number): Promise<void> {
     const old: string[] = [];

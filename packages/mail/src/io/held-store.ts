@@ -1,4 +1,4 @@
-import { type RecordSource, type Segments, type Table, toHex } from '@copain/core';
+import { equalBytes, type RecordSource, type Segments, type Table, toHex } from '@copain/core';
 import { decodeStored } from '@copain/trust';
 import {
   acceptedSweepEvery,
@@ -74,6 +74,40 @@ export class HeldStore {
   /** What was ever accepted for each owner, by his id. */
   get tallies(): ReadonlyMap<string, Tally> {
     return this.#tallies.tallies;
+  }
+
+  /**
+   * Does the count for this owner go on from what was signed for him? Not where the count was lost with its index, or is one
+   * of an old copy of this box. Rejects on disk trouble.
+   */
+  async goesOnFrom(ownerId: string, signed: Pick<Tally, 'messages' | 'chain'>): Promise<boolean> {
+    const { messages, chain } = this.tallies.get(ownerId) ?? emptyTally();
+    if (messages <= signed.messages) return messages === signed.messages && equalBytes(chain, signed.chain);
+    const before = await this.#accepted.chainBefore(ownerId, signed.messages + 1);
+    return before === undefined || equalBytes(before, signed.chain);
+  }
+
+  /**
+   * Makes it go on from there: what lies here gets the next numbers, whatever it had before, and which messages the numbers
+   * before were is not known any more. Rejects on disk trouble; it is then tried again.
+   */
+  async countFrom(ownerId: string, signed: Omit<Tally, 'last'>): Promise<void> {
+    const headers = new Map<string, RecordHeader>();
+    const here = (): string[] =>
+      [...this.messages.values()].flatMap((one) => (one.ownerId === ownerId ? [one.id] : []));
+    const old = await this.#accepted.keys(ownerId);
+    const unread = (): string[] => here().filter((id) => !headers.has(id));
+    // Until every one that is here was read: more may come meanwhile.
+    for (let [id] = unread(); id !== undefined; [id] = unread()) {
+      const decoded = await decodedStart(this.#segments, id);
+      if (decoded) headers.set(id, structuredClone(decoded.header));
+      else if (this.messages.has(id)) throw new Error(`held message ${id} cannot be read`);
+    }
+    const messages = here().flatMap((id) => {
+      const header = headers.get(id);
+      return header === undefined ? [] : [{ id, header }];
+    });
+    await this.#tallies.restart(ownerId, signed, { old, messages });
   }
 
   /** What was counted under the numbers after `after`, up to `upTo`; as much as one answer takes. */

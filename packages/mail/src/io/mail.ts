@@ -148,6 +148,8 @@ export interface Mail extends AsyncDisposable {
   facts(): MailFacts;
   /** What was ever accepted here for each owner, by his id. */
   tallies(): ReadonlyMap<string, Tally>;
+  /** Has the count for this owner go on from what was signed for him, where it does not; true where it had to. */
+  countFrom(ownerId: string, signed: Omit<Tally, 'last'>): Promise<boolean>;
   /** What friends signed for, held against what arrived here. */
   readonly receipts: ReceiptChecks;
   readonly canaries: Canaries;
@@ -402,6 +404,11 @@ export async function startMail(options: MailOptions): Promise<Mail> {
       ),
     }),
     tallies: () => held.tallies,
+    countFrom: async (ownerId, signed) => {
+      if (await held.goesOnFrom(ownerId, signed)) return false;
+      await held.countFrom(ownerId, signed);
+      return true;
+    },
     receipts,
     canaries,
     [Symbol.asyncDispose]: stop,

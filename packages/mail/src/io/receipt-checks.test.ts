@@ -122,6 +122,72 @@ it('a box that forgot what came to it misses nothing of before, and all of what 
   expect(factOf(again, bob)).toBeUndefined();
 });
 
+it('a friend who lost his index counts on from what he signed: nothing is missing that is there, and what is lost then is', async () => {
+  const disk = memoryStores();
+  const bob = await bobHolding(disk, 3);
+  const mta = used(await startFakeMta());
+  const alice = used(await startOwner({ stores: memoryStores(), ...key, mta: mta.address }));
+  expect(await look(alice, bob)).toMatchObject({ through: 3, waiting: 3 });
+  const signed = bob.mail.tallies().get(aliceId) ?? { messages: 0, bytes: 0, chain: new Uint8Array(32) };
+  await bob[Symbol.asyncDispose]();
+  for await (const [name] of disk.table.entries(''))
+    await disk.table.write([{ key: name, value: undefined }]);
+  const entries = [];
+  for await (const { id } of disk.segments.entries()) entries.push(id);
+  await disk.segments.remove(entries[0] ?? '');
+
+  const again = used(await startFriend({ stores: disk, recipient: key.recipient }));
+  expect(again.mail.tallies().get(aliceId)?.messages).toBe(2);
+  expect(await again.mail.countFrom(aliceId, signed)).toBe(true);
+  expect(await again.mail.countFrom(aliceId, signed)).toBe(false);
+  expect(again.mail.tallies().get(aliceId)?.messages).toBe(5);
+  // The first is lost; the others wait, under their new numbers and their old.
+  expect(await look(alice, again)).toMatchObject({ through: 5, missing: [1], gaps: [], unfitAt: undefined });
+  const talk = used(await talkTo(again.address));
+  expect(await submit(talk, { data: message('later') })).toMatch(/^250 /);
+  expect(await look(alice, again)).toMatchObject({ through: 6, missing: [1], unfitAt: undefined });
+  again.owner = alice.mail;
+  again.mail.ownerReachable(aliceId);
+  await eventually(() => again.mail.heldCount() === 0);
+  expect(await look(alice, again)).toMatchObject({
+    through: 6,
+    missing: [1],
+    waiting: 0,
+    unfitAt: undefined,
+  });
+
+  // A message that he loses from now on is missed by its number.
+  again.owner = undefined;
+  again.mail.ownerGone(aliceId);
+  expect(await submit(talk, { data: message('lost') })).toMatch(/^250 /);
+  await again[Symbol.asyncDispose]();
+  for await (const { id } of disk.segments.entries()) await disk.segments.remove(id);
+  const last = used(await startFriend({ stores: disk, recipient: key.recipient }));
+  expect(await look(alice, last)).toMatchObject({ through: 7, missing: [1, 7], unfitAt: undefined });
+});
+
+it('what a friend lists while he does not know its number any more is not missing', async () => {
+  const disk = memoryStores();
+  const bob = await bobHolding(disk, 2);
+  const mta = used(await startFakeMta());
+  const alice = used(await startOwner({ stores: memoryStores(), ...key, mta: mta.address }));
+  await look(alice, bob);
+  const signed = bob.mail.tallies().get(aliceId) ?? { messages: 0, bytes: 0, chain: new Uint8Array(32) };
+  const open = async (): Promise<FrameStream> => {
+    const [here, there] = framePair();
+    void bob.mail.answerQuestions(there, { ownerId: aliceId, own: false });
+    return here;
+  };
+  for (const number of [1, 2])
+    await disk.table.write([{ key: acceptedKey(aliceId, number), value: undefined }]);
+  await alice.mail.receipts.look('bob', signed, open);
+  expect(factOf(alice, bob)).toMatchObject({ waiting: 2, missing: [] });
+  for await (const { id } of disk.segments.entries()) await disk.segments.remove(id);
+  await bob[Symbol.asyncDispose]();
+  const again = used(await startFriend({ stores: disk, recipient: key.recipient }));
+  expect(await look(alice, again)).toMatchObject({ waiting: 0, missing: [1, 2] });
+});
+
 it('numbers that a friend cannot tell of any more are a gap, and so is a list that is not what he signed', async () => {
   const disk = memoryStores();
   const bob = await bobHolding(disk, 4);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Clock, type FrameStream, fromHex, type Table } from '@copain/core';
+import { type Clock, type FrameStream, fromHex, type Table, toHex } from '@copain/core';
 import { questionsMax } from '../limits.ts';
 import {
   checkFrom,
@@ -21,7 +21,7 @@ import {
 } from '../receipt-row.ts';
 import type { AcceptedPage } from './accepted-list.ts';
 import { asError } from './deadline.ts';
-import { askAccepted } from './mail-questions.ts';
+import { askAccepted, askList } from './mail-questions.ts';
 
 const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
 
@@ -82,15 +82,17 @@ export class ReceiptChecks {
   }
 
   /**
-   * Looks again at what is pending, then at every number up to the signed one. Rejects where the stream breaks, or the
+   * Looks at every number up to the signed one, and again at what was pending. Rejects where the stream breaks, or the
    * other side does not know the question; what was found until then stays.
    */
   async look(peer: string, signed: SignedCount, open: () => Promise<FrameStream>): Promise<void> {
     if (this.#forgotAtMs > 0 && !this.#checks.has(peer)) await this.#store(peer, checkFrom(signed));
     const asker = new Asker(open);
     try {
-      await this.#lookAgain(peer, asker);
+      // What lost its number at the friend, and lies there under a new one, is found under that first.
+      const through = this.#checks.get(peer)?.through ?? 0;
       await this.#lookOn(peer, signed, asker);
+      await this.#lookAgain(peer, asker, through);
       await asker.end();
     } catch (error) {
       asker.abort(asError(error));
@@ -163,8 +165,9 @@ export class ReceiptChecks {
     );
   }
 
-  async #lookAgain(peer: string, asker: Asker): Promise<void> {
-    const pending = this.#checks.get(peer)?.pending ?? [];
+  /** At what was pending of the numbers up to `through`. */
+  async #lookAgain(peer: string, asker: Asker, through: number): Promise<void> {
+    const pending = (this.#checks.get(peer)?.pending ?? []).filter(({ number }) => number <= through);
     const here = new Set<number>();
     const isHere = (tags: readonly string[]): Promise<boolean> => this.#isHere(bytesOf(tags));
     for (const { number, tags } of pending) if (await isHere(tags)) here.add(number);
@@ -174,13 +177,21 @@ export class ReceiptChecks {
     for (let after = (left[0]?.number ?? 1) - 1; after < last; ) {
       const page = await asker.ask({ after, upTo: last });
       if (page.items.length === 0) break;
-      for (const [i, item] of page.items.entries()) held.set(page.from + i, item.held);
+      for (const [i, item] of page.items.entries()) {
+        const asked = left.find(({ number }) => number === page.from + i);
+        const isSame = asked?.tags.join(' ') === item.tags.map(toHex).join(' ');
+        // Another message under the same number tells nothing of this one.
+        if (isSame) held.set(page.from + i, item.held);
+      }
       after = page.from + page.items.length - 1;
       const next = left.find(({ number }) => number > after);
       after = next === undefined ? last : next.number - 1;
     }
-    // What he does not know any more he does not hold: he keeps the number of whatever he holds.
-    for (const { number } of left) if (!held.has(number)) held.set(number, false);
+    // He keeps the number of whatever he holds, unless he lost his index: then what he lists tells. Asked once for each.
+    const unknown = left.filter(({ number }) => !held.has(number));
+    const listed = unknown.some((one) => one.held) ? await asker.list() : undefined;
+    for (const { number, tags, held: before } of unknown)
+      held.set(number, before && (listed === undefined || listed.has(tags)));
     // It may have come between his answer and this moment.
     for (const { number, tags } of left)
       if (held.get(number) === false && (await isHere(tags))) here.add(number);
@@ -229,6 +240,15 @@ class Asker {
     this.#asked += 1;
     this.#stream ??= await this.#open();
     return await askAccepted(this.#stream, range);
+  }
+
+  /** What lies there for us: `has` is true of what is listed, and of everything where there is more than he lists. */
+  async list(): Promise<{ has: (tags: readonly string[]) => boolean }> {
+    this.#asked += 1;
+    this.#stream ??= await this.#open();
+    const { entries, count } = await askList(this.#stream);
+    const all = new Set(entries.flatMap(({ tags }) => tags.map(toHex)));
+    return { has: (tags) => count > entries.length || tags.every((tag) => all.has(tag)) };
   }
 
   async end(): Promise<void> {

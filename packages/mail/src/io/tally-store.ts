@@ -58,6 +58,21 @@ export class TallyStore {
     await this.saved();
   }
 
+  /**
+   * Goes on from what was signed, with the messages that lie here as the next numbers: of the numbers before, `old` are the
+   * keys of the rows that are to go. Resolves once that is on disk.
+   */
+  async restart(
+    ownerId: string,
+    signed: Omit<Tally, 'last'>,
+    { old, messages }: { old: readonly string[]; messages: readonly Counted[] },
+  ): Promise<void> {
+    this.tallies.set(ownerId, { ...signed, last: '' });
+    this.#unsaved.add(ownerId);
+    this.#unsavedRows.push(...old.map((key) => ({ key, value: undefined })));
+    await this.count(messages);
+  }
+
   /** Resolves once all that was counted is on disk; rejects where the disk refuses it. */
   async saved(): Promise<void> {
     // What was changed while a write was under way goes with the next one.
