@@ -95,6 +95,17 @@ describe('a trouble', () => {
     expect(alerts.state().kept.size).toBe(0);
   });
 
+  it('says since when it is so, where it knows that', () => {
+    const alerts = bench();
+    alerts.stands(minuteMs, [trouble('bob', { sinceMs: startMs - 40 * minuteMs })]);
+    expect(alerts.messages[0]?.text).toContain('since 2026-11-21 23:20 UTC');
+    alerts.stands(10 * minuteMs, []);
+    expect(alerts.messages[1]?.text).toContain('(It was from 2026-11-21 23:20 UTC, for 41 min.)');
+    const later = bench();
+    later.stands(minuteMs, [trouble('bob', { sinceMs: startMs + 86_400_000 })]);
+    expect(later.messages[0]?.text).toContain('since 2026-11-22 00:00 UTC');
+  });
+
   it('that is over before its time is not said', () => {
     const alerts = bench();
     alerts.stands(15_000, [trouble('bob')]);

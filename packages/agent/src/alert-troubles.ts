@@ -7,7 +7,7 @@ interface Raised {
   stage: number;
   /** When it came to be worth saying, or worse than it was. */
   atMs: number;
-  /** When it was there first. */
+  /** When it began. */
   sinceMs: number;
   text: string;
 }
@@ -19,7 +19,7 @@ export interface KeptTrouble {
   /** Seen without a break since then; undefined while it is gone, and right after a start. */
   onSinceMs: number | undefined;
   offSinceMs: number | undefined;
-  /** When it was there first since it is watched. */
+  /** When it began: as it says itself, else when it was seen first since it is watched. */
   firstAtMs: number;
   /** How many times it came since then. */
   spells: number;
@@ -79,13 +79,15 @@ function forgetOne(kept: Map<string, KeptTrouble>): void {
   if (oldest !== undefined) kept.delete(oldest[0]);
 }
 
+const beganAtMs = ({ sinceMs }: Trouble, nowMs: number): number => Math.min(nowMs, sinceMs ?? nowMs);
+
 function present(one: KeptTrouble | undefined, trouble: Trouble, nowMs: number): KeptTrouble {
   if (one === undefined)
     return {
       trouble,
       onSinceMs: nowMs,
       offSinceMs: undefined,
-      firstAtMs: nowMs,
+      firstAtMs: beganAtMs(trouble, nowMs),
       spells: 1,
       raised: undefined,
       over: undefined,
@@ -100,7 +102,7 @@ function present(one: KeptTrouble | undefined, trouble: Trouble, nowMs: number):
     trouble,
     onSinceMs: nowMs,
     offSinceMs: undefined,
-    firstAtMs: isNew ? nowMs : one.firstAtMs,
+    firstAtMs: isNew ? beganAtMs(trouble, nowMs) : one.firstAtMs,
     spells: one.spells + 1,
   };
 }

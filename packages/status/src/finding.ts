@@ -28,6 +28,8 @@ export interface AlertMark {
   kind: TroubleKind;
   /** Names of friends, zones, domains and services that it is about. */
   about: readonly string[];
+  /** Since when it is so, where that is known better than by looking. */
+  sinceMs?: number | undefined;
   /** How long it has to stand before anybody is woken; default: not at all. */
   afterMs?: number;
   /** A higher one is worse, and said again; default: 1. */

@@ -22,18 +22,24 @@ export const serviceAlert = (service: string, target: string): AlertMark => ({
  * and worth a word to him. What one observer alone says, or what only some do not reach, is shown and no finding.
  */
 export function serviceFindings({ services = [] }: StatusFacts): Finding[] {
-  return services.flatMap(({ state, confirmed, isOwn, fault, inside, service, target, text }): Finding[] => {
-    const isDead = fault === 'service' && inside === 'down';
-    if (!(state === 'down' && confirmed) && !(isDead && isOwn)) return [];
-    const command = commands[service] ?? 'peer service list';
-    const todo = { text: visible(text, 600), command };
-    if (!isOwn) return [{ weight: 'hint', todo }];
-    return [
-      {
-        weight: 'attention',
-        todo,
-        alert: { ...serviceAlert(service, target), afterMs: statusLimits.serviceDownAlertMs },
-      },
-    ];
-  });
+  return services.flatMap(
+    ({ state, confirmed, sinceAtMs, isOwn, fault, inside, service, target, text }): Finding[] => {
+      const isDead = fault === 'service' && inside === 'down';
+      if (!(state === 'down' && confirmed) && !(isDead && isOwn)) return [];
+      const command = commands[service] ?? 'peer service list';
+      const todo = { text: visible(text, 600), command };
+      if (!isOwn) return [{ weight: 'hint', todo }];
+      return [
+        {
+          weight: 'attention',
+          todo,
+          alert: {
+            ...serviceAlert(service, target),
+            sinceMs: state === 'down' ? sinceAtMs : undefined,
+            afterMs: statusLimits.serviceDownAlertMs,
+          },
+        },
+      ];
+    },
+  );
 }

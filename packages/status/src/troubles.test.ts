@@ -98,6 +98,7 @@ describe('what is worth an alert', () => {
       key: 'friend/bob',
       text: 'bob is down, seen by carol.',
       over: 'bob is up again.',
+      sinceMs: nowMs - hourMs,
       afterMs: 20_000,
     });
     expect(keys({ friends: [friend('bob', { state: 'down', confirmed: false })] })).toEqual(['friend/bob']);

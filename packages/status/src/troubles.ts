@@ -20,6 +20,8 @@ export interface Trouble {
   stage: number;
   /** How long it has to stand before it is said, in ms. */
   afterMs: number;
+  /** Since when it is so, where that is known better than by looking. */
+  sinceMs?: number | undefined;
   /** What is said once it is over; undefined: that it is over. */
   over: string | undefined;
   /** It is a piece of news: nothing is said when it is over. */
@@ -59,8 +61,18 @@ export function findTroubles(facts: StatusFacts, nowMs: number): Troubles {
   }
   const troubles = allFindings(facts, nowMs).flatMap(({ weight, todo, alert }): Trouble[] => {
     if (alert === undefined || weight === 'hint') return [];
-    const { key, kind, about, afterMs = 0, stage = 1, text = todo.text, over, isNews = false } = alert;
-    return [{ key, kind, about, weight, text, command: todo.command, stage, afterMs, over, isNews }];
+    const {
+      key,
+      kind,
+      about,
+      sinceMs,
+      afterMs = 0,
+      stage = 1,
+      text = todo.text,
+      over,
+      isNews = false,
+    } = alert;
+    return [{ key, kind, about, weight, text, command: todo.command, stage, afterMs, sinceMs, over, isNews }];
   });
   const friends = facts.friends.filter(({ state }) => state === 'unknown' || state === 'suspect');
   const services = (facts.services ?? []).filter(({ isOwn, state }) => isOwn && state === 'unknown');

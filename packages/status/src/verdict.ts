@@ -184,7 +184,13 @@ function friendFindings({ facts, nowMs }: Circle): Finding[] {
       const todo = { text: `${name} ${what}${since}${witnesses}${doubt}.`, command };
       if (friend.state === 'partial') return [{ weight: 'attention', todo }];
       const text = `${name} is down${witnesses}${doubt}.`;
-      return [{ weight: 'attention', todo, alert: { ...friendAlert(friend.name), text } }];
+      return [
+        {
+          weight: 'attention',
+          todo,
+          alert: { ...friendAlert(friend.name), sinceMs: friend.sinceAtMs, text },
+        },
+      ];
     }
     if (friend.may.includes('dns') || friend.may.includes('mail')) return [];
     const text = `This box offers ${name} neither dns nor mail, so ${name}'s zones and mail are not kept here.`;
