@@ -108,7 +108,9 @@ export function quietUntilMs(place: Place & { swapsAtMs: readonly number[]; isSt
     if (!canJudge || service.swapsInDay >= flapsMax) return isSaid ? nowMs : nextDecayMs;
     return isSaid ? Math.min(mine.atMs + refreshVoteAfterMs, nextDecayMs) : nowMs;
   }
-  if (isSaid) return nowMs;
+  // Said already that it may go home: again only when that is old.
+  const staysSaid = isSaid && isAway && mine.number === number + 1;
+  if (isSaid && !staysSaid) return nowMs;
   const everyMs = everyOf(service, memory);
   const nextTryMs = (row: Row): number => row.askedAtMs + everyMs;
   const isTwofold = isTriedAtStandby(place);
@@ -122,7 +124,12 @@ export function quietUntilMs(place: Place & { swapsAtMs: readonly number[]; isSt
     return mayFail ? nowMs : untilMs;
   }
   const isThere = box.state === 'up' || box.state === 'slow';
-  if (isFixed || !canJudge || !isThere || memory.primary.ok !== true) return untilMs;
+  const mayGoHome = !isFixed && canJudge && isThere && memory.primary.ok === true;
+  if (staysSaid) {
+    const staysWell = mayGoHome && service.swapsInDay < flapsMax;
+    return staysWell ? Math.min(untilMs, nextDecayMs, mine.atMs + refreshVoteAfterMs) : nowMs;
+  }
+  if (!mayGoHome) return untilMs;
   if (service.swapsInDay >= flapsMax) return Math.min(untilMs, nextDecayMs);
   const wellMs = Math.max(box.sinceMs, memory.primary.sinceMs, service.sinceMs);
   const homeMs = wellMs + holdOf(service.holdMs, service.swapsInDay);

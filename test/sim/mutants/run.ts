@@ -51,7 +51,7 @@ function simulated(copy: string, mutant: Partial<Mutant>): { rule: string | unde
     {
       encoding: 'utf8',
       maxBuffer: 64 * 1024 * 1024,
-      timeout: 300_000,
+      timeout: 1_200_000,
     },
   );
   if (run.status !== 0 && run.status !== 1) {
