@@ -94,7 +94,7 @@ describe('text that others chose', () => {
     ['invite', '--list'],
     ['invite', '--revoke', 'nothing'],
     ['invite', 'erin'],
-    ['doctor', 'net'],
+    ['doctor'],
     ['version', '--friends'],
     ['reload'],
   ];

@@ -147,6 +147,17 @@ describe.skipIf(skip)('a zone on a hidden primary', () => {
     const doctor = await trio.alice.peer(['doctor', 'dns']);
     expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringContaining('knot.example: the primary')]);
     expect(doctor.stdout).toMatch(/bind\.example: the primary \S+ answers/);
+    const all = await trio.alice.peer(['doctor', '--json']);
+    const { checks } = JSON.parse(all.stdout) as {
+      checks: { about: string; ok: boolean | null; text: string }[];
+    };
+    expect([all.code, [...new Set(checks.map(({ about }) => about))]]).toEqual([
+      1,
+      ['net', 'dns', 'mail', 'disk'],
+    ]);
+    expect(checks).toContainEqual(
+      expect.objectContaining({ about: 'dns', ok: false, text: expect.stringContaining('knot.example') }),
+    );
     await answeredEverywhere('knot', 2, 5000);
     expect((await shown('knot')).primary.failing?.text).toContain('connection refused');
     server.start();

@@ -57,20 +57,54 @@ export async function doctorDisk(session: Session, options: { fix?: boolean }): 
   return sayChecks(session, 'doctor.disk', checks, { fixed });
 }
 
+/** What `peer doctor` looks at, in the order in which it tells; how long each may say nothing. */
+const subjects = [
+  { about: 'net', title: 'Reachability', silenceMs: 60_000 },
+  { about: 'dns', title: 'Name server', silenceMs: 60_000 },
+  { about: 'mail', title: 'Mail', silenceMs: 90_000 },
+  { about: 'disk', title: 'Disk', silenceMs: 60_000 },
+] as const;
+
+/**
+ * `peer doctor [--ask-friends]`: all of the above but the line. As JSON each finding has its subject in `about`. Exit 1 where
+ * something is wrong anywhere.
+ */
+export async function doctorAll(session: Session, options: { askFriends?: boolean }): Promise<number> {
+  const found: (Check & { about: string })[] = [];
+  const texts: string[] = [];
+  for (const { about, title, silenceMs } of subjects) {
+    const asked = {
+      net: { askFriends: options.askFriends === true },
+      disk: { fix: false },
+      dns: {},
+      mail: {},
+    };
+    const { checks } = (await session.ask(`doctor.${about}`, asked[about], { silenceMs })) as {
+      checks: Check[];
+    };
+    found.push(...checks.map((check) => ({ about, ...check })));
+    texts.push(`${title}\n${linesOf(session, checks).join('')}`);
+  }
+  session.answer('doctor.all', { checks: found }, texts.join('\n'));
+  return found.some(({ ok }) => ok === false) ? ExitCode.no : ExitCode.done;
+}
+
+function linesOf(session: Session, checks: readonly Check[]): string[] {
+  const { shapes: kind, paint } = session.textOptions();
+  return checks.map(({ ok, text, hint }) => {
+    const tone = ok === null ? 'dim' : ok ? 'good' : 'bad';
+    const shape = shapes[kind][ok === null ? 'open' : ok ? 'good' : 'bad'];
+    const further = hint === null || ok === true ? '' : `\n    → ${visible(hint, 200)}`;
+    return `${paint?.(tone, shape) ?? shape} ${visible(text, 400)}${further}\n`;
+  });
+}
+
 function sayChecks(
   session: Session,
   schema: string,
   checks: readonly Check[],
   more: Readonly<Record<string, unknown>> = {},
 ): number {
-  const bad = checks.filter(({ ok }) => ok === false);
-  const { shapes: kind, paint } = session.textOptions();
-  const lines = checks.map(({ ok, text, hint }) => {
-    const tone = ok === null ? 'dim' : ok ? 'good' : 'bad';
-    const shape = shapes[kind][ok === null ? 'open' : ok ? 'good' : 'bad'];
-    const further = hint === null || ok === true ? '' : `\n    → ${visible(hint, 200)}`;
-    return `${paint?.(tone, shape) ?? shape} ${visible(text, 400)}${further}\n`;
-  });
-  session.answer(schema, { checks, ...more }, lines.join(''));
-  return bad.length === 0 ? ExitCode.done : ExitCode.no;
+  session.answer(schema, { checks, ...more }, linesOf(session, checks).join(''));
+  return checks.some(({ ok }) => ok === false) ? ExitCode.no : ExitCode.done;
 }

@@ -8,9 +8,25 @@ const doctorChecksCommand = () => import('../doctor-checks-command.ts');
 export function addDoctorCommands(program: Command, run: Run): void {
   const doctor = withExamples(
     program.command('doctor').description('measures and checks that take a moment'),
+    'peer doctor',
     'peer doctor net --ask-friends',
     'peer doctor line bob',
   );
+  withExamples(
+    doctor
+      .command('all', { isDefault: true })
+      .description(
+        'net, dns, mail and disk, one after the other (also without "all"); exit 1 where something is wrong',
+      ),
+    'peer doctor',
+    'peer doctor --json | jq ".checks[] | select(.ok == false)"',
+  )
+    .option('--ask-friends', 'have friends dial now, instead of telling what they found last')
+    .action(
+      run(doctorChecksCommand, ({ doctorAll }, session, options: { askFriends?: boolean }) =>
+        doctorAll(session, options),
+      ),
+    );
   withExamples(
     doctor.command('net').description('how this box looks from outside; exit 1 where it cannot be reached'),
     'peer doctor net',
