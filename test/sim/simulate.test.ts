@@ -21,6 +21,9 @@ for (const [boxes, days, seed] of [
     if (boxes >= 5) seen.push('removed', 'mailHeld', 'takeovers', 'handBacks', 'swappedLeastMs');
     for (const figure of seen) expect(figures[figure], figure).toBeGreaterThan(0);
     expect(figures.downAgreedMedianMs).toBeLessThan(45_000);
+    const { swappedLeastMs = 0, swappedMedianMs = 0 } = figures;
+    if (swappedMedianMs > 0) expect(swappedLeastMs).toBeGreaterThanOrEqual(180_000);
+    expect(swappedMedianMs).toBeLessThanOrEqual(200_000);
   });
 }
 

@@ -216,7 +216,10 @@ export function checkTakeovers(run: Circle, broken: Report): Checker {
     highest.set(place, number);
     if (number <= before) return;
     const lostMs = lostAtMs.get(owner);
-    if (seen.onStandby && seen.by === 'friends' && lostMs !== undefined && box.number !== owner)
+    // Who had lost the site before by a fault of its own or of the way there is no measure.
+    const outFromMs = reach.get(`${box.number} ${owner}`)?.outFromMs ?? 0;
+    const lostItThen = lostMs !== undefined && Math.abs(outFromMs - lostMs) < secondMs;
+    if (seen.onStandby && seen.by === 'friends' && lostItThen && box.number !== owner)
       swappedAfterMs.push(agenda.nowMs() - lostMs);
     if (!taken.has(`${service} ${number}`) && seen.by === 'friends') {
       taken.add(`${service} ${number}`);
