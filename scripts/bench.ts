@@ -7,6 +7,7 @@ import { measureAccepting } from './measure/accept.ts';
 import { measureCircle } from './measure/circle.ts';
 import { measureDetecting } from './measure/detect.ts';
 import { measureDns } from './measure/dns.ts';
+import { measureDoubts } from './measure/doubts.ts';
 import { measureDraining } from './measure/drain.ts';
 import { collectFigures } from './measure/figures.ts';
 import { measureFlood } from './measure/flood.ts';
@@ -18,7 +19,7 @@ import { measurePassing } from './measure/passthrough.ts';
 import { measurePropagation } from './measure/propagate.ts';
 import { measureTakeover } from './measure/takeover.ts';
 
-const usage = `scripts/bench [circle|dns|packets|idle|detect|heal|flood|propagate|accept|drain|passthrough|takeover|all] [--json]
+const usage = `scripts/bench [circle|dns|packets|idle|detect|heal|flood|propagate|accept|drain|passthrough|takeover|doubts|all] [--json]
   circle   a circle of three on loopback addresses: start, a zone change, held mail, memory (2 minutes)
   dns      answers a second of one core, beside NSD, Knot, BIND and a bare Node echo, by dnsperf; start and memory with
            1,000 zones, of four friends and of one with three friends (5 minutes; Debian packages dnsperf nsd knot bind9)
@@ -39,6 +40,8 @@ const usage = `scripts/bench [circle|dns|packets|idle|detect|heal|flood|propagat
   takeover  how long after the cut of a line its secondaries answer the standby of a web site, and what ten cuts of 40 s do,
            in network namespaces (as root; Debian package bind9-dnsutils; 17 minutes for each size)
            --boxes 3,5,10   sizes of the circle      --times 10       long cuts, of 5 minutes each
+  doubts   false alarms while an uplink of 128 kbit/s is full, and while packets are lost, in network namespaces (as root;
+           18 minutes; Debian package nftables)      --for 600  seconds with loss
   propagate  a zone change until three secondaries answer it, in good and bad times, beside BIND and Knot primaries of NSD,
            Knot and BIND, in network namespaces (as root; 10 minutes; Debian packages nsd knot bind9 bind9-dnsutils)
            --rounds 5       changes of each kind      --cuts 10,40,100   seconds off the network
@@ -53,7 +56,7 @@ const usage = `scripts/bench [circle|dns|packets|idle|detect|heal|flood|propagat
            network namespaces; 10 minutes; Debian package postfix)
            --rounds 5       returns of each kind    --quick          one of each, and 10,000 messages (3 minutes)
            --whole          also a stock Postfix whose primary was away for a minute (12 minutes more)
-  all      everything but heal, flood and takeover (the default; 2 hours, 75 minutes with --quick)`;
+  all      everything but heal, flood, takeover and doubts (the default; 2 hours, 75 minutes with --quick)`;
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -114,9 +117,10 @@ const subjects: Record<string, () => Promise<void> | void> = {
   idle: () => measureIdle(figures, { sizes, seconds, quick, progress }),
   heal: () => (flags.nat ? measureRelayedHealing : measureHealing)(figures, { times, cutMs }),
   takeover: () => measureTakeover(figures, { sizes, times, progress }),
+  doubts: () => measureDoubts(figures, { lossSeconds: Number(flags.for ?? 600), progress }),
   flood: () => measureFlood(figures, { seconds: floodSeconds, onlyWhole: whole }),
 };
-const apart = ['heal', 'flood', 'takeover'];
+const apart = ['heal', 'flood', 'takeover', 'doubts'];
 if (flags.help || !(what === 'all' || Object.hasOwn(subjects, what)) || !wellFormed) {
   console.log(usage);
   process.exit(flags.help ? 0 : 64);

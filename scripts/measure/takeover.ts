@@ -14,8 +14,6 @@ import { startNamespacedCircle } from './namespaced-circle.ts';
 
 const origin = 'alice.example';
 const www = `www.${origin}`;
-/** An address of documentation, of which every name server is asked by somebody who is in no circle. */
-const prefix = '203.0.113';
 const lookEveryMs = 250;
 /** A short cut, and how long the line is there between two. */
 const shortCutMs = 40_000;
@@ -24,7 +22,8 @@ const shortRestMs = 20_000;
 /**
  * How long after the cut of a box's line each of its secondaries answers the standby of its web site, with the stock
  * `--after`, in circles of each of `sizes` boxes; and how often it moves, and how often a friend is alerted, when the line is
- * cut ten times for 40 s. Real processes, each behind a router of its own; a site at home and one at a friend's.
+ * cut ten times for 40 s. Real processes, each behind a router of its own, at addresses that
+ * nobody routes, so that each counts as a network of its own; a site at home and one at a friend's.
  */
 export async function measureTakeover(
   { record }: Figures,
@@ -35,7 +34,7 @@ export async function measureTakeover(
   for (const size of options.sizes) {
     await using running = new AsyncDisposableStack();
     const names = ['alice', ...Array.from({ length: size - 1 }, (_, index) => `friend${index}`)];
-    const network = running.use(await startNetwork([...names, 'client'], { prefix }));
+    const network = running.use(await startNetwork([...names, 'client']));
     const boxes = await startNamespacedCircle(network, names, running);
     const scene = await openSite(network, boxes, running);
 
@@ -55,7 +54,6 @@ export async function measureTakeover(
     record(`N=${size}: line back, home answered (--hold 60s)`, 's', seconds(home));
 
     options.progress(`N=${size}: ten cuts of ${shortCutMs / 1000} s (10 minutes)`);
-    const alertsBefore = scene.alerts();
     const moves = scene.countMoves();
     for (let cut = 0; cut < 10; cut++) {
       await network.cut('alice');
@@ -64,9 +62,8 @@ export async function measureTakeover(
       await pause(shortRestMs);
     }
     record(`N=${size}: ten cuts of 40 s, moves to the standby`, '', [await moves.stop()]);
-    record(`N=${size}: ten cuts of 40 s, alerts about alice at a friend`, '', [
-      scene.alerts() - alertsBefore,
-    ]);
+    // What comes back within minutes is the same trouble: one message for the long cuts and all of these.
+    record(`N=${size}: alerts about alice at a friend, in all`, '', [scene.alerts()]);
   }
 }
 

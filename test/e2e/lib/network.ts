@@ -22,6 +22,8 @@ export interface Network extends AsyncDisposable {
   /** What comes to this port of the box over TCP vanishes, as at a provider that blocks it. */
   block(box: string, port: number): Promise<void>;
   unblock(box: string): Promise<void>;
+  /** Of every hundred packets to and from this box so many vanish at random; 0 ends it. */
+  lose(box: string, percent: number): Promise<void>;
   /** Gives this box another address, as a provider does overnight; from then on `host` names the new one. */
   move(box: string): Promise<void>;
   /** What the box sends passes at `rate` (`128kbit`) through a queue of `queue` (`2s`). */
@@ -151,6 +153,13 @@ export async function startNetwork(
     unblock: async (box) => {
       // Added first, so that it is no mistake where nothing is blocked.
       await runWell(['nft', 'add table bridge block; delete table bridge block'], { namespace: router(box) });
+    },
+    lose: async (box, percent) => {
+      const table = 'add table bridge lose; delete table bridge lose';
+      const rule = `numgen random mod 100 < ${percent} drop`;
+      const lossy = `table bridge lose { chain pass { type filter hook forward priority 0;\n${rule}\n}\n}`;
+      const stdin = `${table}\n${percent > 0 ? `${lossy}\n` : ''}`;
+      await runWell(['nft', '-f', '-'], { namespace: router(box), stdin });
     },
     move: async (box) => {
       const before = host(box);
