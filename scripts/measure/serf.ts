@@ -66,7 +66,7 @@ export async function allAlive(agents: readonly SerfAgent[]): Promise<void> {
     await eventually(
       `${agent.name} of serf sees everybody`,
       async () => (await agent.members('alive')).length === agents.length,
-      120_000,
+      300_000,
     );
   }
 }
