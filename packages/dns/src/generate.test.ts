@@ -14,6 +14,15 @@ it.each([
   ['$GENERATE 1-3/2 h$ A 192.0.2.$', ['h1.alice.example. 192.0.2.1', 'h3.alice.example. 192.0.2.3']],
   [`$GENERATE 9-9 h\${1,3} A 192.0.2.\${-1}`, ['h010.alice.example. 192.0.2.8']],
   [`$GENERATE 1024-1024 \${0,3,n} AAAA 2001:db8::\${0,4,x}`, ['0.0.4.alice.example. 2001:db8::400']],
+  [
+    '$GENERATE 1-2 h$ 60 IN MX "10 m$"',
+    ['h1.alice.example. 10 m1.alice.example.', 'h2.alice.example. 10 m2.alice.example.'],
+  ],
+  [`$GENERATE 18-18 \${0,4,n}x A 192.0.2.\${+1}`, ['2.1.x.alice.example. 192.0.2.19']],
+  ['$GENERATE 7-7 h$ CNAME "m$.b"', ['h7.alice.example. m7.b.alice.example.']],
+  ['$GENERATE 1-1 h TXT "a b$ \\"c d$\\" ; e"', ['h.alice.example. "a" "b1" "c d1"']],
+  ['$GENERATE 1-1 h TXT "a b$" "c;d"', ['h.alice.example. "a b1" "c;d"']],
+  ['$GENERATE 1-1 h$$ PTR \\$x', ['h\\$.alice.example. \\$x.alice.example.']],
   [`$GENERATE 10-10 h TXT \${0,0,X} \${0,3,o} $$ \\$`, ['h.alice.example. "A" "012" "$" "$"']],
 ])('%s stands for its records', (line, records) => {
   expect(shown(line)).toEqual(records);
@@ -27,6 +36,8 @@ it.each([
   `$GENERATE 1-1 h$ TXT \${0,65}`,
   `$GENERATE 1-1 h$ TXT \${0`,
   '$GENERATE 1-1 h$',
+  '$GENERATE 1-1 h$ MX "10 m$ ("',
+  '$GENERATE 1-1 h$ MX "10"',
   '$GENERATE',
 ])('%s is a mistake with its place', (line) => {
   expect(read(line).problems.map(formatProblem)[0]).toMatch(/^z:2:\d+: error: /);

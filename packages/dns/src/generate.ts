@@ -1,3 +1,4 @@
+import { MasterWords, SpellingProblem } from './master-words.ts';
 import { type Word, WordProblem } from './word.ts';
 
 /** What `$GENERATE` counts through: both ends belong to it. */
@@ -15,11 +16,13 @@ const widthMax = 64;
 /**
  * The entries that `$GENERATE start-stop[/step] owner [ttl] [class] type data` stands for (BIND's shorthand, in no RFC),
  * one after the other. In each word `$` is the number, `${offset,width,base}` the number with something added, filled up
- * with zeros, in base d, o, x, X, or n and N for nibbles with dots; `$$` and `\$` are the sign itself. Throws WordProblem.
+ * with zeros, in base d, o, x, X, or n and N for nibbles with dots; `$$` and `\$` are the sign itself. Data in one pair of
+ * quotation marks, `MX "10 m$"`, are the words within, as in BIND, which takes them in no other way. Throws WordProblem.
  */
 export function* generatedEntries(words: readonly Word[]): Generator<Word[]> {
-  const [, rangeWord, ...entry] = words as [Word, ...Word[]];
+  const [, rangeWord, ...written] = words as [Word, ...Word[]];
   const range = rangeOf(rangeWord, words);
+  const entry = unquotedData(written);
   for (let value = range.start; value <= range.stop; value += range.step) {
     yield entry.map((word) => ({ ...word, text: filledIn(word, value) }));
   }
@@ -42,12 +45,28 @@ function rangeOf(word: Word | undefined, words: readonly Word[]): GenerateRange 
   return { start, stop, step };
 }
 
+/** An entry whose data stand in quotation marks, with its data as words. */
+function unquotedData(entry: readonly Word[]): readonly Word[] {
+  const type = entry.findIndex(({ text }, index) => index > 0 && !/^(?:\d.*|IN)$/i.test(text));
+  const [data, more] = entry.slice(type + 1);
+  if (!data?.quoted || more !== undefined) return entry;
+  try {
+    const words = new MasterWords(data.text.replaceAll('\\"', '"')).next();
+    const { line, column } = data;
+    return [...entry.slice(0, type + 1), ...words.map((word) => ({ ...word, line, column }))];
+  } catch (error) {
+    if (error instanceof SpellingProblem) throw new WordProblem(error.message, data);
+    throw error;
+  }
+}
+
 function filledIn(word: Word, value: number): string {
   return word.text.replaceAll(
     /\\.|\$\$|\$\{([^}]*)\}|\$\{?/gs,
     (all: string, modifier: string | undefined) => {
-      if (all.startsWith('\\')) return all === '\\$' ? '$' : all;
-      if (all === '$$') return '$';
+      // Escaped, since in a name the sign by itself would be taken for a slip.
+      if (all.startsWith('\\')) return all;
+      if (all === '$$') return '\\$';
       if (all === '${') throw new WordProblem('a curly bracket behind $ is not closed', word);
       return modifier === undefined ? String(value) : modified(word, value, modifier);
     },
@@ -55,7 +74,7 @@ function filledIn(word: Word, value: number): string {
 }
 
 function modified(word: Word, value: number, modifier: string): string {
-  const match = /^(-?\d{1,10})(?:,(\d{1,10})(?:,([doxXnN]))?)?$/.exec(modifier);
+  const match = /^([-+]?\d{1,10})(?:,(\d{1,10})(?:,([doxXnN]))?)?$/.exec(modifier);
   const width = Number(match?.[2] ?? 0);
   const sum = value + Number(match?.[1] ?? 0);
   if (!match || width > widthMax)
@@ -80,11 +99,12 @@ function modified(word: Word, value: number, modifier: string): string {
   }
 }
 
-/** The digits backwards with dots between, as reverse IPv6 names have them; `width` counts the dots too. */
+/** The digits backwards with dots between, as reverse IPv6 names have them; `width` counts the dots too, and so may end with one. */
 function nibbles(digits: string, width: number): string {
-  return digits
+  const dotted = digits
     .padStart(Math.ceil(width / 2), '0')
     .split('')
     .toReversed()
     .join('.');
+  return dotted.length < width ? `${dotted}.` : dotted;
 }
