@@ -16,7 +16,14 @@
 
 export { canaryAddress, canaryTokenBytes } from './canary.ts';
 export type { OwnerNote } from './copy-frames.ts';
-export { diskFloorBytes, listMax, probeAddressesMax, probeFailuresMax, recordMaxBytes } from './limits.ts';
+export {
+  diskFloorBytes,
+  listMax,
+  probeAddressesMax,
+  probeFailuresMax,
+  probeTargetsMax,
+  recordMaxBytes,
+} from './limits.ts';
 export type { ClientForm, MailDomain, MailFact, MailFacts, MessageInfo } from './mail-domain.ts';
 export { matchesId, messageId } from './message-id.ts';
 export {

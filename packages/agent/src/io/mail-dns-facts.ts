@@ -3,7 +3,7 @@ import type { MailDnsFacts } from '../doctor-mail-dns.ts';
 import { type MailBackup, parseStsPolicy, type StsPolicy } from '../mail-dns.ts';
 import { isHisMx, type MxHost } from '../probe-addresses.ts';
 import type { MailLookups } from './mail-lookups.ts';
-import type { SeenBackup } from './mail-probe.ts';
+import type { SeenBackup } from './seen-backups.ts';
 
 /** A box that takes our mail. */
 export interface BackupBoxSeen {

@@ -10,20 +10,12 @@ import {
   type ProbeRow,
   type Probes,
   probeAddressesMax,
-  type SeenTls,
   stepProbes,
 } from '@copain/mail';
 import { askDoor, type Mail, probeSmtp } from '@copain/mail/io';
 import { type MxHost, type ProbeAddress, probeAddresses } from '../probe-addresses.ts';
 import type { MailLookups } from './mail-lookups.ts';
-
-/** What was seen of a backup when it was asked last. */
-export interface SeenBackup {
-  door: MailDoor;
-  /** The name by which it was asked, undefined where no MX record leads there. */
-  serverName: string | undefined;
-  tls: SeenTls | undefined;
-}
+import { type SeenBackup, seenBackups } from './seen-backups.ts';
 
 /** Asks friends who take our mail whether they do, as a stranger would, and sends canaries through them. */
 export interface MailProbe {
@@ -63,7 +55,7 @@ export function startMailProbe(options: {
   changed(): void;
 }): MailProbe {
   const { clock, random, mail, lookups, stopping } = options;
-  const seen = new Map<string, SeenBackup>();
+  const seen = seenBackups();
   const watchers = new Set<() => void>();
   let state: Probes = noProbes;
   let nextTargetsAtMs = 0;
@@ -133,7 +125,7 @@ export function startMailProbe(options: {
           : 'no MX record leads to him, and he listens at no address that can be tried',
       address: '',
     };
-    seen.set(keyOf(effect), { door, serverName: all[0]?.serverName, tls: undefined });
+    seen.note(effect, { door, serverName: all[0]?.serverName, tls: undefined });
     for (const { address, serverName, raw } of all.slice(0, probeAddressesMax)) {
       const to = `postmaster@${domain}`;
       const askedAtMs = clock.nowMs();
@@ -145,7 +137,7 @@ export function startMailProbe(options: {
         (heardAtMs >= askedAtMs || (await holdsBeside(domain, address, serverName)));
       outcome = isOurs ? { ...said.outcome, kind: 'passed' } : said.outcome;
       if (outcome.kind === 'silent') continue;
-      seen.set(keyOf(effect), { door, serverName, tls: said.tls });
+      seen.note(effect, { door, serverName, tls: said.tls });
       break;
     }
     return { kind: 'probed', outcome, fraction: random.fraction() };
@@ -221,6 +213,6 @@ export function startMailProbe(options: {
       }
     },
     rows: () => state.rows,
-    seen: (domain, peer) => seen.get(keyOf({ domain, peer })),
+    seen: (domain, peer) => seen.of(domain, peer),
   };
 }

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
-import { domainToASCII } from 'node:url';
 import type { Clock, HostPort } from '@copain/core';
 import {
   SMTPServer,
@@ -9,7 +8,6 @@ import {
   type SMTPServerSession,
 } from 'smtp-server';
 import { admitRecipientParameters, admitSender } from '../admission.ts';
-import type { ClientInfo } from '../client-info.ts';
 import { clientNetwork } from '../client-network.ts';
 import {
   messageMaxBytes,
@@ -23,12 +21,20 @@ import {
 import { patientClients } from '../patient-clients.ts';
 import { judgePace, pieceCame, pieceDone, type SessionPace, startData } from '../session-deadlines.ts';
 import { whoGoes } from '../session-room.ts';
-import { enhancedLines, hasEnhancedCode, type Reply, reply, replyText } from '../smtp-reply.ts';
+import { enhancedLines, type Reply, reply } from '../smtp-reply.ts';
 import type { Certificates } from './certificates.ts';
 import { asError } from './deadline.ts';
 import type { MailEvents } from './events.ts';
 import { greetInTime } from './greeting.ts';
 import { Reception, type ReceptionOptions } from './reception.ts';
+import { keepEnhancedCodesSingle, smtpError } from './smtp-server-replies.ts';
+import {
+  asciiAddress,
+  type Connection,
+  clientOf,
+  endWithHandshake,
+  startTls,
+} from './smtp-server-session.ts';
 
 export interface ListenerOptions {
   listen: HostPort;
@@ -47,8 +53,6 @@ export interface ListenerOptions {
 export interface SmtpListener extends AsyncDisposable {
   readonly address: HostPort;
 }
-
-type Connection = SMTPServer['connections'] extends Set<infer T> ? T : never;
 
 interface SessionState {
   pace: SessionPace;
@@ -355,61 +359,4 @@ class FriendlyServer extends SMTPServer {
   #told(error: Error): void {
     this.#listener.events.trouble({ where: 'SMTP listener', error });
   }
-}
-
-/** Whoever closes his side in the middle of a handshake has nothing to hear any more. */
-function endWithHandshake(connection: Connection): void {
-  const upgrade = connection.upgrade.bind(connection);
-  connection.upgrade = (...callbacks) => {
-    connection._socket.allowHalfOpen = false;
-    upgrade(...callbacks);
-  };
-}
-
-/** Without a certificate of the operator's own the library would present its public one, so there is no STARTTLS then. */
-function startTls(offered: boolean): { disabledCommands: string[]; hideSTARTTLS: boolean } {
-  const disabled = ['AUTH', 'XCLIENT', 'XFORWARD', 'WIZ', 'SHELL', 'KILL'];
-  return { disabledCommands: offered ? disabled : [...disabled, 'STARTTLS'], hideSTARTTLS: !offered };
-}
-
-/**
- * A text that comes with its enhanced code (as the owner's MTA gave it) must not get a second one. smtp-server adds one
- * to every reply; that this is the method it writes replies with is checked by a test.
- */
-function keepEnhancedCodesSingle(connection: Connection): void {
-  const send = connection.send.bind(connection);
-  connection.send = (code, data, context) => {
-    const first = Array.isArray(data) ? data[0] : data;
-    send(code, data, typeof first === 'string' && hasEnhancedCode(first) ? false : context);
-  };
-}
-
-/** What smtp-server takes for a refusal; a text of several lines goes out as several lines. */
-function smtpError(answer: Reply): Error {
-  const lines = enhancedLines(answer);
-  const error = new Error(replyText(answer));
-  return Object.assign(error, {
-    responseCode: answer.code,
-    message: lines.length === 1 ? lines[0] : lines,
-  });
-}
-
-/** smtp-server shows domains as U-labels; what we compare, hash and pass on is the A-label form. */
-function asciiAddress(address: string): string {
-  const at = address.lastIndexOf('@');
-  const domain = address.slice(at + 1);
-  if (at < 0 || domain.startsWith('[')) return address;
-  return `${address.slice(0, at)}@${domainToASCII(domain) || domain}`;
-}
-
-function clientOf(session: SMTPServerSession): ClientInfo {
-  return {
-    ip: session.remoteAddress,
-    port: session.remotePort,
-    serverIp: session.localAddress,
-    serverPort: session.localPort,
-    helo: (session.hostNameAppearsAs || '').slice(0, 255),
-    tls: session.secure,
-    esmtp: session.openingCommand === 'EHLO',
-  };
 }
