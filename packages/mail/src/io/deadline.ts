@@ -1,5 +1,5 @@
 /** Something took longer than it may. Always temporary. */
-class DeadlineError extends Error {
+export class DeadlineError extends Error {
   override name = 'DeadlineError';
 }
 

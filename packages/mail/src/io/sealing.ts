@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { concatBytes } from '@copain/core';
 import { sealsBeforeThread, sealThreadIdleMs, sealThreadPatienceMs } from '../limits.ts';
 import { sealAgeFile } from './age-file.ts';
-import { asError, withDeadline } from './deadline.ts';
+import { asError, DeadlineError, withDeadline } from './deadline.ts';
 import type { SealAnswer, SealRequest } from './seal-worker.ts';
 
 /** An age file, and its sha256. */
@@ -59,7 +59,8 @@ export class Sealing implements AsyncDisposable {
       // What the other conversations of this turn of the loop want sealed goes along.
       if (this.#unsent.length === 1) setImmediate(() => this.#send());
       return await withDeadline(waiting.promise, sealThreadPatienceMs, 'the thread that seals');
-    } catch {
+    } catch (error) {
+      if (error instanceof DeadlineError) this.#told(error);
       // A key that is none fails here too, with its own words.
       return sealHere(sealTo, content);
     } finally {
