@@ -41,7 +41,7 @@ const line = fc.oneof(
       '; a remark',
       '',
       '$TTL 60',
-      '$ORIGIN sub',
+      '$ORIGIN sub.alice.example.',
       '$ORIGIN alice.example.',
       'a MX 5 b.a',
       'a MX 5 ns',
@@ -105,7 +105,7 @@ it('however a file is edited, reading what changed gives what reading all of it 
     { numRuns: 300 },
   );
   // Else this test would have compared reading all with reading all.
-  expect(again).toBeGreaterThan(100);
+  expect(again).toBeGreaterThan(50);
 });
 
 it('of a long file only the entries around a change are read again, and the content is patched', () => {
