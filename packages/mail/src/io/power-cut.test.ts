@@ -73,7 +73,7 @@ describe.skipIf(!strace)('after a power cut at any instant', () => {
         expect(twice.length).toBeLessThanOrEqual(deliveriesAtOnce + lanes);
         expect(counted).toBeGreaterThanOrEqual(held);
       }),
-      { numRuns: 30 },
+      { numRuns: 25 },
     );
   }, 60_000);
 
@@ -83,7 +83,7 @@ describe.skipIf(!strace)('after a power cut at any instant', () => {
         const { lost } = await afterCut({ cutAt, chosen, keeping: 'posix' });
         expect(lost).toEqual([]);
       }),
-      { numRuns: 30 },
+      { numRuns: 25 },
     );
   }, 60_000);
 });

@@ -5,13 +5,15 @@ import type { SystemCall } from './testing-syscall-log.ts';
 /**
  * How a disk keeps names. `journal`: as file systems do that log their changes: any sync makes all that was done to names
  * before it durable, and of what came after a part in its order. `posix`: no more than the standard promises: a name is
- * there once its own folder was synced, and of all others any may be.
+ * there once its own folder was synced, and of all others any may be; but for the files of a database (in a folder `db`), which relies
+ * on it that a file which is synced has its name.
  */
 export type NameKeeping = 'journal' | 'posix';
 
 /** One change of names: what each path leads to from then on, undefined for nothing. */
 interface NameChange {
   changes: [path: string, to: Inode | undefined][];
+  keeping: NameKeeping;
   durable: boolean;
 }
 
@@ -56,9 +58,9 @@ export class CutDisk {
     const found = new Map<string, Inode>();
     const waiting = this.#names.filter(({ durable }) => !durable).length;
     let more = choose(waiting + 1);
-    for (const { changes, durable } of this.#names) {
+    for (const { changes, keeping, durable } of this.#names) {
       if (!durable) {
-        if (this.#keeping === 'journal' ? more <= 0 : choose(2) === 0) continue;
+        if (keeping === 'journal' ? more <= 0 : choose(2) === 0) continue;
         more -= 1;
       }
       for (const [path, inode] of changes) {
@@ -80,7 +82,7 @@ export class CutDisk {
     const inode = this.#inodes.get(path);
     const content = inode && Buffer.from(inode.live);
     const names = this.#names.filter(
-      ({ changes }) => this.#keeping === 'journal' || changes.every(([name]) => dirname(name) === path),
+      ({ changes, keeping }) => keeping === 'journal' || changes.every(([name]) => dirname(name) === path),
     );
     return () => {
       if (inode && content) inode.durable = content;
@@ -122,7 +124,8 @@ export class CutDisk {
       if (inode) this.#inodes.set(path, inode);
       else this.#inodes.delete(path);
     }
-    this.#names.push({ changes: here, durable: false });
+    const isDatabase = here.every(([path]) => dirname(path).endsWith('/db'));
+    this.#names.push({ changes: here, keeping: isDatabase ? 'journal' : this.#keeping, durable: false });
   }
 }
 

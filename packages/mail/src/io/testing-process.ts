@@ -10,7 +10,10 @@ export async function openStores(
   dir: string,
   options: { segmentBytes?: number } = {},
 ): Promise<Stores & { found: IndexFound } & AsyncDisposable> {
-  const { table, found } = await openIndexTable(join(dir, 'table'), { mayRepair: async () => true });
+  const { table, found } = await openIndexTable(join(dir, 'table'), {
+    damaged: () => {},
+    mayRepair: async () => true,
+  });
   const stores = {
     segments: await openSegments(join(dir, 'held'), options),
     inbox: await openSegments(join(dir, 'inbox'), options),
