@@ -47,7 +47,7 @@ const liveness: Mutant[] = [
     from: "(voter === view.self || view.friends.get(voter)?.state === 'up'),",
     to: '(voter === view.self || view.friends.has(voter)),',
     days: 60,
-    seed: 3,
+    seed: 4,
   },
   {
     name: 'wrong-instant-after-a-jump',

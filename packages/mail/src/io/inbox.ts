@@ -53,9 +53,19 @@ export class Inbox {
     return inbox;
   }
 
-  /** What is known of a tag, undefined where it was never seen. */
+  /**
+   * What is known of a tag, undefined where it was never seen. A row that is damaged was written when the message came in,
+   * and that is what counts: else a friend would offer his copy for ever.
+   */
   async tagState(tag: string): Promise<TagState | undefined> {
-    const row = await this.#options.table.get(tagPrefix + tag);
+    let row: Uint8Array | undefined;
+    try {
+      row = await this.#options.table.get(tagPrefix + tag);
+    } catch (error) {
+      if (!isDamaged(error)) throw error;
+      this.#options.events.trouble({ where: `the row of tag ${tag}`, error: asError(error) });
+      return 'queued';
+    }
     if (!row) return undefined;
     const state = readFields(decodeCanonical(row, 256)).text('s', 16);
     return state === 'delivered' || state === 'quarantined' ? state : 'queued';
@@ -348,4 +358,9 @@ function tagChanges(
       nowMs,
     ),
   }));
+}
+
+/** Did a stored row fail its checksum? Every other fault of a table may pass. */
+function isDamaged(error: unknown): boolean {
+  return error instanceof Error && (error as { detail?: { code?: string } }).detail?.code === 'DAMAGED';
 }
