@@ -38,6 +38,9 @@ function bench(targets: readonly string[] = ['hook']) {
         take({ kind: 'tick' });
       }
     },
+    jump: (byMs: number) => {
+      nowMs += byMs;
+    },
     restart: () => {
       state = { ...startTelling(), targets: decodeTellingRow(encodeTellingRow(state)) ?? new Map() };
       take({ kind: 'targets', targets });
@@ -88,6 +91,16 @@ describe('whoever is to be told of the address', () => {
     expect(telling.said()).toEqual(['hook 198.51.100.8 before undefined']);
     telling.take({ kind: 'told', target: 'hook' });
     expect(telling.said()).toEqual(['save', 'hook works']);
+  });
+
+  it('does not wait for the old time to come round again where the clock was set back', () => {
+    const one = bench();
+    one.take({ kind: 'address', address: first });
+    one.take({ kind: 'failed', target: 'hook', why: 'no' });
+    one.said();
+    one.jump(-5 * 3_600_000);
+    one.wait(1000);
+    expect(one.said()).toEqual(['hook 198.51.100.7 before undefined']);
   });
 
   it('keeps what he has of a kind that is not known now', () => {

@@ -1,3 +1,4 @@
+import { isDue } from '@copain/core';
 import { tellingLimits } from './telling-limits.ts';
 
 /** The public addresses that count; undefined: none of this kind does. */
@@ -100,8 +101,8 @@ function tellDue(state: TellingState, nowMs: number): [TellingState, TellingEffe
   const targets = new Map(state.targets);
   const effects: TellingEffect[] = [];
   for (const [name, target] of state.targets) {
-    if (target.telling !== undefined || nowMs < target.nextAtMs || !isNews(state.address, target.told))
-      continue;
+    const mayBeTold = target.telling === undefined && isDue(target.nextAtMs, nowMs, tellingLimits.retryMaxMs);
+    if (!mayBeTold || !isNews(state.address, target.told)) continue;
     targets.set(name, { ...target, telling: state.address });
     const { ipv4, ipv6 } = target.told ?? {};
     effects.push({ kind: 'tell', target: name, address: state.address, before: { ipv4, ipv6 } });

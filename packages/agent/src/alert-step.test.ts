@@ -65,6 +65,10 @@ function bench(ways: readonly string[] = ['phone'], givenMs = startMs) {
       state = again;
       take({ kind: 'channels', channels: ways });
     },
+    /** Sets the clock, by so much. */
+    jump: (byMs: number) => {
+      nowMs += byMs;
+    },
     /** Looks every 5 s for so long, at the same troubles. */
     stands: (forMs: number, troubles: readonly Trouble[], more: Partial<Troubles> = {}) => {
       for (const endMs = nowMs + forMs; nowMs < endMs; ) {
@@ -291,6 +295,32 @@ describe('a way to the owner', () => {
     expect(alerts.order[0]).toBe('save');
     expect(alerts.order.indexOf('send')).toBeGreaterThan(0);
     expect(alerts.order.at(-1)).toBe('save');
+  });
+});
+
+describe('a clock that is set back by hours', () => {
+  const backMs = -5 * 3_600_000;
+
+  it('keeps no trouble waiting that was seen before, and no end of one', () => {
+    const one = bench();
+    one.stands(10_000, [trouble('bob')]);
+    one.jump(backMs);
+    one.stands(30_000, [trouble('bob')]);
+    expect(one.told()).toEqual([['bob on']]);
+    one.stands(60_000, []);
+    one.jump(backMs);
+    one.stands(6 * minuteMs, []);
+    expect(one.told()).toEqual([['bob on'], ['bob over']]);
+  });
+
+  it('keeps no way waiting that failed, and nothing that is due', () => {
+    const one = bench();
+    one.broken.add('phone');
+    one.stands(10 * minuteMs, [trouble('bob')]);
+    one.broken.clear();
+    one.jump(backMs);
+    one.stands(10_000, [trouble('bob')]);
+    expect(one.told()).toEqual([['bob on']]);
   });
 });
 

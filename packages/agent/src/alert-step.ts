@@ -1,3 +1,4 @@
+import { isDue } from '@copain/core';
 import type { Troubles } from '@copain/status';
 import { alertLimits } from './alert-limits.ts';
 import { type KeptTrouble, type KeptTroubles, lookAgain } from './alert-troubles.ts';
@@ -207,7 +208,7 @@ function settle(before: AlertState, after: AlertState, nowMs: number): [AlertSta
   const channels = new Map(state.channels);
   const effects: AlertEffect[] = [];
   for (const [name, channel] of state.channels) {
-    if (channel.sending !== undefined || nowMs < channel.nextAtMs) continue;
+    if (channel.sending !== undefined || !isDue(channel.nextAtMs, nowMs, alertLimits.retryMaxMs)) continue;
     const items = due(state, channel, nowMs);
     if (items.length === 0 || nowMs - Math.min(...items.map(readyAtMs)) < alertLimits.gatherMs) continue;
     const sentAtMs = channel.sentAtMs.filter((atMs) => atMs <= nowMs && nowMs - atMs < 3_600_000);

@@ -47,7 +47,8 @@ export function lookAgain(
   let { nextId } = at;
   const kept = new Map<string, KeptTrouble>();
   const seen = new Map(troubles.slice(0, alertLimits.troubles).map((trouble) => [trouble.key, trouble]));
-  for (const [key, one] of before) {
+  for (const [key, known] of before) {
+    const one = upTo(known, nowMs);
     const trouble = seen.get(key);
     const isUnsure = blind || unsure.includes(key);
     const next = trouble !== undefined ? present(one, trouble, nowMs) : isUnsure ? one : absent(one, nowMs);
@@ -66,6 +67,30 @@ export function lookAgain(
     kept.set(key, raised);
   }
   return { kept, nextId };
+}
+
+/** A clock that was set back leaves instants that are yet to come: they are now, or nothing would be said until then. */
+function upTo(one: KeptTrouble, nowMs: number): KeptTrouble {
+  const { onSinceMs, offSinceMs, firstAtMs, raised, over } = one;
+  const all = [
+    onSinceMs,
+    offSinceMs,
+    firstAtMs,
+    raised?.atMs,
+    raised?.sinceMs,
+    over?.atMs,
+    over?.decidedAtMs,
+  ];
+  if (all.every((atMs) => atMs === undefined || atMs <= nowMs)) return one;
+  const past = (atMs: number): number => Math.min(atMs, nowMs);
+  return {
+    ...one,
+    onSinceMs: onSinceMs && past(onSinceMs),
+    offSinceMs: offSinceMs && past(offSinceMs),
+    firstAtMs: past(firstAtMs),
+    raised: raised && { ...raised, atMs: past(raised.atMs), sinceMs: past(raised.sinceMs) },
+    over: over && { atMs: past(over.atMs), decidedAtMs: past(over.decidedAtMs) },
+  };
 }
 
 /** With those that are over and remembered. */

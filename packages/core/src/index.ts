@@ -42,4 +42,12 @@ export type {
   Table,
   TableChange,
 } from './ports.ts';
-export { formatSize, humanDuration, isoTime, parseDuration, parseIsoTime, parseSize } from './units.ts';
+export {
+  formatSize,
+  humanDuration,
+  isDue,
+  isoTime,
+  parseDuration,
+  parseIsoTime,
+  parseSize,
+} from './units.ts';

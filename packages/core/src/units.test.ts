@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest';
-import { formatSize, humanDuration, isoTime, parseDuration, parseIsoTime, parseSize } from './units.ts';
+import {
+  formatSize,
+  humanDuration,
+  isDue,
+  isoTime,
+  parseDuration,
+  parseIsoTime,
+  parseSize,
+} from './units.ts';
 
 it('reads durations with a unit, seconds without', () => {
   expect(parseDuration('72h')).toBe(259_200_000);
@@ -27,4 +35,11 @@ it('times are RFC 3339 in UTC and come back', () => {
   expect(isoTime(0)).toBe('1970-01-01T00:00:00.000Z');
   expect(parseIsoTime('1970-01-01T01:00:00+01:00')).toBe(0);
   expect(parseIsoTime('yesterday')).toBeUndefined();
+});
+
+it('a wait ends at its time, and at once where the clock was set back by more than anybody waits', () => {
+  expect(isDue(1000, 999, 60_000)).toBe(false);
+  expect(isDue(1000, 1000, 60_000)).toBe(true);
+  expect(isDue(61_000, 1000, 60_000)).toBe(false);
+  expect(isDue(61_001, 1000, 60_000)).toBe(true);
 });

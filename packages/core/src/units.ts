@@ -12,6 +12,14 @@ export function parseIsoTime(text: string): number | undefined {
   return Number.isNaN(atMs) ? undefined : atMs;
 }
 
+/**
+ * Has the wait until `atMs` ended? So has one that is longer than `longestMs`, the longest that is ever planned: it was planned
+ * by a clock that was set back since, and what waits must not wait for the old time to come round again.
+ */
+export function isDue(atMs: number, nowMs: number, longestMs: number): boolean {
+  return nowMs >= atMs || atMs - nowMs > longestMs;
+}
+
 const durationUnitsMs: Record<string, number> = {
   ms: 1,
   s: 1000,

@@ -1,4 +1,4 @@
-import { equalBytes } from '@copain/core';
+import { equalBytes, isDue } from '@copain/core';
 import { fetchPatienceMs, fetchRetryMs, holdersPerZoneMax, zoneBytesMax, zonesHeldMax } from './limits.ts';
 import {
   compareZoneVersions,
@@ -291,8 +291,7 @@ function fetched(
 /** Starts the next attempt at the wanted version where none is under way: known holders first, then anyone connected. */
 function pursue(zone: HeldZone, state: SecondaryState, nowMs: number): Step<HeldZone> {
   const { wanted } = zone;
-  // A longer pause than any that is made was made by a clock that has been set back since.
-  const rests = nowMs < zone.retryAtMs && zone.retryAtMs - nowMs <= fetchRetryMs.last;
+  const rests = !isDue(zone.retryAtMs, nowMs, fetchRetryMs.last);
   if (!wanted || zone.fetching || rests) return [zone, []];
   // After a pause everyone is asked again.
   const rested: HeldZone = zone.retryAtMs > 0 ? { ...zone, tried: [], retryAtMs: 0 } : zone;

@@ -64,6 +64,9 @@ it('a clock that is set back while a dial is under way or waited for keeps nobod
     if (whatCame === 'dial-failed') run({ kind: 'dial-failed', peer }, hour + 1000);
     expect(run({ kind: 'tick', relayed: nobody }, 0), whatCame).toHaveLength(1);
   }
+  const silent = redialling(['192.0.2.1:1']);
+  silent({ kind: 'connected', peer }, hour);
+  expect(silent({ kind: 'dial-second', peer }, 0)).toMatchObject([{ second: true }]);
 });
 
 it('a friend without any address is dialled for the sake of relays', () => {

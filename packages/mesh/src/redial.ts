@@ -1,4 +1,4 @@
-import { isPrivate, parseHostPort } from '@copain/core';
+import { isDue, isPrivate, parseHostPort } from '@copain/core';
 import {
   dialTimeoutMs,
   directRetryMaxMs,
@@ -75,10 +75,8 @@ function isUnderWay(sinceMs: number | undefined, nowMs: number): boolean {
   return sinceMs !== undefined && nowMs >= sinceMs && nowMs < sinceMs + 2 * dialTimeoutMs;
 }
 
-/** Has the wait ended? One that is longer than any that is planned was planned by a clock that was set back since. */
-function isDue(atMs: number, nowMs: number, longestMs: number): boolean {
-  return nowMs >= atMs || atMs - nowMs > 1.25 * longestMs;
-}
+/** The longest wait that is planned for a backoff of so long, by its jitter. */
+const withJitterMs = (backoffMs: number): number => 1.25 * backoffMs;
 
 /**
  * Who is not being dialled but waits for the next dial, not connected or silent: whoever is knocked at meanwhile. A router
@@ -195,7 +193,7 @@ export function stepRedial(
       if (known === undefined) break;
       const silent = { ...known, silentAtMs: nowMs };
       next.set(input.peer, silent);
-      if (!isUnderWay(known.dialingSinceMs, nowMs) && isDue(known.nextAtMs, nowMs, redialMaxMs))
+      if (!isUnderWay(known.dialingSinceMs, nowMs) && isDue(known.nextAtMs, nowMs, withJitterMs(redialMaxMs)))
         dial(input.peer, silent, true);
       break;
     }
@@ -207,11 +205,14 @@ export function stepRedial(
     case 'tick':
       for (const [peer, entry] of state) {
         if (!entry.connected) {
-          if (!isUnderWay(entry.dialingSinceMs, nowMs) && isDue(entry.nextAtMs, nowMs, redialMaxMs))
+          if (
+            !isUnderWay(entry.dialingSinceMs, nowMs) &&
+            isDue(entry.nextAtMs, nowMs, withJitterMs(redialMaxMs))
+          )
             dial(peer, entry, false);
         } else if (input.relayed.has(peer)) {
           const { sinceMs, nextAtMs } = entry.direct;
-          if (!isUnderWay(sinceMs, nowMs) && isDue(nextAtMs, nowMs, directRetryMaxMs))
+          if (!isUnderWay(sinceMs, nowMs) && isDue(nextAtMs, nowMs, withJitterMs(directRetryMaxMs)))
             dial(peer, entry, true, 'direct');
         }
       }
@@ -219,7 +220,10 @@ export function stepRedial(
         const { relayed } = entry;
         if (relayed === undefined) continue;
         if (nowMs >= relayed.untilMs) next.set(peer, { ...entry, relayed: undefined });
-        else if (!isUnderWay(relayed.sinceMs, nowMs) && isDue(relayed.nextAtMs, nowMs, redialFirstMs))
+        else if (
+          !isUnderWay(relayed.sinceMs, nowMs) &&
+          isDue(relayed.nextAtMs, nowMs, withJitterMs(redialFirstMs))
+        )
           dial(peer, entry, true, 'relayed');
       }
       break;
