@@ -103,7 +103,7 @@ const hints = new Map<number, string>([
   [Rcode.notAuth, ': it is no primary of this zone, or does not know the key'],
   [Rcode.servFail, ': it has the zone and cannot serve it now'],
   [Rcode.notZone, ': there the names are in another zone'],
-  [Rcode.notImp, ': it takes no updates'],
+  [Rcode.notImp, ': it does not do what it was asked for here'],
 ]);
 
 const failedTexts: Record<Extract<TsigAnswerVerdict, { kind: 'failed' }>['why'], string> = {
