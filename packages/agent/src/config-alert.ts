@@ -98,12 +98,12 @@ export function alertMistakes(written: Record<string, unknown>): { key: string; 
   const place = typeof written.to === 'string' ? readAlertPlace(written.to)?.place : undefined;
   if (place === undefined) return [];
   const isSet = (key: string): boolean => written[key] !== undefined && written[key] !== '';
-  const only = (key: string, kinds: readonly AlertPlace['kind'][], what: string) =>
+  const keptFor = (key: string, kinds: readonly AlertPlace['kind'][], what: string) =>
     isSet(key) && !kinds.includes(place.kind) ? [{ key, message: `is for ${what}` }] : [];
   return [
-    ...only('via', ['mail'], 'mailto: alone'),
-    ...only('from', ['mail'], 'mailto: alone'),
-    ...only('token-file', ['ntfy', 'webhook', 'matrix'], 'ntfy://, https:// and matrix:// alone'),
+    ...keptFor('via', ['mail'], 'mailto: alone'),
+    ...keptFor('from', ['mail'], 'mailto: alone'),
+    ...keptFor('token-file', ['ntfy', 'webhook', 'matrix'], 'ntfy://, https:// and matrix:// alone'),
     ...(place.kind === 'matrix' && !isSet('token-file')
       ? [{ key: 'to', message: 'needs token-file = "…": the access token of the account that writes there' }]
       : []),

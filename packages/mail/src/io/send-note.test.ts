@@ -47,4 +47,20 @@ describe('a note', () => {
     await expect(sendNote({ ...note, address: silent.address }, cut.signal)).rejects.toThrow();
     expect(silent.messages).toEqual([]);
   });
+
+  it('that is given up before the server lets it begin is not begun', async () => {
+    const givenUp = new AbortController();
+    const commands: string[] = [];
+    await using mta = await startFakeMta({
+      script: (line) => {
+        commands.push(line);
+        if (line.startsWith('EHLO')) givenUp.abort(new Error('this box stops'));
+        return undefined;
+      },
+    });
+    await expect(sendNote({ ...note, address: mta.address }, givenUp.signal)).rejects.toThrow(
+      'this box stops',
+    );
+    expect(commands).toEqual(['connect', 'EHLO mx.alice.test']);
+  });
 });

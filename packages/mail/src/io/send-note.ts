@@ -2,7 +2,7 @@ import { formatHostPort, type HostPort } from '@copain/core';
 import { noMessageDsn, noRecipientDsn } from '../dsn.ts';
 import type { ClientForm } from '../mail-domain.ts';
 import { type Reply, replyText } from '../smtp-reply.ts';
-import { MtaError, openMta } from './smtp-client.ts';
+import { clientOfThisBox, MtaError, openMta } from './smtp-client.ts';
 
 /**
  * Hands one short message of this box's own to a mail server, for one recipient. `message`: with CRLF, dots as they are.
@@ -22,15 +22,7 @@ export async function sendNote(
   signal: AbortSignal,
 ): Promise<void> {
   const { address, form, hostname, from, to, message } = options;
-  const client = {
-    ip: '127.0.0.1',
-    port: 25,
-    serverIp: '127.0.0.1',
-    serverPort: address.port,
-    helo: hostname,
-    tls: false,
-    esmtp: true,
-  };
+  const client = clientOfThisBox(address, hostname);
   signal.throwIfAborted();
   const mta = await openMta({ address, form, client, hostname });
   const cut = (): void => mta.destroy();
@@ -39,6 +31,8 @@ export async function sendNote(
     if (answer.code !== code) throw new MtaError(`${formatHostPort(address)} answers: ${replyText(answer)}`);
   };
   try {
+    // It may have been given up while the server let its greeting wait.
+    signal.throwIfAborted();
     const parameters = { sizeBytes: message.length, body: '', smtpUtf8: false, dsn: noMessageDsn };
     must(await mta.mail(from, parameters), 250);
     must(await mta.rcpt(to, noRecipientDsn), 250);

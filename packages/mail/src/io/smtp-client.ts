@@ -37,6 +37,20 @@ export async function openMta(options: MtaOptions): Promise<MtaConversation> {
   }
 }
 
+/** The client that an MTA at `address` is told of where that is this box itself, called `hostname`. */
+export function clientOfThisBox(address: HostPort, hostname: string): ClientInfo {
+  const here = '127.0.0.1';
+  return {
+    ip: here,
+    port: 25,
+    serverIp: here,
+    serverPort: address.port,
+    helo: hostname,
+    tls: false,
+    esmtp: true,
+  };
+}
+
 /** One connection to an MTA, step by step; one transaction, then it is closed. */
 export class MtaConversation {
   readonly #options: MtaOptions;

@@ -1,6 +1,6 @@
 import { formatHostPort, type HostPort } from '@copain/core';
 import type { ClientForm } from '../mail-domain.ts';
-import { openMta } from './smtp-client.ts';
+import { clientOfThisBox, openMta } from './smtp-client.ts';
 
 /**
  * Greets the owner's own MTA as deliveries do, its PROXY header or XCLIENT included, and leaves; why it does not answer,
@@ -12,15 +12,7 @@ export async function tryMta(options: {
   hostname: string;
 }): Promise<string | undefined> {
   const { address, form, hostname } = options;
-  const client = {
-    ip: '127.0.0.1',
-    port: 25,
-    serverIp: '127.0.0.1',
-    serverPort: address.port,
-    helo: hostname,
-    tls: false,
-    esmtp: true,
-  };
+  const client = clientOfThisBox(address, hostname);
   try {
     const mta = await openMta({ address, form, client, hostname });
     mta.quit();
