@@ -5,6 +5,7 @@ import { main } from '../packages/cli/src/io/main.ts';
 import { buildProgram } from '../packages/cli/src/io/program.ts';
 import type { World } from '../packages/cli/src/io/session.ts';
 import { buildStatus, type MetricCounters, metricsText } from '../packages/status/src/index.ts';
+import { quietFacts } from '../packages/status/src/testing.ts';
 
 /** The reference pages, each made from the code it describes: by path, their whole text. */
 export async function referencePages(): Promise<Map<string, string>> {
@@ -17,32 +18,7 @@ export async function referencePages(): Promise<Map<string, string>> {
 
 /** The metrics of a box without anything: each name with its type and its help. */
 function metricsPage(): string {
-  const status = buildStatus(
-    {
-      name: '',
-      id: '',
-      version: '',
-      startedAtMs: 0,
-      address: { ipv4: undefined, ipv6: undefined, changedAtMs: undefined },
-      clock: undefined,
-      friends: [],
-      zones: [],
-      mail: [],
-      takeovers: [],
-      membership: { state: 'member', by: [], atMs: undefined },
-      standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
-      line: {
-        state: 'ok',
-        sentBytes: 0,
-        receivedBytes: 0,
-        sentBytesPerSecond: 0,
-        receivedBytesPerSecond: 0,
-        limitBytesPerSecond: undefined,
-      },
-      events: [],
-    },
-    0,
-  );
+  const status = buildStatus(quietFacts(), 0);
   const counters: MetricCounters = {
     dnsQueries: [],
     dnsLimited: [],

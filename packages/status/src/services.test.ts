@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
-import type { HistoryFacts, ServiceFacts, StatusFacts } from './facts.ts';
+import type { HistoryFacts, ServiceFacts } from './facts.ts';
 import { historyBar, historyWords } from './history-text.ts';
 import { metricsText } from './metrics.ts';
 import { renderPage } from './page.ts';
 import { buildStatus } from './status.ts';
+import { quietFacts } from './testing.ts';
 import { statusPlain, statusText } from './text.ts';
 
 const nowMs = Date.UTC(2026, 10, 22, 12, 0, 0);
@@ -30,33 +31,8 @@ const down = service({
   fault: 'way',
   text: 'Your mail server does not answer: the port is blocked.',
 });
-const statusOf = (services: readonly ServiceFacts[]) => {
-  const facts: StatusFacts = {
-    name: 'alice',
-    id: '12D3Koo-alice',
-    version: '0.1.0',
-    startedAtMs: nowMs - 86_400_000,
-    address: { ipv4: undefined, ipv6: undefined, changedAtMs: undefined },
-    clock: undefined,
-    friends: [],
-    zones: [],
-    mail: [],
-    services,
-    takeovers: [],
-    standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
-    membership: { state: 'member', by: [], atMs: undefined },
-    line: {
-      state: 'ok',
-      sentBytes: 0,
-      receivedBytes: 0,
-      sentBytesPerSecond: 0,
-      receivedBytesPerSecond: 0,
-      limitBytesPerSecond: undefined,
-    },
-    events: [],
-  };
-  return buildStatus(facts, nowMs);
-};
+const statusOf = (services: readonly ServiceFacts[]) =>
+  buildStatus(quietFacts({ startedAtMs: nowMs - 86_400_000, services }), nowMs);
 const todos = (services: readonly ServiceFacts[]): [string, string][] =>
   statusOf(services)
     .verdict.todo.filter(({ command }) => /^peer (doctor|service)/.test(command))

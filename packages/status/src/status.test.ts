@@ -8,30 +8,15 @@ import { metricsText } from './metrics.ts';
 import { renderPage } from './page.ts';
 import { buildStatus } from './status.ts';
 import type { StatusDocument } from './status-document.ts';
+import { upFriend } from './testing.ts';
 import { friendText, messagesTable, statusPlain, statusText } from './text.ts';
 
 const nowMs = Date.UTC(2026, 10, 22, 12, 0, 0);
 const hour = 3_600_000;
 const day = 24 * hour;
 
-const friend = (name: string, change: Partial<FriendFacts> = {}): FriendFacts => ({
-  name,
-  id: `12D3Koo-${name}`,
-  state: 'up',
-  confirmed: true,
-  sinceAtMs: nowMs - day,
-  lastHeardAtMs: nowMs - 4000,
-  rttMs: 11.24,
-  path: 'direct',
-  via: undefined,
-  seenDownBy: [],
-  may: ['dns', 'mail'],
-  offers: ['dns', 'mail'],
-  version: '0.1.0',
-  incompatible: undefined,
-  tookForMe: undefined,
-  ...change,
-});
+const friend = (name: string, change: Partial<FriendFacts> = {}): FriendFacts =>
+  upFriend(name, nowMs, { sinceAtMs: nowMs - day, lastHeardAtMs: nowMs - 4000, rttMs: 11.24, ...change });
 const ownZone = (origin: string, change: Partial<ZoneFacts> = {}): ZoneFacts => ({
   origin,
   owner: 'alice',

@@ -1,58 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { StatusFacts } from './facts.ts';
+import type { FriendFacts, StatusFacts } from './facts.ts';
+import { quietFacts, upFriend } from './testing.ts';
 import { findTroubles } from './troubles.ts';
 
 const nowMs = Date.UTC(2026, 10, 22, 12);
 const hourMs = 3_600_000;
 
-const facts = (more: Partial<StatusFacts> = {}): StatusFacts => ({
-  name: 'alice',
-  id: '12D3KooWalice',
-  version: '0.1.0',
-  startedAtMs: nowMs - 24 * hourMs,
-  address: { ipv4: undefined, ipv6: undefined, changedAtMs: undefined },
-  clock: undefined,
-  friends: [friend('bob'), friend('carol')],
-  zones: [],
-  mail: [],
-  takeovers: [],
-  membership: { state: 'member', by: [], atMs: undefined },
-  standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
-  line: {
-    state: 'ok',
-    sentBytes: 0,
-    receivedBytes: 0,
-    sentBytesPerSecond: 0,
-    receivedBytesPerSecond: 0,
-    limitBytesPerSecond: undefined,
-  },
-  events: [],
-  ...more,
-});
+const facts = (more: Partial<StatusFacts> = {}): StatusFacts =>
+  quietFacts({ startedAtMs: nowMs - 24 * hourMs, friends: [friend('bob'), friend('carol')], ...more });
 
-function friend(
-  name: string,
-  more: Partial<StatusFacts['friends'][number]> = {},
-): StatusFacts['friends'][number] {
-  return {
-    name,
-    id: `12D3KooW${name}`,
-    state: 'up',
-    confirmed: true,
-    sinceAtMs: nowMs - hourMs,
-    lastHeardAtMs: nowMs,
-    rttMs: 10,
-    path: 'direct',
-    via: undefined,
-    seenDownBy: [],
-    may: ['dns', 'mail'],
-    offers: ['dns', 'mail'],
-    version: '0.1.0',
-    tookForMe: undefined,
-    incompatible: undefined,
-    ...more,
-  };
-}
+const friend = (name: string, more: Partial<FriendFacts> = {}): FriendFacts => upFriend(name, nowMs, more);
 
 const zone = (more: Partial<StatusFacts['zones'][number]>): StatusFacts['zones'][number] => ({
   origin: 'alice.example',

@@ -2,37 +2,13 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { type HostPort, isoTime } from '@copain/core';
 import { buildStatus } from '@copain/status';
+import { quietFacts } from '@copain/status/testing';
 import { expect, it } from 'vitest';
 import { statusHttpLimits } from '../serving-limits.ts';
 import { type StatusHttpOptions, startStatusHttp } from './status-http.ts';
 
 const nowMs = Date.UTC(2026, 10, 22);
-const status = buildStatus(
-  {
-    name: 'alice',
-    id: 'id',
-    version: '0.1.0',
-    startedAtMs: nowMs,
-    address: { ipv4: undefined, ipv6: undefined, changedAtMs: undefined },
-    clock: undefined,
-    friends: [],
-    zones: [],
-    mail: [],
-    takeovers: [],
-    membership: { state: 'member', by: [], atMs: undefined },
-    standing: { maySign: true, found: undefined, by: undefined, foundAtMs: undefined, waiting: [] },
-    line: {
-      state: 'ok',
-      sentBytes: 0,
-      receivedBytes: 0,
-      sentBytesPerSecond: 0,
-      receivedBytesPerSecond: 0,
-      limitBytesPerSecond: undefined,
-    },
-    events: [],
-  },
-  nowMs,
-);
+const status = buildStatus(quietFacts({ startedAtMs: nowMs }), nowMs);
 const failures: unknown[] = [];
 const start = (change: Partial<StatusHttpOptions> = {}) =>
   startStatusHttp({
